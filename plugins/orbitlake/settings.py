@@ -1,0 +1,72 @@
+"""Environment -> one frozen dataclass. Every setting of ours is an ORBITLAKE_ variable; .env.example lists them all."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+CHECKOUT: Final = Path(__file__).resolve().parents[2]
+OPEN_NOTIFY_URL: Final = "http://api.open-notify.org/iss-now.json"
+NASA_OEM_URL: Final = "https://nasa-public-data.s3.amazonaws.com/iss-coords/current/ISS_OEM/ISS.OEM_J2K_EPH.txt"
+
+
+class SettingError(ValueError):
+    """A variable of the environment holds something that cannot be used; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a run can be told from outside; times are in seconds, sizes in bytes."""
+
+    data: Path
+    upstream: str
+    simulator_url: str
+    open_notify_url: str
+    oem_url: str
+    object_id: str
+    http_timeout_s: float
+    max_download_bytes: int
+    clock_tolerance_s: float | None
+
+    @property
+    def uses_simulator(self) -> bool:
+        return self.upstream == "simulator"
+
+
+def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings; a variable that is absent or empty takes its default. Raises SettingError by name."""
+    env = os.environ if environment is None else environment
+
+    def text(name: str, default: str) -> str:
+        return env.get(name, "").strip() or default
+
+    def number(name: str, default: float) -> float:
+        raw = text(name, str(default))
+        try:
+            value = float(raw)
+        except ValueError:
+            raise SettingError(f"{name} is {raw!r}: expected a number") from None
+        if not 0 < value < float("inf"):
+            raise SettingError(f"{name} is {raw!r}: expected a number above zero")
+        return value
+
+    upstream = text("ORBITLAKE_UPSTREAM", "live")
+    if upstream not in ("live", "simulator"):
+        raise SettingError(f"ORBITLAKE_UPSTREAM is {upstream!r}: expected live or simulator")
+    simulator_url = text("ORBITLAKE_SIMULATOR_URL", "http://127.0.0.1:8090").rstrip("/")
+    simulated = upstream == "simulator"
+    tolerance = text("ORBITLAKE_CLOCK_TOLERANCE_S", "off" if simulated else "300")
+    return Settings(
+        data=Path(text("ORBITLAKE_DATA", str(CHECKOUT / "data"))).absolute(),
+        upstream=upstream,
+        simulator_url=simulator_url,
+        open_notify_url=text(
+            "ORBITLAKE_OPEN_NOTIFY_URL", f"{simulator_url}/iss-now.json" if simulated else OPEN_NOTIFY_URL
+        ),
+        oem_url=text("ORBITLAKE_OEM_URL", f"{simulator_url}/ISS.OEM_J2K_EPH.txt" if simulated else NASA_OEM_URL),
+        object_id=text("ORBITLAKE_OBJECT_ID", "1998-067A"),
+        http_timeout_s=number("ORBITLAKE_HTTP_TIMEOUT_S", 30),
+        max_download_bytes=int(number("ORBITLAKE_MAX_DOWNLOAD_BYTES", 64 * 2**20)),
+        clock_tolerance_s=None if tolerance == "off" else number("ORBITLAKE_CLOCK_TOLERANCE_S", 300),
+    )

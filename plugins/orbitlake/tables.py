@@ -1,0 +1,296 @@
+"""The map: every table, its columns, units and meaning. Schemas in code, files and docs come from here."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import pyarrow as pa
+
+UTC_MICROSECONDS: Final = pa.timestamp("us", tz="UTC")
+TEXT: Final = pa.string()
+LABEL: Final = pa.dictionary(pa.int32(), pa.string())
+"""A string that is also a folder's key: pandas reads a folder only where the file's type is the folder's."""
+REAL: Final = pa.float64()
+COUNT: Final = pa.int64()
+SMALL: Final = pa.int32()
+FLAG: Final = pa.bool_()
+TEXTS: Final = pa.list_(pa.field("element", pa.string()))
+"""A list of string whose inner field bears the name that the Parquet format prescribes, as Spark writes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its Arrow type, unit (None where it has none) and meaning; `required` columns hold no null."""
+
+    name: str
+    type: pa.DataType
+    meaning: str
+    unit: str | None = None
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: its columns in file order, the key that makes a row distinct, and the folders it is split into.
+
+    `partition_by` names the keys of the folders below `lake/<name>/`; `sort_by` is the order of rows in a file.
+    `version` rises whenever a column changes its name, type, unit or meaning.
+    """
+
+    name: str
+    meaning: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    partition_by: tuple[str, ...]
+    sort_by: tuple[str, ...]
+    version: int = 1
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema of a file, with version, meanings and units as metadata."""
+        fields = []
+        for column in self.columns:
+            metadata = {"description": column.meaning} | ({"unit": column.unit} if column.unit else {})
+            fields.append(pa.field(column.name, column.type, nullable=not column.required, metadata=metadata))
+        return pa.schema(
+            fields,
+            metadata={
+                "orbitlake.table": self.name,
+                "orbitlake.version": str(self.version),
+                "orbitlake.description": self.meaning,
+            },
+        )
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+
+OBJECT_ID: Final = Column("object_id", TEXT, "international designator, such as 1998-067A", required=True)
+ISSUE_OBJECT_ID: Final = Column("object_id", LABEL, OBJECT_ID.meaning, required=True)
+SOURCE: Final = Column("source", TEXT, "name of the feed that published the position", required=True)
+CREATION_DATE: Final = Column(
+    "creation_date", UTC_MICROSECONDS, "CREATION_DATE of the issue; with object_id its identity", "UTC", required=True
+)
+
+POSITIONS: Final = Table(
+    name="positions",
+    meaning="One row a distinct fix of a live position feed.",
+    key=("object_id", "source", "event_time", "latitude_deg", "longitude_deg"),
+    partition_by=("date",),
+    sort_by=("object_id", "source", "event_time", "fetch_time", "latitude_deg", "longitude_deg"),
+    columns=(
+        OBJECT_ID,
+        SOURCE,
+        Column("event_time", UTC_MICROSECONDS, "time that the feed gives for the position", "UTC", required=True),
+        Column(
+            "fetch_time", UTC_MICROSECONDS, "when the answer was first received; null where no zone was recorded", "UTC"
+        ),
+        Column("latitude_deg", REAL, "latitude as published", "deg", required=True),
+        Column("longitude_deg", REAL, "longitude as published, east positive", "deg", required=True),
+        Column("altitude_km", REAL, "altitude, only where the source publishes one", "km"),
+        Column(
+            "velocity_km_s",
+            REAL,
+            "great-circle speed on a sphere of 6371 km from the latest earlier fix; null without one within 120 s",
+            "km/s",
+        ),
+        Column(
+            "orbit_phase", TEXT, "ASCENDING or DESCENDING against that same fix, UNKNOWN without one", required=True
+        ),
+        Column("hemisphere_ns", TEXT, "North where latitude >= 0, else South", required=True),
+        Column("hemisphere_ew", TEXT, "East where longitude >= 0, else West", required=True),
+        Column(
+            "distance_to_paris_km",
+            REAL,
+            "great-circle distance on a sphere of 6371 km to 48.8566 N 2.3522 E",
+            "km",
+            required=True,
+        ),
+    ),
+)
+
+WINDOW_STATS: Final = Table(
+    name="window_stats",
+    meaning="One row an object, source and UTC minute with at least one fix.",
+    key=("object_id", "source", "window_start"),
+    partition_by=("date",),
+    sort_by=("object_id", "source", "window_start"),
+    columns=(
+        OBJECT_ID,
+        SOURCE,
+        Column("window_start", UTC_MICROSECONDS, "first instant of the minute", "UTC", required=True),
+        Column("window_end", UTC_MICROSECONDS, "first instant after the minute", "UTC", required=True),
+        Column("data_points", COUNT, "distinct fixes in the minute", required=True),
+        Column("avg_latitude_deg", REAL, "arithmetic mean of latitude", "deg", required=True),
+        Column("avg_longitude_deg", REAL, "circular mean of longitude, in [-180, 180]; null where undefined", "deg"),
+        Column("avg_velocity_km_s", REAL, "mean of the observed velocities; null without one", "km/s"),
+        Column("max_velocity_km_s", REAL, "largest observed velocity", "km/s"),
+        Column("min_velocity_km_s", REAL, "smallest observed velocity", "km/s"),
+        Column("velocity_stddev_km_s", REAL, "sample standard deviation of the velocities; null below two", "km/s"),
+        Column(
+            "ground_speed_km_s",
+            REAL,
+            "great-circle path through the fixes over the time from first to last; null where that time is 0",
+            "km/s",
+        ),
+        Column("first_event_time", UTC_MICROSECONDS, "earliest fix of the minute", "UTC", required=True),
+        Column("last_event_time", UTC_MICROSECONDS, "latest fix of the minute", "UTC", required=True),
+    ),
+)
+
+OEM_ISSUES: Final = Table(
+    name="oem_issues",
+    meaning="One row an issue of an ephemeris: the header, metadata and comment facts of its file.",
+    key=("object_id", "creation_date"),
+    partition_by=("object_id", "issue"),
+    sort_by=("object_id", "creation_date"),
+    columns=(
+        ISSUE_OBJECT_ID,
+        CREATION_DATE,
+        Column("object_name", TEXT, "OBJECT_NAME of the first segment", required=True),
+        Column("originator", TEXT, "ORIGINATOR of the file", required=True),
+        Column("oem_version", TEXT, "version of the OEM format, such as 2.0", required=True),
+        Column("file_format", TEXT, "KVN or XML", required=True),
+        Column("center_name", TEXT, "CENTER_NAME, in capitals", required=True),
+        Column("ref_frame", TEXT, "REF_FRAME of the states as published", required=True),
+        Column("time_system", TEXT, "TIME_SYSTEM of the file; every time here is converted to UTC", required=True),
+        Column("start_time", UTC_MICROSECONDS, "START_TIME, earliest of the segments", "UTC", required=True),
+        Column("useable_start_time", UTC_MICROSECONDS, "USEABLE_START_TIME, earliest of the segments", "UTC"),
+        Column("useable_stop_time", UTC_MICROSECONDS, "USEABLE_STOP_TIME, latest of the segments", "UTC"),
+        Column("stop_time", UTC_MICROSECONDS, "STOP_TIME, latest of the segments", "UTC", required=True),
+        Column("interpolation", TEXT, "INTERPOLATION method that the file recommends"),
+        Column("interpolation_degree", SMALL, "INTERPOLATION_DEGREE that goes with it"),
+        Column("mass_kg", REAL, "MASS of the comment block", "kg"),
+        Column("drag_area_m2", REAL, "DRAG_AREA of the comment block", "m^2"),
+        Column("drag_coefficient", REAL, "DRAG_COEFF of the comment block"),
+        Column("solar_rad_area_m2", REAL, "SOLAR_RAD_AREA of the comment block", "m^2"),
+        Column("solar_rad_coefficient", REAL, "SOLAR_RAD_COEFF of the comment block"),
+        Column("first_node_time", UTC_MICROSECONDS, "epoch of the first ascending node", "UTC"),
+        Column("first_node_orbit", COUNT, "orbit number at the first ascending node"),
+        Column("first_node_longitude_deg", REAL, "longitude of the first ascending node, east positive", "deg"),
+        Column("last_node_time", UTC_MICROSECONDS, "epoch of the last ascending node", "UTC"),
+        Column("last_node_orbit", COUNT, "orbit number at the last ascending node"),
+        Column("last_node_longitude_deg", REAL, "longitude of the last ascending node, east positive", "deg"),
+        Column("comments", TEXTS, "every comment of the file, in order, without the keyword", required=True),
+        Column("segment_count", SMALL, "segments in the file", required=True),
+        Column("state_count", COUNT, "states in the file", required=True),
+        Column("content_sha256", TEXT, "SHA-256 of the unpacked file as it arrived first", required=True),
+        Column("source_url", TEXT, "where the file came from: a URL or a file name"),
+        Column("retrieved_at", UTC_MICROSECONDS, "when it arrived", "UTC"),
+        Column("raw_path", TEXT, "the archived file, relative to the data root"),
+    ),
+)
+
+STATE_VECTORS: Final = Table(
+    name="state_vectors",
+    meaning="One row a state of an ephemeris, in the frame of its file.",
+    key=("object_id", "creation_date", "segment", "epoch"),
+    partition_by=("object_id", "issue"),
+    sort_by=("object_id", "creation_date", "segment", "epoch"),
+    columns=(
+        ISSUE_OBJECT_ID,
+        CREATION_DATE,
+        Column("segment", SMALL, "number of the segment in its file, from 0", required=True),
+        Column("epoch", UTC_MICROSECONDS, "epoch of the state", "UTC", required=True),
+        Column("x_km", REAL, "position x in the file's frame", "km", required=True),
+        Column("y_km", REAL, "position y in the file's frame", "km", required=True),
+        Column("z_km", REAL, "position z in the file's frame", "km", required=True),
+        Column("vx_km_s", REAL, "velocity x in the file's frame", "km/s", required=True),
+        Column("vy_km_s", REAL, "velocity y in the file's frame", "km/s", required=True),
+        Column("vz_km_s", REAL, "velocity z in the file's frame", "km/s", required=True),
+        Column("ax_km_s2", REAL, "acceleration x in the file's frame, where the file has one", "km/s^2"),
+        Column("ay_km_s2", REAL, "acceleration y in the file's frame, where the file has one", "km/s^2"),
+        Column("az_km_s2", REAL, "acceleration z in the file's frame, where the file has one", "km/s^2"),
+        Column("r_km", REAL, "radius in the file's frame", "km", required=True),
+        Column("theta_rad", REAL, "polar angle arccos(z / r) in the file's frame", "rad"),
+        Column("phi_rad", REAL, "azimuth atan2(y, x) in the file's frame", "rad"),
+        Column(
+            "latitude_deg",
+            REAL,
+            "geodetic latitude, WGS-84; null where centre or frame cannot be turned to ITRS",
+            "deg",
+        ),
+        Column("longitude_deg", REAL, "geodetic longitude, WGS-84, east positive; null likewise", "deg"),
+        Column("altitude_km", REAL, "height above the WGS-84 ellipsoid; null likewise", "km"),
+        Column("step_s", REAL, "time since the state before in the same segment; null for the first", "s"),
+        Column("on_thrust", FLAG, "whether step_s is 2.000 s to the millisecond: powered flight", required=True),
+        Column(
+            "thrust_episode",
+            SMALL,
+            "0 for the first rows of the issue, plus 1 at each change of on_thrust",
+            required=True,
+        ),
+    ),
+)
+
+TRAJECTORY_EVENTS: Final = Table(
+    name="trajectory_events",
+    meaning="One row an event of the issue's trajectory event summary: the plan at its creation.",
+    key=("object_id", "creation_date", "ignition_time", "event_name"),
+    partition_by=("object_id", "issue"),
+    sort_by=("object_id", "creation_date", "ignition_time", "event_name"),
+    columns=(
+        ISSUE_OBJECT_ID,
+        CREATION_DATE,
+        Column("event_name", TEXT, "name as printed, cut at 20 characters by the publisher", required=True),
+        Column(
+            "ignition_time", UTC_MICROSECONDS, "TIG, with the year taken from the issue's span", "UTC", required=True
+        ),
+        Column("delta_v_m_s", REAL, "planned change of velocity", "m/s"),
+        Column("delta_v_ft_s", REAL, "the same as printed in feet", "ft/s"),
+        Column("apogee_height_km", REAL, "HA after the event", "km"),
+        Column("perigee_height_km", REAL, "HP after the event", "km"),
+        Column("apogee_height_nmi", REAL, "the same as printed in nautical miles", "nmi"),
+        Column("perigee_height_nmi", REAL, "the same as printed in nautical miles", "nmi"),
+        Column("orbit", COUNT, "ORB, where printed"),
+        Column("is_burn", FLAG, "whether the planned change of velocity is above zero", required=True),
+    ),
+)
+
+THRUST_EPISODES: Final = Table(
+    name="thrust_episodes",
+    meaning="One row a powered run of states: a burn as the ephemeris flies it.",
+    key=("object_id", "creation_date", "thrust_episode"),
+    partition_by=("object_id", "issue"),
+    sort_by=("object_id", "creation_date", "thrust_episode"),
+    columns=(
+        ISSUE_OBJECT_ID,
+        CREATION_DATE,
+        Column("thrust_episode", SMALL, "thrust_episode of the run's rows in state_vectors", required=True),
+        Column("ignition_time", UTC_MICROSECONDS, "first state of the run", "UTC", required=True),
+        Column(
+            "cutoff_time",
+            UTC_MICROSECONDS,
+            "true end: the short step after the run belongs to it",
+            "UTC",
+            required=True,
+        ),
+        Column("duration_s", REAL, "cut-off minus ignition", "s", required=True),
+        Column("two_second_rows", COUNT, "rows on_thrust in the run", required=True),
+        Column("delta_v_m_s", REAL, "magnitude of the integrated non-gravitational acceleration", "m/s"),
+        Column("delta_v_radial_m_s", REAL, "its radial part, outward positive", "m/s"),
+        Column("delta_v_intrack_m_s", REAL, "its in-track part, in the orbit plane, along the motion", "m/s"),
+        Column("delta_v_crosstrack_m_s", REAL, "its cross-track part, along the angular momentum", "m/s"),
+        Column("mean_acceleration_mm_s2", REAL, "delta_v over duration", "mm/s^2"),
+        Column(
+            "semi_major_axis_before_km", REAL, "mean over one orbit of coast before ignition, else osculating", "km"
+        ),
+        Column("semi_major_axis_after_km", REAL, "mean over one orbit of coast after cut-off, else osculating", "km"),
+        Column("event_names", TEXTS, "matching events of trajectory_events, in time order", required=True),
+        Column("event_delta_v_m_s", REAL, "sum of their planned delta-v; null without one", "m/s"),
+        Column(
+            "manoeuvre",
+            SMALL,
+            "physical manoeuvre within the issue, from 1; runs under 60 s apart share one",
+            required=True,
+        ),
+    ),
+)
+
+TABLES: Final = {
+    table.name: table
+    for table in (POSITIONS, WINDOW_STATS, OEM_ISSUES, STATE_VECTORS, TRAJECTORY_EVENTS, THRUST_EPISODES)
+}
+OEM_TABLES: Final = (OEM_ISSUES, STATE_VECTORS, TRAJECTORY_EVENTS, THRUST_EPISODES)
+POSITION_TABLES: Final = (POSITIONS, WINDOW_STATS)
