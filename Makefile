@@ -1,0 +1,36 @@
+# What people and CI run. Every target says in its comment what it does; `make help` prints them.
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+export PYTHONPATH := plugins
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench up down lock
+
+help:    ## this list
+	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+setup: .venv/.ready    ## the virtual environment, and Java where it may be installed
+
+.venv/.ready: requirements.txt constraints.txt tests/requirements.txt plugins/orbitlake/embedded/setup.sh
+	@PYTHON=$(PYTHON) bash plugins/orbitlake/embedded/setup.sh && touch $@
+
+demo: setup    ## the whole pipeline once, on simulated input (REPLAY=folder: on recorded files; KEEP=1: leave it running)
+	@$(BIN)/python -m orbitlake.embedded demo $(if $(REPLAY),--replay "$(REPLAY)") $(if $(KEEP),--keep)
+
+up: setup    ## start Airflow, Spark and the live upstreams; ORBITLAKE_UPSTREAM=simulator for the simulated ones
+	@$(BIN)/python -m orbitlake.embedded up
+
+down: setup    ## stop what `up` or `demo` left running
+	@$(BIN)/python -m orbitlake.embedded down
+
+test: setup    ## every test, the end-to-end one too
+	@$(BIN)/python -m pytest
+
+lint: setup    ## ruff, formatting, strict types on the engine-free packages
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+bench: setup    ## measure speed beside other readers, in one run
+	@$(BIN)/python -m benchmarks
+
+lock: setup    ## renew constraints.txt from the direct dependencies
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-annotate --no-header requirements.txt tests/requirements.txt -o constraints.txt

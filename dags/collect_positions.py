@@ -1,0 +1,57 @@
+"""Around the clock: Open Notify's live position -> one raw record a poll, failed polls included.
+
+**Reads** the feed of setting `ORBITLAKE_OPEN_NOTIFY_URL`. **Writes** `raw/open_notify/date=…/hour=…/`.
+
+**Read by** the stream of positions.
+
+**A failed run** means that the collector itself broke: a feed that is down or talks nonsense does not fail it, each
+such poll is a record with its reason. Records written before stay.
+
+**To run again** press Trigger; polls of the past cannot be made good.
+"""
+
+from airflow.sdk import Param, dag, task
+
+from orbitlake.orchestration.assets import RAW_OPEN_NOTIFY
+from orbitlake.orchestration.defaults import RETRYING
+
+
+@dag(
+    dag_display_name="Collect positions",
+    description="Open Notify's live position -> raw records",
+    schedule="@continuous",
+    max_active_runs=1,
+    catchup=False,
+    default_args=RETRYING,
+    doc_md=__doc__,
+    tags=["positions", "collect"],
+    params={
+        "interval_s": Param(
+            5.0,
+            type="number",
+            minimum=1,
+            maximum=3600,
+            title="Interval (s)",
+            description="Time from one poll to the next; never below one second.",
+        ),
+        "duration_s": Param(
+            3600,
+            type="integer",
+            minimum=1,
+            maximum=86_400,
+            title="Duration (s)",
+            description="How long this run polls before the next one takes over.",
+        ),
+    },
+)
+def collect_positions():
+    @task(outlets=[RAW_OPEN_NOTIFY])
+    def collect(params: dict) -> dict:
+        from orbitlake.positions import collector
+
+        return collector.run(interval_s=params["interval_s"], duration_s=params["duration_s"])
+
+    collect()
+
+
+collect_positions()

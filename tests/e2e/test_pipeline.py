@@ -1,0 +1,146 @@
+"""The whole of it once: Airflow's own components, a Spark master with two workers and the simulator, over real HTTP."""
+
+import hashlib
+import json
+import socket
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from orbitlake import query
+from orbitlake.embedded.airflow_api import Airflow
+from orbitlake.embedded.topology import MARK, PORTS, Topology
+from orbitlake.settings import from_environment
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+
+COLLECT_S = 15
+WITHIN_S = 240
+YESTERDAY_NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
+
+
+def free_ports() -> dict[str, int]:
+    probes = {name: socket.socket() for name in PORTS}
+    for probe in probes.values():
+        probe.bind(("127.0.0.1", 0))
+    ports = {name: probe.getsockname()[1] for name, probe in probes.items()}
+    for probe in probes.values():
+        probe.close()
+    return ports
+
+
+@pytest.fixture(scope="module")
+def topology(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("e2e")
+    settings = replace(from_environment({"ORBITLAKE_UPSTREAM": "simulator"}), data=folder / "data")
+    whole = Topology(run=folder / "run", settings=settings, ports=free_ports())
+    try:
+        whole.up()
+        requests.put(f"{whole.simulator_url}/clock", json={"now": YESTERDAY_NOON.isoformat()}, timeout=10)
+        yield whole
+    finally:
+        whole.down()
+
+
+@pytest.fixture(scope="module")
+def airflow(topology: Topology) -> Airflow:
+    session = Airflow(topology.airflow_url, "admin", topology.password)
+    session.log_in()
+    return session
+
+
+def run(airflow: Airflow, dag_id: str, params: dict) -> str:
+    run_id = airflow.trigger(dag_id, params)
+    airflow.unpause(dag_id)
+    airflow.wait(dag_id, run_id, WITHIN_S)
+    airflow.pause(dag_id)
+    return run_id
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.glob("**/*"))
+        if path.is_file()
+    }
+
+
+def rows(data: Path, sql: str) -> list[tuple]:
+    return query.connect(data).sql(sql).fetchall()
+
+
+def test_ingest_oem_fills_four_tables_and_a_second_run_changes_no_byte(topology: Topology, airflow: Airflow):
+    data = topology.settings.data
+    run(airflow, "ingest_oem", {})
+    first = digests(data / "lake")
+    again = run(airflow, "ingest_oem", {})
+
+    issues, states, episodes = rows(
+        data,
+        "SELECT (SELECT count(*) FROM oem_issues), (SELECT count(*) FROM state_vectors),"
+        " (SELECT count(*) FROM thrust_episodes)",
+    )[0]
+    assert issues == 1
+    assert states == rows(data, "SELECT state_count FROM oem_issues")[0][0] > 5000
+    assert episodes >= 1
+    assert digests(data / "lake") == first
+    assert "unchanged" in json.dumps(airflow.result("ingest_oem", again, "tabulate"))
+
+
+def test_collected_fixes_reach_the_live_tables_once(topology: Topology, airflow: Airflow):
+    data = topology.settings.data
+    run(airflow, "collect_positions", {"interval_s": 1, "duration_s": COLLECT_S})
+    records = [json.loads(path.read_text()) for path in (data / "raw" / "open_notify").glob("**/*.json")]
+    fixes = {(r["timestamp"], r["latitude"], r["longitude"]) for r in records if r["latitude"] is not None}
+
+    run(airflow, "stream_positions", {"trigger": "available-now", "max_runtime_s": 200})
+    live = digests(data / "live")
+    run(airflow, "stream_positions", {"trigger": "available-now", "max_runtime_s": 200})
+
+    held = rows(data, "SELECT epoch(event_time)::BIGINT, latitude_deg, longitude_deg FROM positions")
+    assert len(fixes) >= COLLECT_S - 3
+    assert sorted(held) == sorted(fixes)
+    assert sum(n for (n,) in rows(data, "SELECT data_points FROM window_stats")) == len(fixes)
+    assert digests(data / "live") == live
+    assert all(name.endswith(".parquet") for name in live)
+
+
+def test_compaction_closes_the_day_into_one_file_a_table_and_again_rewrites_nothing(topology, airflow):
+    data = topology.settings.data
+    day: date = YESTERDAY_NOON.date()
+    before = {table: rows(data, f"SELECT * FROM {table} ORDER BY ALL") for table in ("positions", "window_stats")}
+    run(airflow, "compact_positions", {"date": day.isoformat()})
+    closed = digests(data / "lake")
+    run(airflow, "compact_positions", {"date": day.isoformat()})
+
+    for table, expected in before.items():
+        assert [path.name for path in (data / "lake" / table).glob("**/*") if path.is_file()] == ["part-0.parquet"]
+        assert rows(data, f"SELECT * FROM {table} ORDER BY ALL") == expected
+    assert digests(data / "lake") == closed
+
+
+def test_nothing_listens_beyond_loopback(topology: Topology):
+    beyond = set()
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK) != str(topology.run):
+                continue
+            listening = [c for c in process.net_connections("inet") if c.status == psutil.CONN_LISTEN]
+        except (psutil.Error, OSError):
+            continue
+        beyond |= {(process.name(), c.laddr) for c in listening if c.laddr.ip not in ("127.0.0.1", "::ffff:127.0.0.1")}
+
+    assert topology.is_running()
+    assert beyond == set()
+
+
+def test_down_leaves_no_process(topology: Topology):
+    stopped = topology.down()
+
+    assert stopped > len(("honcho", *PORTS))
+    assert not topology.is_running()
+    assert topology.down() == 0

@@ -1,0 +1,108 @@
+"""Imports point down: each part of the house knows only what lies below it, and only named parts know an engine."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+PACKAGE = CHECKOUT / "plugins" / "orbitlake"
+
+# part -> the parts of orbitlake that it may import, itself included by nature.
+MAY_IMPORT = {
+    "tables": set(),
+    "settings": set(),
+    "lake": {"tables"},
+    "query": {"tables", "settings", "lake"},
+    "physics": set(),
+    "positions": {"physics", "tables", "settings", "lake"},
+    "oem": {"physics", "tables", "settings", "lake"},
+    "simulator": {"physics", "tables", "settings"},
+    "orchestration": {"tables", "settings"},
+    "page": {"query", "tables", "settings", "lake", "physics"},
+    "embedded": {"query", "tables", "settings"},
+    "dags": {"orchestration", "tables", "settings", "positions", "oem"},
+    "jobs": {"positions", "oem", "lake", "tables", "settings"},
+}
+# engine -> the parts that may import it, at the top of a file or inside a function.
+MAY_KNOW = {
+    "airflow": {"orchestration", "dags", "page", "position_page"},
+    "pyspark": {"jobs", "lake", "positions"},
+    "erfa": {"physics", "oem"},
+    "fastapi": {"simulator", "page", "position_page"},
+}
+
+
+def folder_of(part: str) -> Path:
+    if part in ("dags", "jobs"):
+        return CHECKOUT / part
+    module = PACKAGE / f"{part}.py"
+    return module if module.is_file() else PACKAGE / part
+
+
+def sources(part: str) -> list[Path]:
+    place = folder_of(part)
+    return [place] if place.is_file() else sorted(place.glob("**/*.py"))
+
+
+def imported(source: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(source.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{source}:{node.lineno}: relative import"
+            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def parts_imported(source: Path) -> set[str]:
+    found = set()
+    for name in imported(source):
+        words = name.split(".")
+        if words[0] == "orbitlake" and len(words) > 1 and words[1] in MAY_IMPORT:
+            found.add(words[1])
+    return found
+
+
+@pytest.mark.parametrize("part", MAY_IMPORT)
+def test_part_exists_and_imports_only_what_lies_below_it(part: str):
+    files = sources(part)
+
+    assert files, f"{folder_of(part)} holds no source: the check would pass on nothing"
+    for source in files:
+        beyond = parts_imported(source) - MAY_IMPORT[part] - {part}
+        assert not beyond, f"{source.relative_to(CHECKOUT)} imports {sorted(beyond)}"
+
+
+def test_every_module_belongs_to_a_part():
+    parts = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
+
+    assert parts - {"__init__"} == set(MAY_IMPORT) - {"dags", "jobs"}
+
+
+@pytest.mark.parametrize("engine", MAY_KNOW)
+def test_engine_is_known_only_where_it_may_be(engine: str):
+    plugin = CHECKOUT / "plugins" / "position_page.py"
+    knowing = {"position_page"} if plugin.is_file() and engine in {n.split(".")[0] for n in imported(plugin)} else set()
+    for part in MAY_IMPORT:
+        for source in sources(part):
+            if engine in {name.split(".")[0] for name in imported(source)}:
+                knowing.add(part)
+
+    assert knowing, f"nobody imports {engine}: the check would pass on nothing"
+    assert knowing <= MAY_KNOW[engine]
+
+
+def test_airflow_loads_nothing_of_the_package_as_a_plugin():
+    from airflow.configuration import conf
+    from airflow.utils.file import find_path_from_directory
+
+    syntax = conf.get_mandatory_value("core", "dag_ignore_file_syntax", fallback="glob")
+    seen = {
+        Path(path).relative_to(CHECKOUT / "plugins").as_posix()
+        for path in find_path_from_directory(str(CHECKOUT / "plugins"), ".airflowignore", syntax)
+        if path.endswith(".py")
+    }
+
+    assert seen == {"position_page.py"}
