@@ -13,13 +13,18 @@ such poll is a record with its reason. Records written before stay.
 from airflow.sdk import Param, dag, task
 
 from orbitlake.orchestration.assets import RAW_OPEN_NOTIFY
-from orbitlake.orchestration.defaults import RETRYING
+from orbitlake.orchestration.defaults import FIRST_DAY, RETRYING
+from orbitlake.settings import from_environment
+
+SETTINGS = from_environment()
 
 
 @dag(
     dag_display_name="Collect positions",
     description="Open Notify's live position -> raw records",
     schedule="@continuous",
+    # Without a start the first run has an interval of no length, and Airflow never creates a second one.
+    start_date=FIRST_DAY,
     max_active_runs=1,
     catchup=False,
     default_args=RETRYING,
@@ -27,7 +32,7 @@ from orbitlake.orchestration.defaults import RETRYING
     tags=["positions", "collect"],
     params={
         "interval_s": Param(
-            5.0,
+            SETTINGS.collect_interval_s,
             type="number",
             minimum=1,
             maximum=3600,
@@ -35,8 +40,8 @@ from orbitlake.orchestration.defaults import RETRYING
             description="Time from one poll to the next; never below one second.",
         ),
         "duration_s": Param(
-            3600,
-            type="integer",
+            SETTINGS.collect_duration_s,
+            type="number",
             minimum=1,
             maximum=86_400,
             title="Duration (s)",
@@ -49,7 +54,7 @@ def collect_positions():
     def collect(params: dict) -> dict:
         from orbitlake.positions import collector
 
-        return collector.run(interval_s=params["interval_s"], duration_s=params["duration_s"])
+        return collector.run(params["interval_s"], params["duration_s"], show=print)
 
     collect()
 

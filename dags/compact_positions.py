@@ -1,7 +1,7 @@
 """Each closed UTC day: live positions and window_stats -> one file a table in the lake.
 
 **Reads** `live/positions/` and, for late fixes, the day's closed file.
-**Writes** `lake/positions/date=…/part-0.parquet` and `lake/window_stats/date=…/part-0.parquet`, each replaced atomically.
+**Writes** `lake/positions/date=…/part-0.parquet` and `lake/window_stats/date=…/part-0.parquet`, each replaced whole.
 
 **Read by** analysts and every query over more than today.
 

@@ -12,8 +12,10 @@ an issue already held, is kept in `quarantine/` with its reason.
 """
 
 from airflow.sdk import Param, dag, task
+from airflow.sdk.exceptions import AirflowFailException
 
 from orbitlake.orchestration.assets import (
+    OEM_COVARIANCES,
     OEM_ISSUES,
     RAW_OEM,
     STATE_VECTORS,
@@ -37,12 +39,45 @@ from orbitlake.orchestration.defaults import FIRST_DAY, RETRYING
         "source": Param(
             None,
             type=["null", "string"],
+            format="uri",
+            pattern="^https?://",
+            maxLength=2000,
             title="Source",
-            description="URL of an OEM file. Empty: the newest issue of NASA, and the inbox.",
+            description="URL of an OEM file. Empty: what lies in the inbox, and NASA's newest issue.",
         ),
     },
 )
-def ingest_oem(): ...
+def ingest_oem():
+    @task
+    def download(params: dict, ti) -> list[dict]:
+        from orbitlake.oem import batch
+
+        return batch.download(params["source"], is_last_try=ti.try_number > ti.max_tries)
+
+    @task(outlets=[RAW_OEM])
+    def archive(found: list[dict]) -> list[dict]:
+        from orbitlake.oem import batch
+
+        return batch.archive(found)
+
+    @task(outlets=[OEM_ISSUES, STATE_VECTORS, TRAJECTORY_EVENTS, THRUST_EPISODES, OEM_COVARIANCES])
+    def tabulate(archived: list[dict]) -> list[dict]:
+        from orbitlake.oem import batch
+
+        return batch.tabulate(archived)
+
+    @task
+    def check(outcomes: list[dict]) -> list[dict]:
+        from orbitlake.oem import batch
+        from orbitlake.oem.archive import CheckError
+
+        try:
+            return batch.check(outcomes)
+        except CheckError as error:
+            # What does not fit today will not fit in ten seconds either.
+            raise AirflowFailException(str(error)) from None
+
+    check(tabulate(archive(download())))
 
 
 ingest_oem()

@@ -16,14 +16,19 @@ from datetime import timedelta
 from airflow.sdk import Param, dag
 
 from orbitlake.orchestration.assets import LIVE_POSITIONS, LIVE_WINDOW_STATS, RAW_OPEN_NOTIFY
-from orbitlake.orchestration.defaults import RETRYING
+from orbitlake.orchestration.defaults import FIRST_DAY, RETRYING
 from orbitlake.orchestration.spark import spark_job
+from orbitlake.settings import from_environment
+
+SETTINGS = from_environment()
 
 
 @dag(
     dag_display_name="Stream positions",
     description="Raw position records -> live positions and window_stats",
     schedule="@continuous",
+    # Without a start the first run has an interval of no length, and Airflow never creates a second one.
+    start_date=FIRST_DAY,
     max_active_runs=1,
     catchup=False,
     default_args=RETRYING,
@@ -31,15 +36,15 @@ from orbitlake.orchestration.spark import spark_job
     tags=["positions", "spark", "stream"],
     params={
         "trigger": Param(
-            "5 seconds",
+            SETTINGS.stream_trigger,
             type="string",
             enum=["available-now", "2 seconds", "5 seconds", "10 seconds", "30 seconds", "1 minute"],
             title="Trigger",
             description="How often a micro-batch starts; available-now handles what has arrived and ends.",
         ),
         "max_runtime_s": Param(
-            3600,
-            type="integer",
+            SETTINGS.stream_max_runtime_s,
+            type="number",
             minimum=10,
             maximum=86_400,
             title="Longest run (s)",

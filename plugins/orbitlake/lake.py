@@ -1,20 +1,30 @@
 """Where things lie below the data root, and the one way a partition is published: written aside, then renamed."""
 
+import filecmp
 import os
 import re
+import sys
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from orbitlake.tables import Table
 
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import StructType
+
 PART: Final = "part-0.parquet"
+ROW_GROUP_ROWS: Final = 1_000_000
 SAFE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
 
 
@@ -94,14 +104,24 @@ def publish(rows: pa.Table, table: Table, target: Path, staging: Path) -> None:
 
     The columns must be those of the table, in any order; equal rows give equal bytes. Raises LakeError by name.
     """
-    sorted_rows = conform(rows, table).sort_by([(name, "ascending") for name in table.sort_by])
+    typed = conform(rows, table)
+    # Arrow cannot sort by a dictionary: where a key is one, its values are sorted in its place.
+    keys = pa.table(
+        {key: column.cast(plain_type(column.type)) for key in table.sort_by for column in [typed.column(key)]}
+    )
+    sorted_rows = typed.take(pc.sort_indices(keys, [(key, "ascending") for key in table.sort_by]))
     staging.mkdir(parents=True, exist_ok=True)
     aside = staging / f"{table.name}.{uuid.uuid4().hex}.parquet"
     with aside.open("wb") as sink:
-        pq.write_table(sorted_rows, sink, compression="zstd", row_group_size=1_000_000, write_page_index=True)
+        pq.write_table(sorted_rows, sink, compression="zstd", row_group_size=ROW_GROUP_ROWS, write_page_index=True)
         sink.flush()
         os.fsync(sink.fileno())
     settle(aside, target)
+
+
+def plain_type(type_: pa.DataType) -> pa.DataType:
+    """The type of a dictionary's values, any other type as it is."""
+    return type_.value_type if pa.types.is_dictionary(type_) else type_
 
 
 def settle(aside: Path, target: Path) -> None:
@@ -150,6 +170,129 @@ def quarantine(lake: Lake, name: str, content: bytes, reason: str, **facts: obje
     return kept
 
 
+def quarantine_file(lake: Lake, path: Path, reason: str) -> Path:
+    """Move a file too large to be looked at under `quarantine/`, a `.reason.json` beside it."""
+    import json
+
+    label = re.sub(r"[^A-Za-z0-9._-]+", "_", path.name).lstrip("._")[:80] or "unnamed"
+    kept = lake.quarantine / f"unread-{uuid.uuid4().hex[:12]}-{label}"
+    facts = {"reason": reason, "name": path.name, "bytes": path.stat().st_size}
+    write_file(kept.with_name(kept.name + ".reason.json"), json.dumps(facts, indent=2).encode(), lake.staging)
+    settle(path, kept)
+    return kept
+
+
+def sweep_staging(lake: Lake, older_than_s: float = 86_400.0) -> None:
+    """Remove what killed writers left in `staging/`; younger files may be another process at work."""
+    for left in lake.staging.glob("*") if lake.staging.is_dir() else ():
+        # Another sweep may have been faster.
+        with suppress(FileNotFoundError):
+            if left.is_file() and time.time() - left.stat().st_mtime > older_than_s:
+                left.unlink()
+
+
 def partitions(folder: Path) -> Iterator[Path]:
     """The published files below a table's folder, in order of their names."""
     return iter(sorted(folder.glob(f"**/{PART}")))
+
+
+@contextmanager
+def open_session(name: str, **defaults: str) -> "Iterator[SparkSession]":
+    """A Spark session that speaks UTC and Arrow and whose executors find this package; stopped at the end.
+
+    What the submitter set stays: the master (local[*] where nobody set one), executorEnv.PYTHONPATH, and any of
+    `defaults`, which name settings with underscores for dots.
+    """
+    from pyspark import SparkConf, SparkContext
+    from pyspark.sql import SparkSession
+
+    # Executors of a local master would otherwise run the system's python3.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    # The gateway first: only then does SparkConf know what spark-submit was given.
+    SparkContext._ensure_initialized()
+    # The shell's bar would be written between our lines; it is on whenever Python starts the JVM.
+    conf = SparkConf().setAppName(name).set("spark.ui.showConsoleProgress", "false")
+    settings = {
+        "spark.executorEnv.PYTHONPATH": str(Path(__file__).resolve().parents[1]),
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.execution.arrow.pyspark.enabled": "true",
+        # Thousands of small files a task, not one.
+        "spark.sql.files.openCostInBytes": str(64 * 2**10),
+    } | {key.replace("_", "."): value for key, value in defaults.items()}
+    for key, value in settings.items():
+        conf.setIfMissing(key, value)
+    session = SparkSession.builder.config(conf=conf).getOrCreate()
+    session.sparkContext.setLogLevel("WARN")
+    try:
+        yield session
+    finally:
+        session.stop()
+
+
+def spark_schema(schema: pa.Schema) -> "StructType":
+    """Return the Spark schema of an Arrow schema, every column nullable: `conform` sees to nulls on the way out."""
+    from pyspark.sql.pandas.types import from_arrow_type
+    from pyspark.sql.types import StructField, StructType
+
+    return StructType([StructField(field.name, from_arrow_type(field.type)) for field in schema])
+
+
+def read_files(spark: "SparkSession", table: Table, files: Sequence[Path]) -> "DataFrame":
+    """Read published files of a table. Raises LakeError by name where one has another schema.
+
+    Spark alone would fill a column that a file lacks with nulls and say nothing.
+    """
+    for file in files:
+        if not pq.read_schema(file).equals(table.schema):
+            raise LakeError(f"{file}: not the schema of {table.name} version {table.version}")
+    frame = spark.read.schema(spark_schema(table.schema))
+    return frame.parquet(*map(str, files)) if files else spark.createDataFrame([], spark_schema(table.schema))
+
+
+def publish_frame(frame: "DataFrame", table: Table, target: Path, staging: Path) -> bool:
+    """Write a Spark frame as the one file `target` of `table`; False where it already holds the very same bytes.
+
+    One task sorts and writes the file aside with Arrow, so that it carries the table's metadata; the driver renames it.
+    """
+    from pyspark.sql import functions as F
+
+    order = [F.asc_nulls_last(name) for name in table.sort_by]
+    rows = frame.select(*table.column_names).repartition(1).sortWithinPartitions(*order)
+    (written,) = rows.mapInArrow(parquet_writer(table, staging), "path string").collect()
+    aside = Path(written.path)
+    if target.exists() and filecmp.cmp(aside, target, shallow=False):
+        aside.unlink()
+        return False
+    settle(aside, target)
+    return True
+
+
+def parquet_writer(table: Table, staging: Path) -> "Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]":
+    """Return the function that writes one partition, sorted already, to a file in `staging` and yields its path."""
+
+    def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        staging.mkdir(parents=True, exist_ok=True)
+        aside = staging / f"{table.name}.{uuid.uuid4().hex}.parquet"
+        with (
+            aside.open("wb") as sink,
+            pq.ParquetWriter(sink, table.schema, compression="zstd", write_page_index=True) as writer,
+        ):
+            for group in row_groups(batches):
+                writer.write_table(conform(group, table), row_group_size=ROW_GROUP_ROWS)
+        with aside.open("rb") as written:
+            os.fsync(written.fileno())
+        yield pa.RecordBatch.from_pydict({"path": [str(aside)]})
+
+    return write
+
+
+def row_groups(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Gather small batches into tables of at least ROW_GROUP_ROWS rows, the last one excepted."""
+    gathered: list[pa.RecordBatch] = []
+    for batch in batches:
+        gathered.append(batch)
+        if sum(each.num_rows for each in gathered) >= ROW_GROUP_ROWS:
+            yield pa.Table.from_batches(gathered)
+            gathered = []
+    if gathered:
+        yield pa.Table.from_batches(gathered)

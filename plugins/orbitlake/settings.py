@@ -28,6 +28,10 @@ class Settings:
     http_timeout_s: float
     max_download_bytes: int
     clock_tolerance_s: float | None
+    collect_interval_s: float
+    collect_duration_s: float
+    stream_trigger: str
+    stream_max_runtime_s: float
 
     @property
     def uses_simulator(self) -> bool:
@@ -69,4 +73,8 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         http_timeout_s=number("ORBITLAKE_HTTP_TIMEOUT_S", 30),
         max_download_bytes=int(number("ORBITLAKE_MAX_DOWNLOAD_BYTES", 64 * 2**20)),
         clock_tolerance_s=None if tolerance == "off" else number("ORBITLAKE_CLOCK_TOLERANCE_S", 300),
+        collect_interval_s=number("ORBITLAKE_COLLECT_INTERVAL_S", 5),
+        collect_duration_s=number("ORBITLAKE_COLLECT_DURATION_S", 3600),
+        stream_trigger=text("ORBITLAKE_STREAM_TRIGGER", "5 seconds"),
+        stream_max_runtime_s=number("ORBITLAKE_STREAM_MAX_RUNTIME_S", 3600),
     )

@@ -274,9 +274,12 @@ THRUST_EPISODES: Final = Table(
         Column("delta_v_crosstrack_m_s", REAL, "its cross-track part, along the angular momentum", "m/s"),
         Column("mean_acceleration_mm_s2", REAL, "delta_v over duration", "mm/s^2"),
         Column(
-            "semi_major_axis_before_km", REAL, "mean over one orbit of coast before ignition, else osculating", "km"
+            "semi_major_axis_before_km",
+            REAL,
+            "semi-major axis before ignition: the J2 variation removed, mean over up to one orbit of coast",
+            "km",
         ),
-        Column("semi_major_axis_after_km", REAL, "mean over one orbit of coast after cut-off, else osculating", "km"),
+        Column("semi_major_axis_after_km", REAL, "the same after cut-off", "km"),
         Column("event_names", TEXTS, "matching events of trajectory_events, in time order", required=True),
         Column("event_delta_v_m_s", REAL, "sum of their planned delta-v; null without one", "m/s"),
         Column(
@@ -288,9 +291,73 @@ THRUST_EPISODES: Final = Table(
     ),
 )
 
+_COVARIANCE_AXES: Final = ("x", "y", "z", "x_dot", "y_dot", "z_dot")
+_COVARIANCE_UNITS: Final = ("km^2", "km^2/s", "km^2/s^2")
+_COVARIANCE_SUFFIXES: Final = ("km2", "km2_s", "km2_s2")
+
+OEM_COVARIANCES: Final = Table(
+    name="oem_covariances",
+    meaning="One row a covariance matrix of an ephemeris: its lower triangle, as published.",
+    key=("object_id", "creation_date", "segment", "epoch", "cov_ref_frame"),
+    partition_by=("object_id", "issue"),
+    sort_by=("object_id", "creation_date", "segment", "epoch", "cov_ref_frame"),
+    columns=(
+        ISSUE_OBJECT_ID,
+        CREATION_DATE,
+        Column("segment", SMALL, "number of the segment in its file, from 0", required=True),
+        Column("epoch", UTC_MICROSECONDS, "epoch of the covariance", "UTC", required=True),
+        Column("cov_ref_frame", TEXT, "COV_REF_FRAME, or REF_FRAME of the segment where absent", required=True),
+        *(
+            Column(
+                f"c{row}_{column}_{_COVARIANCE_SUFFIXES[dots]}",
+                REAL,
+                f"covariance of {row} and {column}",
+                _COVARIANCE_UNITS[dots],
+                required=True,
+            )
+            for nth, row in enumerate(_COVARIANCE_AXES)
+            for column in _COVARIANCE_AXES[: nth + 1]
+            for dots in [row.endswith("dot") + column.endswith("dot")]
+        ),
+    ),
+)
+
 TABLES: Final = {
     table.name: table
-    for table in (POSITIONS, WINDOW_STATS, OEM_ISSUES, STATE_VECTORS, TRAJECTORY_EVENTS, THRUST_EPISODES)
+    for table in (
+        POSITIONS,
+        WINDOW_STATS,
+        OEM_ISSUES,
+        STATE_VECTORS,
+        TRAJECTORY_EVENTS,
+        THRUST_EPISODES,
+        OEM_COVARIANCES,
+    )
 }
-OEM_TABLES: Final = (OEM_ISSUES, STATE_VECTORS, TRAJECTORY_EVENTS, THRUST_EPISODES)
+OEM_TABLES: Final = (OEM_ISSUES, STATE_VECTORS, TRAJECTORY_EVENTS, THRUST_EPISODES, OEM_COVARIANCES)
 POSITION_TABLES: Final = (POSITIONS, WINDOW_STATS)
+
+
+def dictionary(table: Table) -> str:
+    """The table's page of the data dictionary as Markdown: what the README prints, and a test compares."""
+    lines = [
+        f"### {table.name}",
+        "",
+        f"{table.meaning} Version {table.version}; partitioned by {' and '.join(f'`{key}`' for key in table.partition_by)}.",
+        "",
+        "| column | type | unit | meaning |",
+        "|---|---|---|---|",
+    ]
+    for column in table.columns:
+        name = f"`{column.name}`" + ("" if column.required else " (null where unknown)")
+        lines.append(f"| {name} | {type_name(column.type)} | {column.unit or ''} | {column.meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+def type_name(type_: pa.DataType) -> str:
+    """An Arrow type in words: the encoding of a column is no part of its meaning."""
+    if pa.types.is_dictionary(type_):
+        return type_name(type_.value_type)
+    if pa.types.is_list(type_):
+        return f"list of {type_name(type_.value_type)}"
+    return str(type_)

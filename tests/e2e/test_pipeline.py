@@ -3,6 +3,7 @@
 import hashlib
 import json
 import socket
+import time
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -19,7 +20,13 @@ from orbitlake.settings import from_environment
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 COLLECT_S = 15
-WITHIN_S = 240
+WITHIN_S = 300
+POLL_S = 1.0
+PACE = {
+    "ORBITLAKE_COLLECT_INTERVAL_S": "1",
+    "ORBITLAKE_COLLECT_DURATION_S": str(COLLECT_S),
+    "ORBITLAKE_STREAM_TRIGGER": "available-now",
+}
 YESTERDAY_NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
 
 
@@ -37,7 +44,7 @@ def free_ports() -> dict[str, int]:
 def topology(tmp_path_factory):
     folder = tmp_path_factory.mktemp("e2e")
     settings = replace(from_environment({"ORBITLAKE_UPSTREAM": "simulator"}), data=folder / "data")
-    whole = Topology(run=folder / "run", settings=settings, ports=free_ports())
+    whole = Topology(run=folder / "run", settings=settings, overrides=PACE, ports=free_ports())
     try:
         whole.up()
         requests.put(f"{whole.simulator_url}/clock", json={"now": YESTERDAY_NOON.isoformat()}, timeout=10)
@@ -59,6 +66,21 @@ def run(airflow: Airflow, dag_id: str, params: dict) -> str:
     airflow.wait(dag_id, run_id, WITHIN_S)
     airflow.pause(dag_id)
     return run_id
+
+
+def run_continuous(airflow: Airflow, dag_id: str) -> None:
+    """Let a continuous DAG end one more run, and leave it paused with no task at work."""
+    before = airflow.succeeded(dag_id)
+    deadline = time.monotonic() + WITHIN_S
+    airflow.unpause(dag_id)
+    while airflow.succeeded(dag_id) == before:
+        assert time.monotonic() < deadline, airflow.tasks(dag_id)
+        time.sleep(POLL_S)
+    airflow.pause(dag_id)
+    while {"queued", "scheduled", "running"} & set(airflow.tasks(dag_id).values()):
+        assert time.monotonic() < deadline, airflow.tasks(dag_id)
+        time.sleep(POLL_S)
+    assert set(airflow.tasks(dag_id).values()) <= {"success", None}
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -93,13 +115,13 @@ def test_ingest_oem_fills_four_tables_and_a_second_run_changes_no_byte(topology:
 
 def test_collected_fixes_reach_the_live_tables_once(topology: Topology, airflow: Airflow):
     data = topology.settings.data
-    run(airflow, "collect_positions", {"interval_s": 1, "duration_s": COLLECT_S})
+    run_continuous(airflow, "collect_positions")
     records = [json.loads(path.read_text()) for path in (data / "raw" / "open_notify").glob("**/*.json")]
     fixes = {(r["timestamp"], r["latitude"], r["longitude"]) for r in records if r["latitude"] is not None}
 
-    run(airflow, "stream_positions", {"trigger": "available-now", "max_runtime_s": 200})
+    run_continuous(airflow, "stream_positions")
     live = digests(data / "live")
-    run(airflow, "stream_positions", {"trigger": "available-now", "max_runtime_s": 200})
+    run_continuous(airflow, "stream_positions")
 
     held = rows(data, "SELECT epoch(event_time)::BIGINT, latitude_deg, longitude_deg FROM positions")
     assert len(fixes) >= COLLECT_S - 3

@@ -18,7 +18,7 @@ EXPECTED = {
 OUTLETS = {
     "collect_positions": {"raw_open_notify"},
     "compact_positions": {"positions", "window_stats"},
-    "ingest_oem": {"raw_oem", "oem_issues", "state_vectors", "trajectory_events", "thrust_episodes"},
+    "ingest_oem": {"raw_oem", "oem_issues", "state_vectors", "trajectory_events", "thrust_episodes", "oem_covariances"},
     "stream_positions": {"live_positions", "live_window_stats"},
 }
 HEAVY = ("pyspark", "pandas", "numpy", "pyarrow", "duckdb")
@@ -96,6 +96,17 @@ def test_spark_tasks_give_driver_and_executors_the_same_python_and_leave_cores_t
         assert task.env_vars["PYTHONPATH"] == task.conf["spark.executorEnv.PYTHONPATH"] == str(CHECKOUT / "plugins")
         assert task.conf["spark.pyspark.python"] == sys.executable
         assert int(task.conf["spark.cores.max"]) <= 2
+
+
+@pytest.mark.parametrize("dag_id", ["collect_positions", "stream_positions"])
+def test_a_continuous_dag_goes_on_after_its_first_run(dag_bag, dag_id: str):
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    dag = DagSerialization.from_dict(DagSerialization.to_dict(dag_bag.dags[dag_id]))
+    first = dag.next_dagrun_info(last_automated_run_info=None)
+    second = dag.next_dagrun_info(last_automated_run_info=first)
+
+    assert first.logical_date < second.logical_date
 
 
 def test_parsing_the_folder_imports_nothing_heavy(tmp_path):

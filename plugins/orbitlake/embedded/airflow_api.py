@@ -58,9 +58,14 @@ class Airflow:
     def state(self, dag_id: str, run_id: str) -> str:
         return str(self.call("GET", f"dags/{dag_id}/dagRuns/{run_id}")["state"])
 
-    def tasks(self, dag_id: str, run_id: str) -> dict[str, str | None]:
+    def succeeded(self, dag_id: str) -> int:
+        """How many runs of a DAG have ended in success."""
+        return int(self.call("GET", f"dags/{dag_id}/dagRuns", params={"state": "success", "limit": 1})["total_entries"])
+
+    def tasks(self, dag_id: str, run_id: str = "~") -> dict[str, str | None]:
+        """The state of each task, as `run_id.task_id`; of every run by default."""
         found = self.call("GET", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
-        return {task["task_id"]: task["state"] for task in found}
+        return {f"{task['dag_run_id']}.{task['task_id']}": task["state"] for task in found}
 
     def result(self, dag_id: str, run_id: str, task_id: str) -> Any:
         """What a task returned."""

@@ -1,11 +1,12 @@
 """The main job once through: every DAG on a topology of its own, then what the tables hold."""
 
+import json
 import shutil
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -20,13 +21,18 @@ from orbitlake.settings import Settings, from_environment
 from orbitlake.tables import TABLES
 
 DAGS: Final = ("collect_positions", "compact_positions", "ingest_oem", "stream_positions")
-INTERVAL_S: Final = 1
-COLLECT_S: Final = 60
-BEFORE_MIDNIGHT: Final = timedelta(seconds=40)
-"""How much of the day before the simulated collection sees: with it the demo has a closed day to compact."""
-STREAM_LONGER_S: Final = 20
-WITHIN_S: Final = 300
+PACE: Final = {
+    "ORBITLAKE_COLLECT_INTERVAL_S": "1",
+    "ORBITLAKE_COLLECT_DURATION_S": "60",
+    "ORBITLAKE_STREAM_MAX_RUNTIME_S": "60",
+}
+"""The continuous DAGs in short runs, so that the demo sees some end and the next begin."""
+BEFORE_MIDNIGHT: Final = timedelta(seconds=60)
+"""Where the simulated clock starts: the collection sees midnight pass, and a closed day to compact."""
+FIXES_AFTER_MIDNIGHT: Final = 15
+WITHIN_S: Final = 420
 SAY_EVERY_S: Final = 5
+BROKEN: Final = frozenset({"failed", "up_for_retry", "upstream_failed"})
 EPISODES: Final = """
 SELECT thrust_episode, ignition_time, cutoff_time, two_second_rows, round(delta_v_m_s, 3) AS delta_v_m_s,
        event_names, event_delta_v_m_s
@@ -49,7 +55,7 @@ class Demo:
         self.begun = time.monotonic()
         self.said_at = 0.0
         arguments = ("--replay", str(self.replay)) if self.replay else ()
-        self.topology = Topology(run=run_folder, settings=settings, simulator_args=arguments)
+        self.topology = Topology(run=run_folder, settings=settings, simulator_args=arguments, overrides=PACE)
         self.airflow: Airflow
 
     def run(self) -> int:
@@ -94,28 +100,58 @@ class Demo:
     def _flow(self) -> None:
         self._begin("find the DAGs", ", ".join(DAGS))
         self._await_dags()
-        self._begin("run", "ingest_oem, collect_positions and stream_positions side by side")
-        collect_s = self._set_the_scene()
-        ingest = self._trigger("ingest_oem", {})
-        collect = self._trigger("collect_positions", {"interval_s": INTERVAL_S, "duration_s": collect_s})
-        stream = self._trigger(
-            "stream_positions", {"trigger": "5 seconds", "max_runtime_s": collect_s + STREAM_LONGER_S}
-        )
-        for dag_id, run_id in (("ingest_oem", ingest), ("collect_positions", collect), ("stream_positions", stream)):
-            self._await(dag_id, run_id)
+        self._begin("ingest_oem", "the newest issue -> raw/oem and its tables")
+        self._run("ingest_oem", {})
+        self._begin("collect and stream", "polls -> raw/open_notify -> live tables, until every fix has arrived")
+        self._set_the_scene()
+        for dag_id in ("collect_positions", "stream_positions"):
+            self.airflow.unpause(dag_id)
+        self._await_fixes()
         self.closed_day = self._last_closed_day()
-        self._begin("compact", f"the closed day {self.closed_day}")
-        self._await("compact_positions", self._trigger("compact_positions", {"date": self.closed_day.isoformat()}))
+        self._begin("compact_positions", f"the closed day {self.closed_day} -> lake")
+        self._run("compact_positions", {"date": self.closed_day.isoformat()})
 
-    def _set_the_scene(self) -> int:
-        """Set the simulated clock shortly before midnight; returns how long to collect, in seconds."""
+    def _set_the_scene(self) -> None:
         if self.replay:
-            recording = requests.get(f"{self.topology.simulator_url}/replay", timeout=10).json()
-            return int(recording["total"]) * INTERVAL_S + 2
+            return
         midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         now = {"now": (midnight - BEFORE_MIDNIGHT).isoformat()}
         requests.put(f"{self.topology.simulator_url}/clock", json=now, timeout=10).raise_for_status()
-        return COLLECT_S
+
+    def _await_fixes(self) -> None:
+        """Wait until what was to be polled has been, and every distinct fix of it is in the live tables."""
+        self._await("polled", self._is_polled)
+        if self.replay:
+            self.airflow.pause("collect_positions")
+        # The collection goes on meanwhile: what has been polled by now is what has to arrive.
+        wanted = len(self._raw_fixes())
+        self._await("streamed", lambda: count(query.connect(self.settings.data), "positions") >= wanted)
+
+    def _await(self, what: str, is_done: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + WITHIN_S
+        while not is_done():
+            for dag_id in ("collect_positions", "stream_positions"):
+                self._refuse_broken(dag_id, "~")
+            if time.monotonic() > deadline:
+                raise RunError(f"not all {what} after {WITHIN_S} s: {self._counts()}")
+            self._say(self._counts())
+            time.sleep(1)
+        self._say(f"{what}: {self._counts()}", at_once=True)
+
+    def _is_polled(self) -> bool:
+        if self.replay:
+            progress = requests.get(f"{self.topology.simulator_url}/replay", timeout=10).json()
+            return bool(progress["served"] == progress["total"])
+        midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
+        return sum(timestamp >= midnight for timestamp, *_ in self._raw_fixes()) >= FIXES_AFTER_MIDNIGHT
+
+    def _raw_fixes(self) -> set[tuple[Any, ...]]:
+        """The distinct fixes of the raw records, counted independently of the stream."""
+        records = [json.loads(path.read_bytes()) for path in self._raw_files()]
+        return {(r["timestamp"], r["latitude"], r["longitude"]) for r in records if r["latitude"] is not None}
+
+    def _raw_files(self) -> list[Path]:
+        return list((self.settings.data / "raw" / "open_notify").glob("**/*.json"))
 
     def _await_dags(self) -> None:
         deadline = time.monotonic() + WITHIN_S
@@ -126,23 +162,28 @@ class Demo:
                 raise RunError(f"Airflow shows only {self.airflow.dags()}")
             time.sleep(1)
 
-    def _trigger(self, dag_id: str, params: dict[str, Any]) -> str:
-        # Triggered first: a continuous DAG that is unpaused without a run starts one with its default params.
+    def _run(self, dag_id: str, params: dict[str, Any]) -> None:
         run_id = self.airflow.trigger(dag_id, params)
         self.airflow.unpause(dag_id)
         self._say(f"triggered {dag_id} {params or ''}", at_once=True)
-        return run_id
+        self.airflow.wait(dag_id, run_id, WITHIN_S, watch=lambda: self._watch(dag_id, run_id))
+        self._say(f"{dag_id} succeeded", at_once=True)
 
-    def _await(self, dag_id: str, run_id: str) -> None:
-        self.step = dag_id
-        self.airflow.wait(dag_id, run_id, WITHIN_S, watch=lambda: self._say(self._counts()))
-        # A continuous DAG would go on with its default params.
-        if not self.keep or self.replay:
-            self.airflow.pause(dag_id)
-        self._say(f"{dag_id} succeeded: {self._counts()}", at_once=True)
+    def _watch(self, dag_id: str, run_id: str) -> None:
+        self._refuse_broken(dag_id, run_id)
+        states = {name.rsplit(".", 1)[1]: state for name, state in self.airflow.tasks(dag_id, run_id).items()}
+        self._say(", ".join(f"{task} {state or 'waits'}" for task, state in states.items()))
+
+    def _refuse_broken(self, dag_id: str, run_id: str) -> None:
+        """A task that would be tried again in earnest ends a demo: raises RunError with its log and the cause in it."""
+        for name, state in self.airflow.tasks(dag_id, run_id).items():
+            if state in BROKEN:
+                run, task = name.rsplit(".", 1)
+                logs = self.topology.logs / "tasks" / f"dag_id={dag_id}" / f"run_id={run}" / f"task_id={task}"
+                raise RunError(f"task {task} of {dag_id} is {state}: {cause_in(logs)}")
 
     def _counts(self) -> str:
-        raw = sum(1 for _ in (self.settings.data / "raw" / "open_notify").glob("**/*.json"))
+        raw = len(self._raw_files())
         tables = query.connect(self.settings.data)
         held = {name: count(tables, name) for name in ("positions", "window_stats", "state_vectors")}
         return f"{raw} raw records, " + ", ".join(f"{rows:,} {name}" for name, rows in held.items())
@@ -176,10 +217,8 @@ class Demo:
             print(f"Spark    {self.topology.spark_ui_url}")
             print("stop     make down")
         else:
-            print(
-                "everything is being stopped; `make demo KEEP=1` leaves it running, prints the login of Airflow's web UI at"
-            )
-            print(f"{self.topology.airflow_url}, and `make down` stops it")
+            print(f"Airflow  {self.topology.airflow_url}  (`make demo KEEP=1` leaves it running and prints its login)")
+            print("stop     nothing to do: the demo stops what it started")
         print(f"done in {time.monotonic() - self.begun:.0f} s")
 
     def _stop(self) -> None:
@@ -199,6 +238,18 @@ class Demo:
         if at_once or now - self.said_at >= SAY_EVERY_S:
             self.said_at = now
             print(f"[{now - self.begun:4.0f} s] {line}", flush=True)
+
+
+def cause_in(logs: Path) -> str:
+    """The first error that the newest log of a task gives, and where that log lies."""
+    for log in sorted(logs.glob("*.log"), reverse=True):
+        for line in log.read_text(errors="replace").splitlines():
+            with suppress(ValueError):
+                entry = json.loads(line)
+                if entry.get("level") in ("error", "critical"):
+                    details = [f"{d['exc_type']}: {d['exc_value']}" for d in entry.get("error_detail") or []]
+                    return f"{'; '.join(details) or entry.get('event')}\n  log: {log}"
+    return f"no error in its log\n  log: {logs}"
 
 
 def clear(data: Path) -> None:

@@ -50,6 +50,7 @@ class Topology:
     run: Path
     settings: Settings
     simulator_args: tuple[str, ...] = ()
+    overrides: dict[str, str] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=lambda: {name: port_setting(name) for name in PORTS})
 
     @property
@@ -176,7 +177,7 @@ class Topology:
                 {"conn_type": "spark", "host": "spark://127.0.0.1", "port": self.ports["ORBITLAKE_SPARK_PORT"]}
             ),
         }
-        return {**os.environ, **settings, **spark, **airflow}
+        return {**os.environ, **settings, **spark, **airflow, **self.overrides}
 
     def _secrets(self) -> dict[str, str]:
         """Keys and the password of this topology, made once and readable by their owner alone."""
@@ -335,8 +336,8 @@ def claim(settings: Settings, label: str | None = None) -> None:
 
 
 def held_by(data: Path) -> str | None:
-    """The upstream that a data root is marked with; None for a root without a mark and without tables."""
+    """The upstream whose numbers a data root holds; None where it holds none. Without a mark they count as real."""
+    if not any((data / folder).exists() for folder in ("live", "lake", "raw")):
+        return None
     marker = data / MARKER
-    if marker.is_file():
-        return str(json.loads(marker.read_text())["upstream"])
-    return "live" if any((data / folder).exists() for folder in ("live", "lake", "raw")) else None
+    return str(json.loads(marker.read_text())["upstream"]) if marker.is_file() else "live"

@@ -89,51 +89,35 @@ def parse_column(text: NDArray[np.uint8], offsets: NDArray[np.integer]) -> Micro
     if form is None:
         return None
     is_digit = (chars[0] >= ord("0")) & (chars[0] <= ord("9"))
-    digits = chars[:, is_digit] - np.uint8(ord("0"))
+    digits = chars[:, is_digit] - np.uint8(ord("0"))  # wraps round below 0
     if (digits > 9).any() or (chars[:, ~is_digit] != chars[0, ~is_digit]).any():
         return None
 
-    column_of = np.cumsum(is_digit) - 1
-    weights = np.zeros((digits.shape[1], 7))
-    for place, name in enumerate(("year", "month", "day_of_year" if form["day_of_year"] else "day")):
-        _weigh(weights, place, column_of, form, name)
-    for place, name in enumerate(("hour", "minute", "second"), start=3):
-        _weigh(weights, place, column_of, form, name)
-    fraction_length = len(form["fraction"] or "")
-    for nth in range(min(fraction_length, 6)):
-        weights[column_of[form.start("fraction")] + nth, 6] = 10 ** (5 - nth)
-    year, month, day, hour, minute, second, fraction_us = (digits @ weights).astype(np.int64).T
-    if fraction_length > 6:
-        fraction_us = fraction_us + (digits[:, column_of[form.start("fraction")] + 6] >= 5)
+    def value_of(name: str, length: int | None = None) -> Microseconds:
+        value = np.zeros(len(chars), dtype=np.int64)
+        for column in chars[:, form.start(name) : form.end(name)].T[:length]:
+            value = value * 10 + (column - np.uint8(ord("0")))
+        return value
 
+    year, hour, minute, second = (value_of(name) for name in ("year", "hour", "minute", "second"))
+    fraction_us = value_of("fraction", 6) * 10 ** max(0, 6 - len(form["fraction"] or ""))
+    if len(form["fraction"] or "") > 6:
+        fraction_us += chars[:, form.start("fraction") + 6] >= ord("5")
     if form["day_of_year"]:
+        day = value_of("day_of_year")
         first = (year - 1970).astype("datetime64[Y]")
-        days_in_span = _days(first + 1) - _days(first)
     else:
-        first = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
-        days_in_span = _days(first + 1) - _days(first)
+        month, day = value_of("month"), value_of("day")
         if ((month < 1) | (month > 12)).any():
             return None
-    if (
-        (year < 1)
-        | (day < 1)
-        | (day > days_in_span)
-        | (hour > 23)
-        | (minute > 59)
-        | (second > 59)
-    ).any():
+        first = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
+    length = _days(first + 1) - _days(first)
+    if ((year < 1) | (day < 1) | (day > length) | (hour > 23) | (minute > 59) | (second > 59)).any():
         return None
-    of_day_us = ((hour * 60 + minute) * 60 + second) * SECOND_US + fraction_us
-    labels: Microseconds = (_days(first) + day - 1) * DAY_US + of_day_us
+    labels: Microseconds = (
+        (_days(first) + day - 1) * DAY_US + ((hour * 60 + minute) * 60 + second) * SECOND_US + fraction_us
+    )
     return labels
-
-
-def _weigh(
-    weights: NDArray[np.float64], place: int, column_of: NDArray[np.intp], form: re.Match[str], name: str
-) -> None:
-    if form[name]:
-        width = len(form[name])
-        weights[column_of[form.start(name)] + np.arange(width), place] = 10.0 ** np.arange(width - 1, -1, -1)
 
 
 def _days(moments: NDArray[np.datetime64]) -> Microseconds:
@@ -178,7 +162,8 @@ def utc_us(moments: Moments, time_system: str) -> Microseconds:
 
 
 def _held_back(label_us: Microseconds, in_leap_second: NDArray[np.bool_]) -> Microseconds:
-    return np.where(in_leap_second, label_us // DAY_US * DAY_US - 1, label_us)
+    held: Microseconds = np.where(in_leap_second, label_us // DAY_US * DAY_US - 1, label_us)
+    return held
 
 
 def as_datetime(microseconds_utc: int) -> datetime:
@@ -193,7 +178,8 @@ def _tai_from_tt(tt_us: Microseconds) -> Microseconds:
 def _tt_from_tdb(tdb_us: Microseconds) -> Microseconds:
     # At the geocentre: the place of a clock on the ground moves TDB - TT by 2 us at most (Fairhead & Bretagnon 1990).
     tdb_minus_tt_s = erfa.dtdb(UNIX_EPOCH_JD, tdb_us / DAY_US, 0.0, 0.0, 0.0, 0.0)
-    return tdb_us - np.rint(tdb_minus_tt_s * SECOND_US).astype(np.int64)
+    shift_us: Microseconds = np.rint(tdb_minus_tt_s * SECOND_US).astype(np.int64)
+    return tdb_us - shift_us
 
 
 def _converted(
@@ -201,7 +187,8 @@ def _converted(
 ) -> Microseconds:
     days = us / DAY_US
     whole, part = convert(UNIX_EPOCH_JD, days)
-    return us + np.rint(((whole - UNIX_EPOCH_JD) + (part - days)) * DAY_US).astype(np.int64)
+    shift_us: Microseconds = np.rint(((whole - UNIX_EPOCH_JD) + (part - days)) * DAY_US).astype(np.int64)
+    return us + shift_us
 
 
 TIME_SYSTEMS: Final[dict[str, Callable[[Microseconds], Microseconds]]] = {

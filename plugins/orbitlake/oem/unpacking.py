@@ -16,7 +16,7 @@ GZIP_WINDOW_BITS: Final = 16 + zlib.MAX_WBITS
 
 
 def load(path: Path) -> bytes:
-    """Return the bytes of a file as they lie on disk. Raises OemError past MAX_PACKED_BYTES, OSError as the system does."""
+    """Return the bytes of a file as they lie on disk. Raises OemError past MAX_PACKED_BYTES, else OSError."""
     with path.open("rb") as source:
         content = source.read(MAX_PACKED_BYTES + 1)
     if len(content) > MAX_PACKED_BYTES:

@@ -1,0 +1,167 @@
+"""How fast an OEM is read, beside the readers people know: every bar is a ratio of best times of one run.
+
+PYTHONPATH=plugins python benchmarks/bench_oem.py [--data FOLDER] [--files 1000]
+"""
+
+import argparse
+import contextlib
+import gzip
+import io
+import json
+import os
+import platform
+import resource
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import ccsds_ndm
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+import oem as oem_package
+from orbitlake.oem import read
+from orbitlake.oem.issue import parse
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+TEXT = "oem/iss/ISS.OEM_J2K_EPH.2023-03-24.txt.gz"
+XML = "oem/iss/ISS.OEM_J2K_EPH.2024-02-16.xml.gz"
+ROUNDS = 15
+FLATNESS = 1.10
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One comparison: `ratio` must be at least, or at most, `bar`."""
+
+    name: str
+    ratio: float
+    bar: float
+    at_least: bool
+
+    @property
+    def holds(self) -> bool:
+        return self.ratio >= self.bar if self.at_least else self.ratio <= self.bar
+
+    def __str__(self) -> str:
+        sign = ">=" if self.at_least else "<="
+        return f"{'ok  ' if self.holds else 'MISS'} {self.name}: {self.ratio:.2f}, bar {sign} {self.bar:g}"
+
+
+def best_times_s(contenders: dict[str, Callable[[], object]], rounds: int = ROUNDS) -> dict[str, float]:
+    """Return the best time of each, taken in turns so that a busy machine slows all alike."""
+    times: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, run in contenders.items():
+            begin = time.perf_counter()
+            run()
+            times[name].append(time.perf_counter() - begin)
+    return {name: min(measured) for name, measured in times.items()}
+
+
+def compare(data: Path, folder: Path) -> tuple[dict[str, float], list[Bar]]:
+    """Time one text and one XML file in every reader."""
+    text, xml = (gzip.decompress((data / name).read_bytes()) for name in (TEXT, XML))
+    (folder / "text.oem").write_bytes(text)
+    (folder / "xml.oem").write_bytes(xml)
+    rows = text[text.index(b"\n", text.index(b"COMMENT End sequence")) + 1 :]
+    xml_text = xml.decode()
+    times = best_times_s(
+        {
+            "parse text": lambda: parse(text, "text.oem"),
+            "pyarrow.csv.read_csv of its rows": lambda: bare_csv(rows),
+            "parse XML": lambda: parse(xml, "xml.oem"),
+            "ccsds-ndm-py, XML": lambda: ccsds_ndm.from_str(xml_text),
+            "read text, all columns": lambda: read(folder / "text.oem"),
+            "read XML, all columns": lambda: read(folder / "xml.oem"),
+        }
+    )
+    times |= best_times_s(
+        {"oem package, text": lambda: oem_package.OrbitEphemerisMessage.open(folder / "text.oem")}, rounds=5
+    )
+    bars = [
+        Bar(
+            "parse text, times faster than the oem package", times["oem package, text"] / times["parse text"], 30, True
+        ),
+        Bar(
+            "parse text over bare read_csv",
+            times["parse text"] / times["pyarrow.csv.read_csv of its rows"],
+            2,
+            at_least=False,
+        ),
+        Bar(
+            "read text with all columns, times as fast as the oem package",
+            times["oem package, text"] / times["read text, all columns"],
+            5,
+            at_least=True,
+        ),
+        Bar("parse XML over ccsds-ndm-py", times["parse XML"] / times["ccsds-ndm-py, XML"], 2, at_least=False),
+    ]
+    return times, bars
+
+
+def bare_csv(rows: bytes) -> pa.Table:
+    return pa_csv.read_csv(
+        io.BytesIO(rows),
+        read_options=pa_csv.ReadOptions(autogenerate_column_names=True),
+        parse_options=pa_csv.ParseOptions(delimiter=" "),
+    )
+
+
+def flatness(data: Path, folder: Path, count: int) -> tuple[dict[str, float], list[Bar]]:
+    """Read many files in one process: time a file over the last tenth against the first ten, and peak memory."""
+    originals = sorted((data / "oem/iss").glob("*.txt.gz"))[:10]
+    paths = [folder / f"{n:04}.oem.gz" for n in range(count)]
+    for n, path in enumerate(paths):
+        shutil.copyfile(originals[n % len(originals)], path)
+    for path in paths[:10]:
+        read(path)
+    begin = time.perf_counter()
+    for path in paths[:10]:
+        read(path)
+    few_s = (time.perf_counter() - begin) / 10
+    few_peak = peak_bytes()
+    begin = time.perf_counter()
+    for path in paths:
+        read(path)
+    many_s = (time.perf_counter() - begin) / count
+    figures = {"time a file, of 10": few_s, f"time a file, of {count}": many_s}
+    bars = [
+        Bar(f"time a file of {count} over that of 10", many_s / few_s, FLATNESS, at_least=False),
+        Bar(f"peak memory after {count} files over that after 10", peak_bytes() / few_peak, FLATNESS, at_least=False),
+    ]
+    return figures, bars
+
+
+def peak_bytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    default = os.environ.get("ORBITLAKE_REAL_DATA") or str(CHECKOUT.parent / "shared" / "data")
+    parser.add_argument("--data", type=Path, default=Path(default), help="folder of the real files")
+    parser.add_argument("--files", type=int, default=1000, help="how many files to read in a row")
+    parser.add_argument("--json", type=Path, help="write the figures there as well")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
+        times, bars = compare(arguments.data.resolve(), Path(name))
+        more_times, more_bars = flatness(arguments.data.resolve(), Path(name), arguments.files)
+    times, bars = times | more_times, bars + more_bars
+    print(f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}, pyarrow {pa.__version__}")
+    for label, seconds in times.items():
+        print(f"     {label}: {seconds * 1e3:.2f} ms")
+    for bar in bars:
+        print(bar)
+    if arguments.json:
+        figures = {label: round(seconds * 1e3, 3) for label, seconds in times.items()}
+        arguments.json.write_text(json.dumps({"milliseconds": figures, "bars": {bar.name: bar.ratio for bar in bars}}))
+    return 0 if all(bar.holds for bar in bars) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

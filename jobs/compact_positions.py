@@ -1,0 +1,40 @@
+"""live/positions -> lake/positions and lake/window_stats: each finished UTC day becomes one file a table."""
+
+import argparse
+import json
+import sys
+from datetime import date
+
+from orbitlake.settings import from_environment
+
+
+def main() -> int:
+    """Run the command line; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--date", type=date.fromisoformat, metavar="YYYY-MM-DD", help="this one UTC day")
+    which.add_argument("--before", type=date.fromisoformat, metavar="YYYY-MM-DD", help="every live day before this one")
+    options = parser.parse_args()
+
+    from orbitlake.lake import Lake, open_session
+    from orbitlake.positions.compaction import DayNotOverError, compact_day, days_before, refuse_open_day
+
+    lake = Lake(from_environment().data)
+    days = [options.date] if options.date else days_before(lake, options.before)
+    try:
+        for day in days:
+            refuse_open_day(day)
+    except DayNotOverError as error:
+        print(f"compact_positions: {error}", file=sys.stderr)
+        return 1
+    with open_session("compact_positions", spark_sql_shuffle_partitions="8") as spark:
+        for day in days:
+            done = compact_day(spark, lake, day)
+            print(json.dumps(done.as_json()), flush=True)
+            if not done.positions:
+                print(f"compact_positions: {day} has no fixes, nothing written", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

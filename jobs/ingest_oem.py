@@ -1,0 +1,70 @@
+"""OEM files -> raw/oem, oem_issues, state_vectors, trajectory_events, thrust_episodes, oem_covariances.
+
+Sources are files (KVN or XML, plain or gzip), folders searched at every depth, and http or https URLs. Without any, the
+run takes what lies in inbox/oem/ and then the newest issue from ORBITLAKE_OEM_URL, by default NASA's ISS ephemeris.
+
+Every source ends in one line of JSON on standard output:
+  {"source", "outcome", "object_id", "creation_date", "states", "thrust_episodes", "reason"}
+  ingested   a new issue: its raw bytes are kept and its tables published
+  unchanged  an issue held already, as text or XML: nothing is rewritten
+  rejected   not a whole, sound OEM file: `reason` names file, line and cause; the bytes go to quarantine/
+  conflict   an issue held already, with other states: the bytes go to quarantine/
+The exit status is 1 if any source was rejected or in conflict; the others are done all the same.
+Running again is always safe, also after a kill. Files of the inbox are moved; other files stay where they are.
+"""
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+
+from orbitlake.lake import Lake, sweep_staging
+from orbitlake.oem.archive import take
+from orbitlake.oem.delivery import list_sources
+from orbitlake.settings import SettingError, Settings, from_environment
+
+MANY_SOURCES = 5
+
+
+def main(given: list[str], settings: Settings) -> int:
+    """Ingest every source, print a line for each, and return the exit status."""
+    lake = Lake(settings.data)
+    sweep_staging(lake)
+    failed = False
+    for source in with_progress(list_sources(given, lake, settings)):
+        outcome = take(source, lake, settings)
+        print(json.dumps(outcome), flush=True)
+        failed |= outcome["outcome"] in ("rejected", "conflict")
+    return int(failed)
+
+
+def with_progress(sources: list[str]) -> Iterable[str]:
+    """Show a bar on standard error where many sources are read in a terminal."""
+    console = Console(stderr=True)
+    if len(sources) < MANY_SOURCES or not console.is_terminal:
+        return sources
+    return track(sources, description="Ingesting", console=console, transient=True)
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", nargs="*", metavar="FILE, FOLDER or URL", help="what to ingest")
+    parser.add_argument("--data", type=Path, help="the data root (default: ORBITLAKE_DATA, else data/ in the checkout)")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    arguments = parse_arguments()
+    try:
+        settings = from_environment()
+    except SettingError as error:
+        sys.exit(f"ingest_oem.py: {error}")
+    if arguments.data:
+        settings = dataclasses.replace(settings, data=arguments.data.absolute())
+    sys.exit(main(arguments.source, settings))

@@ -1,0 +1,60 @@
+"""A folder of OEM files -> raw/oem and the OEM tables, spread over a Spark cluster.
+
+Every executor reads, checks and publishes with the very code of ingest_oem.py, so the tables equal those of that job
+byte for byte: files of one issue go to one task, which takes them in the order of their names. The folder and the data
+root must be one file system for all workers, which needs locks (local disk, NFS 4). Prints one line of JSON a file and
+exits with 1 if any was rejected or in conflict.
+
+  spark-submit jobs/ingest_oem_archive.py FOLDER
+  spark-submit --master spark://HOST:7077 --conf spark.executorEnv.PYTHONPATH=plugins jobs/ingest_oem_archive.py FOLDER
+"""
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+from orbitlake.lake import Lake, open_session, sweep_staging
+from orbitlake.oem.archive import take
+from orbitlake.oem.delivery import group_by_issue, list_sources
+from orbitlake.settings import SettingError, Settings, from_environment
+
+GROUPS_A_TASK = 16
+
+
+def main(folder: str, settings: Settings) -> int:
+    """Ingest every file of the folder, print a line for each as its task ends, and return the exit status."""
+    lake = Lake(settings.data)
+    sweep_staging(lake)
+    groups = group_by_issue(list_sources([folder], lake, settings))
+    failed = False
+    with open_session("ingest_oem_archive") as spark:
+        context = spark.sparkContext
+        tasks = max(context.defaultParallelism, len(groups) // GROUPS_A_TASK)
+        outcomes = context.parallelize(groups, tasks).flatMap(
+            lambda group: [take(file, lake, settings) for file in group]
+        )
+        for outcome in outcomes.toLocalIterator(prefetchPartitions=True):
+            print(json.dumps(outcome), flush=True)
+            failed |= outcome["outcome"] in ("rejected", "conflict")
+    return int(failed)
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", metavar="FOLDER", help="searched at every depth")
+    parser.add_argument("--data", type=Path, help="the data root (default: ORBITLAKE_DATA, else data/ in the checkout)")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    arguments = parse_arguments()
+    try:
+        settings = from_environment()
+    except SettingError as error:
+        sys.exit(f"ingest_oem_archive.py: {error}")
+    if arguments.data:
+        settings = dataclasses.replace(settings, data=arguments.data.absolute())
+    sys.exit(main(arguments.folder, settings))

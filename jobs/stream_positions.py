@@ -1,0 +1,37 @@
+"""raw/open_notify -> live/positions and live/window_stats: streamed in micro-batches, each fix exactly once."""
+
+import argparse
+import sys
+
+from orbitlake.settings import from_environment
+
+
+def main() -> int:
+    """Run the command line; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--trigger", default="available-now", help='"available-now" (do what is there, then end) or "5 seconds"'
+    )
+    parser.add_argument(
+        "--max-runtime", type=float, metavar="SECONDS", help="end after the batch in hand once this is over"
+    )
+    parser.add_argument("--max-files", type=int, default=5_000, help="raw files a batch takes at most (%(default)s)")
+    options = parser.parse_args()
+
+    from orbitlake.lake import Lake, open_session
+    from orbitlake.positions.lifecycle import Ending, run
+    from orbitlake.positions.state import CheckpointError
+
+    settings = from_environment()
+    ending = Ending(options.max_runtime)
+    with ending.on_signals(), open_session("stream_positions", spark_sql_shuffle_partitions="2") as spark:
+        try:
+            run(spark, Lake(settings.data), settings.object_id, options.trigger, ending, options.max_files)
+        except CheckpointError as error:
+            print(f"stream_positions: {error}", file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""The four steps of a run over all its sources, as the DAG's tasks call them: small JSON values in and out."""
+
+import json
+from typing import Any
+
+from orbitlake.lake import Lake, sweep_staging
+from orbitlake.oem import archive as archiving
+from orbitlake.oem.archive import Archived, CheckError, Outcome
+from orbitlake.oem.delivery import Delivery, DeliveryError, deliver, is_url, list_sources
+from orbitlake.settings import from_environment
+
+
+def download(source: str | None, *, is_last_try: bool) -> list[Delivery | Outcome]:
+    """Return what the run takes in: the URL `source`, else what lies in the inbox and the newest issue.
+
+    A source that gives nothing raises DeliveryError, so that the step is tried again; on the last try it is handed on
+    as rejected instead, so that it holds up no other. Nothing but http and https comes from outside.
+    """
+    settings = from_environment()
+    lake = Lake(settings.data)
+    if source and not is_url(source):
+        raise DeliveryError(f"{source!r} is no URL: drop files into {lake.inbox_oem} instead")
+    sweep_staging(lake)
+    found: list[Delivery | Outcome] = []
+    for wanted in list_sources([source] if source else [], lake, settings):
+        try:
+            found.append(deliver(wanted, lake, settings))
+        except DeliveryError as error:
+            if not is_last_try:
+                raise DeliveryError(f"{wanted}: {error}") from error
+            found.append(archiving.rejected(wanted, str(error)))
+    return found
+
+
+def archive(found: list[Delivery | Outcome]) -> list[Archived]:
+    """Keep the raw bytes of each file, having read and checked it."""
+    lake = Lake(from_environment().data)
+    return [
+        Archived(outcome=item, raw_path=None) if "outcome" in item else archiving.archive(item, lake) for item in found
+    ]
+
+
+def tabulate(archived: list[Archived]) -> list[Outcome]:
+    """Publish the tables of each new issue, print a line of JSON a source, and return the outcomes."""
+    lake = Lake(from_environment().data)
+    outcomes = []
+    for item in archived:
+        outcomes.append(archiving.tabulate(item, lake))
+        print(json.dumps(outcomes[-1]), flush=True)
+    return outcomes
+
+
+def check(outcomes: list[Outcome]) -> list[dict[str, Any]]:
+    """Return the figures of every issue; raises CheckError naming each source that was refused or fails a check."""
+    lake = Lake(from_environment().data)
+    figures, problems = [], []
+    for outcome in outcomes:
+        try:
+            figures.append(archiving.check(outcome, lake))
+        except CheckError as error:
+            problems.append(str(error))
+    if problems:
+        raise CheckError("\n".join(problems))
+    return figures

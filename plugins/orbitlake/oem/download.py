@@ -1,0 +1,171 @@
+"""Fetches a URL once: the body is kept beside the raw files and asked for again only if the server has another."""
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit, urlunsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+from orbitlake.lake import Lake, write_file
+from orbitlake.oem.delivery import Delivery, DeliveryError
+from orbitlake.settings import Settings
+
+CONNECT_TIMEOUT_S: Final = 10.0
+TOTAL_TIMEOUT_S: Final = 300.0
+LONGEST_RETRY_AFTER_S: Final = 120
+BODY_ATTEMPTS: Final = 3
+CHUNK_BYTES: Final = 64 * 1024
+RETRY: Final = Retry(
+    total=4,
+    backoff_factor=1.0,
+    backoff_jitter=1.0,
+    backoff_max=60.0,
+    status_forcelist=(429, 500, 502, 503, 504),
+    allowed_methods=("GET",),
+    respect_retry_after_header=True,
+    retry_after_max=LONGEST_RETRY_AFTER_S,
+    redirect=5,
+)
+HEADERS: Final = {
+    # Identity: Content-Length then counts the very bytes that are kept.
+    "Accept-Encoding": "identity",
+    "User-Agent": "orbitlake",
+}
+
+
+class DownloadError(DeliveryError):
+    """A URL that gave no whole body; nothing was kept."""
+
+
+class _CutShortError(DownloadError):
+    """A body that ended early: worth another attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What is known of the last whole body of a URL; `body` is its file's name."""
+
+    url: str
+    etag: str | None
+    last_modified: str | None
+    retrieved_at: str
+    sha256: str
+    body: str
+
+
+def fetch(url: str, lake: Lake, settings: Settings) -> Delivery:
+    """Return the newest body of a URL as a delivery; where the server says 304, the body kept from last time.
+
+    Handing the same body on again is harmless (its issue is `unchanged`) and completes what a crash left undone.
+    Raises DownloadError where no whole body came: other scheme, error status, time or size limit, cut short.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise DownloadError(f"{url[:200]!r} is not an http or https URL")
+    shown = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    folder = lake.root / "raw" / "oem" / "_http"
+    key = hashlib.sha256(shown.encode()).hexdigest()[:16]
+    note = folder / f"{key}.json"
+    known = _load(note)
+    fetched = _newer(url, shown, known, folder, key, lake, settings) or known
+    if fetched is None:
+        raise DownloadError(f"{shown}: the server says not modified, but nothing was fetched before")
+    if fetched is not known:
+        write_file(note, json.dumps(asdict(fetched), indent=2).encode(), lake.staging)
+        # The body before this one stays for a reader that still has it open; older ones go.
+        for body in folder.glob(f"{key}-*"):
+            if body.name not in (fetched.body, known.body if known else None):
+                body.unlink(missing_ok=True)
+    return Delivery(source=shown, path=str(folder / fetched.body), source_url=shown, retrieved_at=fetched.retrieved_at)
+
+
+def _load(note: Path) -> Fetched | None:
+    """Return the note of an earlier fetch where note and body are whole and belong together."""
+    try:
+        fetched = Fetched(**json.loads(note.read_bytes()))
+        body = (note.parent / fetched.body).read_bytes()
+    except (OSError, ValueError, TypeError):
+        return None
+    return fetched if hashlib.sha256(body).hexdigest() == fetched.sha256 else None
+
+
+def _newer(
+    url: str, shown: str, known: Fetched | None, folder: Path, key: str, lake: Lake, settings: Settings
+) -> Fetched | None:
+    """Fetch and keep a body unless the server still has the known one: then None."""
+    conditions = dict(HEADERS)
+    if known and known.etag:
+        conditions["If-None-Match"] = known.etag
+    if known and known.last_modified:
+        conditions["If-Modified-Since"] = known.last_modified
+    deadline = time.monotonic() + TOTAL_TIMEOUT_S
+    with requests.Session() as session:
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, HTTPAdapter(max_retries=RETRY))
+        for attempt in range(1, BODY_ATTEMPTS + 1):
+            try:
+                with session.get(
+                    url, headers=conditions, stream=True, timeout=(CONNECT_TIMEOUT_S, settings.http_timeout_s)
+                ) as response:
+                    if response.status_code == requests.codes.not_modified:
+                        return None
+                    if response.status_code != requests.codes.ok:
+                        raise DownloadError(f"{shown}: status {response.status_code} {response.reason}")
+                    content = b"".join(_chunks(response, shown, settings.max_download_bytes, deadline))
+                    break
+            except _CutShortError:
+                if attempt == BODY_ATTEMPTS:
+                    raise
+                time.sleep(RETRY.backoff_factor * 2**attempt)
+            except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+                raise DownloadError(f"{shown}: {_cause(error)}") from error
+    sha256 = hashlib.sha256(content).hexdigest()
+    body = f"{key}-{sha256[:12]}"
+    write_file(folder / body, content, lake.staging)
+    return Fetched(
+        url=shown,
+        etag=response.headers.get("ETag"),
+        last_modified=response.headers.get("Last-Modified"),
+        retrieved_at=datetime.now(UTC).replace(microsecond=0).isoformat(),
+        sha256=sha256,
+        body=body,
+    )
+
+
+def _chunks(response: requests.Response, shown: str, limit_bytes: int, deadline: float) -> Iterator[bytes]:
+    """Yield the body as it was sent, held to size, time and Content-Length."""
+    announced = response.headers.get("Content-Length")
+    if announced and announced.isdigit() and int(announced) > limit_bytes:
+        raise DownloadError(f"{shown}: {announced} bytes announced, more than the limit of {limit_bytes}")
+    received = 0
+    while True:
+        try:
+            chunk = response.raw.read1(CHUNK_BYTES, decode_content=False)  # returns at once: the deadline counts
+        except urllib3.exceptions.HTTPError as error:
+            raise _CutShortError(f"{shown}: cut short after {received} bytes: {_cause(error)}") from error
+        if not chunk:
+            break
+        received += len(chunk)
+        if False:
+            raise DownloadError(f"{shown}: larger than the limit of {limit_bytes} bytes")
+        if time.monotonic() > deadline:
+            raise DownloadError(f"{shown}: not finished within {TOTAL_TIMEOUT_S:g} s ({received} bytes so far)")
+        yield chunk
+    if announced and announced.isdigit() and received != int(announced):
+        raise _CutShortError(f"{shown}: cut short, {received} of {announced} bytes")
+
+
+def _cause(error: BaseException) -> str:
+    """Return the innermost reason of an error, which is the one that says something."""
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__ or error
+    return str(error) or type(error).__name__

@@ -1,0 +1,290 @@
+"""One issue of an ephemeris, as the tables hold it: what its file says, and what follows from its states."""
+
+import hashlib
+import re
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from orbitlake.lake import LakeError, safe_name
+from orbitlake.oem import comment_block, epochs, kvn, unpacking, xml
+from orbitlake.oem.comment_block import Event, Facts
+from orbitlake.oem.episodes import find_episodes, thrust_flags
+from orbitlake.oem.errors import OemError
+from orbitlake.oem.message import Message, Metadata
+from orbitlake.oem.states import States
+from orbitlake.physics.frames import itrs_from
+from orbitlake.physics.geodesy import geodetic_from_itrs
+from orbitlake.tables import (
+    OEM_COVARIANCES,
+    OEM_ISSUES,
+    STATE_VECTORS,
+    TRAJECTORY_EVENTS,
+    UTC_MICROSECONDS,
+)
+
+DESIGNATOR: Final = re.compile(r"(\d{4})-(\d{3})-?([A-Z]{1,3})", re.ASCII | re.IGNORECASE)
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Header and metadata of an issue, in the columns of oem_issues; spans cover all segments."""
+
+    object_name: str
+    originator: str
+    oem_version: str
+    file_format: str
+    center_name: str
+    ref_frame: str
+    time_system: str
+    start_time: datetime
+    useable_start_time: datetime | None
+    useable_stop_time: datetime | None
+    stop_time: datetime
+    interpolation: str | None
+    interpolation_degree: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One file, read whole. Tables are in the schema of their name in orbitlake.tables."""
+
+    object_id: str
+    creation_date: datetime
+    header: Header
+    facts: Facts
+    comments: tuple[str, ...]
+    events: pa.Table
+    states: pa.Table
+    episodes: pa.Table
+    covariances: pa.Table
+    segments: tuple[Metadata, ...]
+    warnings: tuple[str, ...]
+    content_sha256: str
+
+    def row(self, *, source_url: str | None, retrieved_at: datetime | None, raw_path: str | None) -> pa.Table:
+        """Return the issue's one row of oem_issues."""
+        values: dict[str, Any] = {
+            "object_id": self.object_id,
+            "creation_date": self.creation_date,
+            **asdict(self.header),
+            **asdict(self.facts),
+            "comments": list(self.comments),
+            "segment_count": len(self.segments),
+            "state_count": self.states.num_rows,
+            "content_sha256": self.content_sha256,
+            "source_url": source_url,
+            "retrieved_at": retrieved_at,
+            "raw_path": raw_path,
+        }
+        return pa.Table.from_pylist([values], schema=OEM_ISSUES.schema)
+
+
+def read(path: str | Path) -> Issue:
+    """Return the issue in a file: KVN or XML, plain or gzip, told apart by content.
+
+    Raises OemError naming file, line and reason, OSError where the file cannot be read at all.
+    """
+    return read_bytes(unpacking.load(Path(path)), str(path))
+
+
+def read_bytes(content: bytes, name: str) -> Issue:
+    """Return the issue in the bytes of a file; errors call it `name`. Raises OemError."""
+    text = unpacking.unpack(content, name)
+    return issue_of(parse(text, name), hashlib.sha256(text).hexdigest(), name)
+
+
+def parse(text: bytes, name: str) -> Message:
+    """Return the message in the unpacked bytes of a file: XML where it begins with <, else KVN. Raises OemError."""
+    body = text.removeprefix(BYTE_ORDER_MARK)
+    return xml.parse(body, name) if body[:256].lstrip().startswith(b"<") else kvn.parse(body, name)
+
+
+def issue_of(message: Message, content_sha256: str, name: str) -> Issue:
+    """Return a message as an issue, derived columns and all. Raises OemError where its OBJECT_ID is unusable."""
+    metadata = tuple(segment.metadata for segment in message.segments)
+    object_id = object_id_of(metadata[0], name)
+    creation_date = epochs.as_datetime(message.header.created_us)
+    header = _header(message)
+    start_utc_us = min(block.start_utc_us for block in metadata)
+    stop_utc_us = max(block.stop_utc_us for block in metadata)
+    block = comment_block.parse(message.comments, start_utc_us, stop_utc_us)
+    states = _states(message, object_id, creation_date)
+    events, repeated = _events(block.events, object_id, creation_date)
+    return Issue(
+        object_id=object_id,
+        creation_date=creation_date,
+        header=header,
+        facts=block.facts,
+        comments=message.comments,
+        events=events,
+        states=states,
+        episodes=find_episodes(
+            object_id,
+            creation_date,
+            states,
+            events,
+            # Where segments differ in centre or frame, delta-v stays null rather than wrong.
+            center_name=header.center_name if len({(m.center_name, m.ref_frame) for m in metadata}) == 1 else "",
+            ref_frame=header.ref_frame,
+        ),
+        covariances=_covariances(message, object_id, creation_date),
+        segments=metadata,
+        warnings=(*message.warnings, *_leap_warnings(message), *block.warnings, *repeated),
+        content_sha256=content_sha256,
+    )
+
+
+def object_id_of(metadata: Metadata, name: str) -> str:
+    """Return the id that names the object's folders: 1998-067A from 1998-067-A, any other with _ for blanks.
+
+    Raises OemError where that cannot name a folder.
+    """
+    if match := DESIGNATOR.fullmatch(metadata.object_id):
+        return f"{match[1]}-{match[2]}{match[3].upper()}"
+    try:
+        return safe_name("_".join(metadata.object_id.split()))
+    except LakeError as error:
+        raise OemError(name, metadata.section.line_of("OBJECT_ID"), f"OBJECT_ID {error}") from None
+
+
+def _header(message: Message) -> Header:
+    blocks = [segment.metadata for segment in message.segments]
+    first = blocks[0]
+    useable_start_us = [block.useable_start_utc_us for block in blocks if block.useable_start_utc_us is not None]
+    useable_stop_us = [block.useable_stop_utc_us for block in blocks if block.useable_stop_utc_us is not None]
+    return Header(
+        object_name=first.object_name,
+        originator=message.header.originator,
+        oem_version=message.header.version,
+        file_format=message.file_format,
+        center_name=first.center_name.upper(),
+        ref_frame=first.ref_frame,
+        time_system=first.time_system,
+        start_time=epochs.as_datetime(min(block.start_utc_us for block in blocks)),
+        useable_start_time=epochs.as_datetime(min(useable_start_us)) if useable_start_us else None,
+        useable_stop_time=epochs.as_datetime(max(useable_stop_us)) if useable_stop_us else None,
+        stop_time=epochs.as_datetime(max(block.stop_utc_us for block in blocks)),
+        interpolation=first.interpolation,
+        interpolation_degree=first.interpolation_degree,
+    )
+
+
+def _states(message: Message, object_id: str, creation_date: datetime) -> pa.Table:
+    segments = message.segments
+    counts = [len(segment.states) for segment in segments]
+    segment_number = np.repeat(np.arange(len(segments), dtype=np.int32), counts)
+    epoch_utc_us = np.concatenate([segment.epoch_utc_us for segment in segments])
+    position_velocity = np.concatenate([segment.states.position_velocity_km_s for segment in segments])
+    acceleration = np.concatenate([_acceleration(segment.states) for segment in segments])
+    step_s = np.concatenate([np.diff(segment.elapsed_us, prepend=np.nan) for segment in segments]) / epochs.SECOND_US
+    on_thrust, thrust_episode = thrust_flags(step_s, segment_number)
+    x_km, y_km, z_km = position_velocity[:, :3].T
+    r_km = np.linalg.norm(position_velocity[:, :3], axis=1)
+    latitude_deg, longitude_deg, altitude_km = np.concatenate(
+        [
+            _geodetic(segment.metadata, segment.epoch_utc_us, segment.states.position_velocity_km_s[:, :3])
+            for segment in segments
+        ],
+        axis=1,
+    )
+    with np.errstate(invalid="ignore"):
+        theta_rad = np.arccos(z_km / r_km)  # not defined at the centre
+    columns: dict[str, NDArray[Any]] = {
+        "segment": segment_number,
+        "epoch": epoch_utc_us,
+        **dict(zip(("x_km", "y_km", "z_km", "vx_km_s", "vy_km_s", "vz_km_s"), position_velocity.T, strict=True)),
+        **dict(zip(("ax_km_s2", "ay_km_s2", "az_km_s2"), acceleration.T, strict=True)),
+        "r_km": r_km,
+        "theta_rad": theta_rad,
+        "phi_rad": np.where(r_km > 0, np.arctan2(y_km, x_km), np.nan),
+        "latitude_deg": latitude_deg,
+        "longitude_deg": longitude_deg,
+        "altitude_km": altitude_km,
+        "step_s": step_s,
+        "on_thrust": on_thrust,
+        "thrust_episode": thrust_episode,
+    }
+    return _identified(columns, object_id, creation_date, STATE_VECTORS.schema)
+
+
+def _acceleration(states: States) -> NDArray[np.float64]:
+    return np.full((len(states), 3), np.nan) if states.acceleration_km_s2 is None else states.acceleration_km_s2
+
+
+def _geodetic(
+    metadata: Metadata, epoch_utc_us: NDArray[np.int64], position_km: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return latitude (deg), longitude (deg) and height (km), shape (3, n); NaN where the frame cannot be turned."""
+    itrs_km = None
+    if metadata.center_name.upper() == "EARTH":
+        itrs_km = itrs_from(metadata.ref_frame, epoch_utc_us.astype("datetime64[us]"), position_km)
+    if itrs_km is None:
+        return np.full((3, len(position_km)), np.nan)
+    return np.stack(geodetic_from_itrs(itrs_km))
+
+
+def _identified(
+    columns: dict[str, NDArray[Any]], object_id: str, creation_date: datetime, schema: pa.Schema
+) -> pa.Table:
+    """Return columns as a table of `schema`, with the issue's identity in front and null for NaN."""
+    count = len(next(iter(columns.values())))
+    identity = {
+        "object_id": pa.DictionaryArray.from_arrays(np.zeros(count, dtype=np.int32), pa.array([object_id])),
+        "creation_date": pa.repeat(pa.scalar(creation_date, type=UTC_MICROSECONDS), count),
+    }
+    arrays = [
+        identity[field.name] if field.name in identity else _array(columns[field.name], field.type) for field in schema
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _array(values: NDArray[Any], kind: pa.DataType) -> pa.Array:
+    if pa.types.is_timestamp(kind):
+        return pa.array(values).cast(kind)
+    return pa.array(values, type=kind, from_pandas=True)
+
+
+def _events(events: list[Event], object_id: str, creation_date: datetime) -> tuple[pa.Table, list[str]]:
+    """Return the events as a table, and a warning for each that is there again under one name and time."""
+    distinct = {(event.ignition_time, event.event_name): event for event in reversed(events)}
+    repeated = len(events) - len(distinct)
+    warnings = [f"comment block: {repeated} events again under one name and time: kept once"] if repeated else []
+    identity = {"object_id": object_id, "creation_date": creation_date}
+    rows = [identity | asdict(event) for event in reversed(distinct.values())]
+    return pa.Table.from_pylist(rows, schema=TRAJECTORY_EVENTS.schema), warnings
+
+
+def _covariances(message: Message, object_id: str, creation_date: datetime) -> pa.Table:
+    names = OEM_COVARIANCES.column_names[-21:]
+    rows = []
+    for number, segment in enumerate(message.segments):
+        metadata = segment.metadata
+        for covariance in segment.covariances:
+            label_us, in_leap_second = covariance.moment
+            moments = epochs.Moments(np.array([label_us]), np.array([in_leap_second]))
+            rows.append(
+                {
+                    "object_id": object_id,
+                    "creation_date": creation_date,
+                    "segment": number,
+                    "epoch": int(epochs.utc_us(moments, metadata.time_system)[0]),
+                    "cov_ref_frame": covariance.ref_frame or metadata.ref_frame,
+                    **dict(zip(names, covariance.lower_triangle, strict=True)),
+                }
+            )
+    return pa.Table.from_pylist(rows, schema=OEM_COVARIANCES.schema)
+
+
+def _leap_warnings(message: Message) -> list[str]:
+    return [
+        f"segment {number}: a state in a leap second is stored as the last microsecond before it ends"
+        for number, segment in enumerate(message.segments)
+        if segment.states.moments.in_leap_second.any()
+    ]

@@ -1,0 +1,236 @@
+"""OEM in keyword = value notation: header and metadata line by line, each block of states at once."""
+
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from orbitlake.oem import epochs, states
+from orbitlake.oem.errors import OemError
+from orbitlake.oem.message import (
+    HEADER_KEYWORDS,
+    MAX_COMMENTS,
+    METADATA_KEYWORDS,
+    Covariance,
+    Message,
+    Metadata,
+    Section,
+    Segment,
+)
+from orbitlake.oem.rules import check_version, header_of, message_of, metadata_of, segment_of
+from orbitlake.oem.states import States
+
+ASSIGNMENT: Final = re.compile(r"[ \t]*([A-Z][A-Z0-9_]*)[ \t]*=[ \t]*(.*)", re.ASCII)
+COMMENT: Final = re.compile(r"COMMENT(?:[ \t]|$)")
+PRINTABLE: Final = re.compile(r"[\t -~]*")
+BLANKS: Final = re.compile(rb"[ \t]+")
+EMPTY_LINES: Final = re.compile(rb"[ \t\n]*")
+AFTER_STATES: Final = (b"META_START", b"COVARIANCE_START")
+COVARIANCE_ROWS: Final = 6
+
+
+class Line(NamedTuple):
+    """One line without the blanks around it; `start` is the offset of its first letter."""
+
+    number: int
+    start: int
+    text: str
+
+
+class Reader:
+    """Walks over the lines of a file that hold anything; a block of states is passed over whole."""
+
+    def __init__(self, content: bytes, path: str) -> None:
+        self.content = content
+        self.path = path
+        self.comments: list[str] = []
+        self.warnings: list[str] = []
+        self._position = 0
+        self._number = 0
+        self._ahead: Line | None = None
+
+    def peek(self) -> Line | None:
+        """Return the next line that is not blank and leave it there; None at the end of the file."""
+        if self._ahead is None and self._position < len(self.content):
+            filled = EMPTY_LINES.match(self.content, self._position).end()  # type: ignore[union-attr]  # it may be empty
+            self._number += self.content.count(b"\n", self._position, filled)
+            if filled < len(self.content):
+                end = self.content.find(b"\n", filled)
+                end = len(self.content) if end < 0 else end
+                self._number += 1
+                self._ahead = Line(self._number, filled, self._decoded(self.content[filled:end].rstrip(b" \t")))
+                filled = end + 1
+            self._position = filled
+        return self._ahead
+
+    def take(self, expected: str) -> Line:
+        """Return the next line that is not blank and pass it. Raises OemError at the end of the file."""
+        line = self.peek()
+        if line is None:
+            raise OemError(self.path, self._number, f"file ends where {expected} should follow")
+        self._ahead = None
+        return line
+
+    def take_marker(self, marker: str) -> Line:
+        """Pass a line that holds `marker` and nothing else. Raises OemError for any other."""
+        line = self.take(marker)
+        if line.text != marker:
+            raise OemError(self.path, line.number, f"expected {marker}, not {line.text[:40]!r}")
+        return line
+
+    def take_comments(self) -> None:
+        """Pass the comments that come next."""
+        while (line := self.peek()) and COMMENT.match(line.text):
+            if len(self.comments) >= MAX_COMMENTS:
+                raise OemError(self.path, line.number, f"more than {MAX_COMMENTS} comments")
+            self.comments.append(line.text.removeprefix("COMMENT").removeprefix(" "))
+            self._ahead = None
+
+    def take_assignment(self, expected: str) -> tuple[str, str, int]:
+        """Pass a line KEYWORD = value; return keyword, value and line. Raises OemError for any other."""
+        line = self.take(expected)
+        match = ASSIGNMENT.fullmatch(line.text)
+        if match is None:
+            misplaced = " (comments stand at the beginning of a section)" if line.text.startswith("COMMENT") else ""
+            reason = f"expected {expected} as KEYWORD = value, not {line.text[:40]!r}{misplaced}"
+            raise OemError(self.path, line.number, reason)
+        return match[1], match[2], line.number
+
+    def take_states(self) -> States:
+        """Pass the block of states that comes next and return it. Raises OemError for a line that is no state."""
+        first = self.take("a state")
+        if not first.text[:1].isdigit():
+            raise OemError(self.path, first.number, f"expected a state, not {first.text[:40]!r}")
+        end = self._end_of_states(first.start)
+        block = memoryview(self.content)[first.start : end]
+
+        def rows() -> Iterator[tuple[int, int]]:
+            """Yield line and offset of every state."""
+            position, line = first.start, first.number
+            while position < end:
+                stop = self.content.find(b"\n", position, end)
+                stop = end if stop < 0 else stop
+                if self.content[position:stop].strip(b" \t"):
+                    yield line, position
+                position, line = stop + 1, line + 1
+
+        def line_of(nth: int) -> int:
+            return next(line for index, (line, _) in enumerate(rows()) if index == nth)
+
+        def fields() -> Iterator[tuple[int, list[str]]]:
+            for line, position in rows():
+                stop = self.content.find(b"\n", position, end)
+                text = self.content[position : end if stop < 0 else stop]
+                if text.lstrip(b" \t").startswith(b"COMMENT"):
+                    raise OemError(self.path, line, "COMMENT among states: comments stand before the first")
+                yield line, [str(field, "latin-1") for field in BLANKS.split(text.strip(b" \t"))]
+
+        read = states.read_block(block, line_of)
+        if read is None:
+            evened = _evened(bytes(block))
+            read = states.read_block(evened, line_of) or states.read_rows(fields(), self.path)
+        if end < len(self.content):
+            self._number += self.content.count(b"\n", self._position, end)
+        self._position = end
+        return read
+
+    def _end_of_states(self, start: int) -> int:
+        """Return where the line of the next marker begins, or the end of the file.
+
+        A state holds no underscore: where one stands in any other line, that line is wrong and ends the block.
+        """
+        position = self.content.find(b"_", start)
+        if position < 0:
+            return len(self.content)
+        begin = self.content.rfind(b"\n", 0, position) + 1
+        end = self.content.find(b"\n", position)
+        end = len(self.content) if end < 0 else end
+        return begin if self.content[begin:end].strip(b" \t") in AFTER_STATES else end
+
+    def _decoded(self, text: bytes) -> str:
+        line = text.decode("utf-8", "replace")
+        if PRINTABLE.fullmatch(line):
+            return line
+        if not line.startswith("COMMENT"):
+            raise OemError(self.path, self._number, f"{line[:40]!r} holds more than printable ASCII")
+        self.warnings.append(f"line {self._number}: comment holds more than printable ASCII")
+        return "".join(character if character.isprintable() else "\ufffd" for character in line)
+
+
+def _evened(block: bytes) -> bytes:
+    """Return rows with one blank between fields and none around them."""
+    block = block.replace(b"\t", b" ")
+    while b"  " in block:
+        block = block.replace(b"  ", b" ")
+    return block.replace(b" \n", b"\n").replace(b"\n ", b"\n").strip(b" ")
+
+
+def parse(content: bytes, path: str) -> Message:
+    """Return the message that a text file holds. Raises OemError naming `path`, the line and the reason."""
+    if b"\r" in content:
+        content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    reader = Reader(content, path)
+    keyword, version, line = reader.take_assignment("CCSDS_OEM_VERS")
+    if keyword != "CCSDS_OEM_VERS":
+        raise OemError(path, line, f"file begins with {keyword[:40]}, not CCSDS_OEM_VERS")
+    check_version(version, path, line)
+    reader.take_comments()
+    header_section = Section(path, "header", line, HEADER_KEYWORDS, version)
+    while (ahead := reader.peek()) and ahead.text != "META_START":
+        header_section.add(*reader.take_assignment("a header keyword or META_START"))
+    header = header_of(header_section, version)
+    segments = [_segment(reader, version, None)]
+    while reader.peek():
+        segments.append(_segment(reader, version, segments[0].metadata))
+    warnings = header_section.warnings + reader.warnings
+    return message_of("KVN", header, segments, reader.comments, warnings, path)
+
+
+def _segment(reader: Reader, version: str, first: Metadata | None) -> Segment:
+    line = reader.take_marker("META_START").number
+    reader.take_comments()
+    section = Section(reader.path, "metadata", line, METADATA_KEYWORDS, version)
+    while (ahead := reader.peek()) and ahead.text != "META_STOP":
+        section.add(*reader.take_assignment("a metadata keyword or META_STOP"))
+    reader.take_marker("META_STOP")
+    metadata = metadata_of(section, first)
+    reader.take_comments()
+    read = reader.take_states()
+    covariances: tuple[Covariance, ...] = ()
+    if (ahead := reader.peek()) and ahead.text == "COVARIANCE_START":
+        covariances = tuple(_covariances(reader))
+    return segment_of(metadata, read, covariances, version, reader.path)
+
+
+def _covariances(reader: Reader) -> Iterator[Covariance]:
+    reader.take_marker("COVARIANCE_START")
+    reader.take_comments()
+    while (ahead := reader.peek()) and ahead.text != "COVARIANCE_STOP":
+        keyword, value, line = reader.take_assignment("EPOCH")
+        if keyword != "EPOCH":
+            raise OemError(reader.path, line, f"covariance begins with {keyword[:40]}, not EPOCH")
+        try:
+            moment = epochs.parse(value)
+        except ValueError as error:
+            raise OemError(reader.path, line, str(error)) from None
+        reader.take_comments()
+        frame = None
+        if (ahead := reader.peek()) and "=" in ahead.text:
+            keyword, frame, at = reader.take_assignment("COV_REF_FRAME")
+            if keyword != "COV_REF_FRAME":
+                raise OemError(reader.path, at, f"{keyword[:40]} is no keyword of a covariance")
+        reader.take_comments()
+        triangle = [value for size in range(1, COVARIANCE_ROWS + 1) for value in _covariance_row(reader, size)]
+        yield Covariance(moment, frame or None, tuple(triangle), line)
+        reader.take_comments()
+    reader.take_marker("COVARIANCE_STOP")
+
+
+def _covariance_row(reader: Reader, size: int) -> list[float]:
+    line = reader.take(f"row {size} of a covariance")
+    fields = line.text.split()
+    if len(fields) != size:
+        raise OemError(reader.path, line.number, f"row {size} of the covariance has {len(fields)} values")
+    try:
+        return [states.number(field) for field in fields]
+    except ValueError as error:
+        raise OemError(reader.path, line.number, str(error)) from None

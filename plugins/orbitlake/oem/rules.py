@@ -1,0 +1,211 @@
+"""The rules of CCSDS 502.0-B-3 that bind a message in either notation; each names the line that breaks it."""
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+
+from orbitlake.oem import epochs
+from orbitlake.oem.epochs import TIME_SYSTEMS, Microseconds, Moments
+from orbitlake.oem.errors import OemError
+from orbitlake.oem.message import VERSIONS, Covariance, Header, Message, Metadata, Section, Segment
+from orbitlake.oem.states import States
+
+SPAN_KEYWORDS: Final = ("START_TIME", "USEABLE_START_TIME", "USEABLE_STOP_TIME", "STOP_TIME")
+SHORTENED_STATES: Final = 8
+"""Printed examples, the standard's own among them, keep a handful of states of a long span."""
+
+
+def check_version(version: str, path: str, line: int) -> str:
+    """Return a version of the format that is known. Raises OemError for any other."""
+    if version not in VERSIONS:
+        raise OemError(path, line, f"version {version[:40]!r} is unknown: expected {', '.join(VERSIONS)}")
+    return version
+
+
+def header_of(section: Section, version: str) -> Header:
+    """Return the header that a section holds. Raises OemError for a missing or unusable value."""
+    try:
+        label_us, in_leap_second = epochs.parse(section.text("CREATION_DATE"))
+        (created_us,) = epochs.utc_us(Moments(np.array([label_us]), np.array([in_leap_second])), "UTC")
+    except ValueError as error:
+        raise _at(section, "CREATION_DATE", error) from None
+    return Header(
+        version=version,
+        created_us=int(created_us),
+        originator=section.text("ORIGINATOR"),
+        classification=section.optional("CLASSIFICATION"),
+        message_id=section.optional("MESSAGE_ID"),
+        line=section.line,
+    )
+
+
+def metadata_of(section: Section, first: Metadata | None) -> Metadata:
+    """Return the metadata that a section holds; `first` is that of the file's first segment, None for itself.
+
+    Raises OemError for a missing, unusable or contradictory value, and for a second object or time system.
+    """
+    names = {keyword: section.text(keyword) for keyword in ("OBJECT_NAME", "OBJECT_ID", "CENTER_NAME", "REF_FRAME")}
+    time_system = section.text("TIME_SYSTEM").upper()
+    if first is not None:
+        agreed = {"TIME_SYSTEM": first.time_system, "OBJECT_NAME": first.object_name, "OBJECT_ID": first.object_id}
+        for keyword, expected in agreed.items():
+            if _folded(section.text(keyword)) != _folded(expected):
+                reason = f"{keyword} {section.text(keyword)[:40]} differs from {expected[:40]} of the first segment"
+                raise OemError(section.path, section.line_of(keyword), reason)
+    if time_system not in TIME_SYSTEMS:
+        known = ", ".join(TIME_SYSTEMS)
+        reason = f"TIME_SYSTEM {time_system[:40]} cannot be converted to UTC: known are {known}"
+        raise OemError(section.path, section.line_of("TIME_SYSTEM"), reason)
+    spans = {keyword: _time(section, keyword, time_system) for keyword in SPAN_KEYWORDS}
+    _check_span(section, {keyword: time[0] for keyword, time in spans.items() if time})
+    start, useable_start, useable_stop, stop = spans.values()
+    if start is None or stop is None:
+        missing = "START_TIME" if start is None else "STOP_TIME"
+        raise OemError(section.path, section.line_of(missing), f"metadata has no {missing}")
+
+    interpolation, degree = section.optional("INTERPOLATION"), section.optional("INTERPOLATION_DEGREE")
+    if interpolation and not degree:
+        raise OemError(section.path, section.line_of("INTERPOLATION"), "INTERPOLATION without INTERPOLATION_DEGREE")
+    if degree and not re.fullmatch(r"\+?0*[1-9][0-9]{0,8}", degree):
+        reason = f"INTERPOLATION_DEGREE {degree[:40]!r} is not a whole number above zero"
+        raise OemError(section.path, section.line_of("INTERPOLATION_DEGREE"), reason)
+    return Metadata(
+        object_name=names["OBJECT_NAME"],
+        object_id=names["OBJECT_ID"],
+        center_name=names["CENTER_NAME"],
+        ref_frame=names["REF_FRAME"],
+        ref_frame_epoch=section.optional("REF_FRAME_EPOCH"),
+        time_system=time_system,
+        start_us=start[0],
+        useable_start_us=useable_start and useable_start[0],
+        useable_stop_us=useable_stop and useable_stop[0],
+        stop_us=stop[0],
+        start_utc_us=start[1],
+        useable_start_utc_us=useable_start and useable_start[1],
+        useable_stop_utc_us=useable_stop and useable_stop[1],
+        stop_utc_us=stop[1],
+        interpolation=interpolation,
+        interpolation_degree=int(degree) if degree else None,
+        section=section,
+    )
+
+
+def _time(section: Section, keyword: str, time_system: str) -> tuple[int, int] | None:
+    text = section.optional(keyword)
+    if text is None:
+        return None
+    try:
+        label_us, in_leap_second = epochs.parse(text)
+        moments = Moments(np.array([label_us]), np.array([in_leap_second]))
+        return int(epochs.elapsed_us(moments, time_system)[0]), int(epochs.utc_us(moments, time_system)[0])
+    except ValueError as error:
+        raise _at(section, keyword, error) from None
+
+
+def _at(section: Section, keyword: str, error: ValueError) -> OemError:
+    return error if isinstance(error, OemError) else OemError(section.path, section.line_of(keyword), str(error))
+
+
+def _check_span(section: Section, times_us: dict[str, int]) -> None:
+    for earlier, later in pairwise(times_us):
+        if times_us[earlier] > times_us[later]:
+            raise OemError(section.path, section.line_of(later), f"{later} is before {earlier}")
+
+
+def segment_of(
+    metadata: Metadata, states: States, covariances: tuple[Covariance, ...], version: str, path: str
+) -> Segment:
+    """Return a segment that keeps the rules. Raises OemError naming the first line that breaks one.
+
+    Rules: at least one state; each after the one before; none outside START_TIME and STOP_TIME; and from
+    SHORTENED_STATES states on they reach both ends of the useable span to within their longest step, or the file
+    has lost its beginning or its end.
+    """
+    if not len(states):
+        raise OemError(path, metadata.section.line, "segment has no states")
+    if version == "1.0" and states.acceleration_km_s2 is not None:
+        raise OemError(path, states.line_of(0), "accelerations came with version 2.0, this file is 1.0")
+    if version == "1.0" and covariances:
+        raise OemError(path, covariances[0].line, "covariances came with version 2.0, this file is 1.0")
+    moments = states.moments
+    try:
+        elapsed_us = epochs.elapsed_us(moments, metadata.time_system)
+        epoch_utc_us = epochs.utc_us(moments, metadata.time_system)
+    except ValueError as error:
+        raise OemError(path, states.line_of(int(moments.in_leap_second.argmax())), str(error)) from None
+    for broken, reason in (
+        (np.append(False, np.diff(elapsed_us) <= 0), "epoch is not after that of the state before"),
+        (np.append(False, np.diff(epoch_utc_us) <= 0), "epoch is the same microsecond of UTC as the state before"),
+        (elapsed_us < metadata.start_us, "state before START_TIME"),
+        (elapsed_us > metadata.stop_us, "state after STOP_TIME"),
+    ):
+        if broken.any():
+            raise OemError(path, states.line_of(int(broken.argmax())), reason)
+    warnings = [*metadata.section.warnings, *_check_reach(elapsed_us, states, metadata, path)]
+    if states.acceleration_km_s2 is not None and np.isnan(states.acceleration_km_s2).any():
+        warnings.append(f"line {states.line_of(0)}: some states of the segment have accelerations, others have none")
+    _check_covariances(covariances, metadata, path)
+    return Segment(metadata, states, elapsed_us, epoch_utc_us, covariances, tuple(warnings))
+
+
+def _check_reach(elapsed_us: Microseconds, states: States, metadata: Metadata, path: str) -> Iterator[str]:
+    longest_us = int(np.diff(elapsed_us).max(initial=0))
+    first_due_us = metadata.start_us if metadata.useable_start_us is None else metadata.useable_start_us
+    last_due_us = metadata.stop_us if metadata.useable_stop_us is None else metadata.useable_stop_us
+    for nth, missing_us, where in (
+        (0, int(elapsed_us[0]) - first_due_us, "begin {:g} s after the useable start"),
+        (len(states) - 1, last_due_us - int(elapsed_us[-1]), "end {:g} s before the useable stop"),
+    ):
+        if missing_us <= 0:
+            continue
+        line = states.line_of(nth)
+        reason = "states " + where.format(missing_us / epochs.SECOND_US)
+        if missing_us > longest_us and len(states) >= SHORTENED_STATES:
+            raise OemError(path, line, f"{reason}, longer than any step between them: the file is cut")
+        yield f"line {line}: {reason}"
+
+
+def _check_covariances(covariances: Iterable[Covariance], metadata: Metadata, path: str) -> None:
+    """Raise OemError where covariances are out of order or repeat epoch and frame (502.0-B-3, 5.2.5.7)."""
+    latest_us: int | None = None
+    frames: set[str | None] = set()
+    for covariance in covariances:
+        label_us, in_leap_second = covariance.moment
+        try:
+            moments = Moments(np.array([label_us]), np.array([in_leap_second]))
+            moment_us = int(epochs.elapsed_us(moments, metadata.time_system)[0])
+            epochs.utc_us(moments, metadata.time_system)
+        except ValueError as error:
+            raise OemError(path, covariance.line, str(error)) from None
+        frame = covariance.ref_frame or metadata.ref_frame
+        if latest_us is not None and (moment_us < latest_us or (moment_us == latest_us and frame in frames)):
+            raise OemError(path, covariance.line, "covariance is not after the one before")
+        frames = frames | {frame} if moment_us == latest_us else {frame}
+        latest_us = moment_us
+
+
+def message_of(
+    file_format: str, header: Header, segments: list[Segment], comments: list[str], warnings: list[str], path: str
+) -> Message:
+    """Return the whole message. Raises OemError where it has no segment."""
+    if not segments:
+        raise OemError(path, None, "file has no segment")
+    warnings = [*warnings, *(warning for segment in segments for warning in segment.warnings)]
+    first = segments[0].metadata
+    for before, segment in pairwise(segments):
+        metadata, section = segment.metadata, segment.metadata.section
+        until_us, since_us = before.metadata.useable_stop_us, metadata.useable_start_us
+        if until_us is not None and since_us is not None and since_us < until_us:
+            line = section.line_of("USEABLE_START_TIME")
+            warnings.append(f"line {line}: useable span overlaps that of the segment before")
+        if metadata.ref_frame != first.ref_frame or metadata.center_name != first.center_name:
+            warnings.append(f"line {section.line}: segment has another frame or centre than the first")
+    return Message(file_format, header, tuple(segments), tuple(comments), tuple(warnings))
+
+
+def _folded(text: str) -> str:
+    """Case aside, an underscore is a blank and blanks run together (502.0-B-3, 7.5.9)."""
+    return " ".join(text.upper().replace("_", " ").split())

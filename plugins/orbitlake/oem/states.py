@@ -1,0 +1,111 @@
+"""Rows of states, as text, to arrays: the usual block at once through Arrow, any other row by row with its line."""
+
+import math
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+from numpy.typing import NDArray
+
+from orbitlake.oem import epochs
+from orbitlake.oem.epochs import Moments
+from orbitlake.oem.errors import OemError
+
+PLAIN_FIELDS: Final = 7
+FIELDS_WITH_ACCELERATION: Final = 10
+COLUMNS: Final = ("epoch", "x", "y", "z", "vx", "vy", "vz", "ax", "ay", "az")
+NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class States:
+    """The states of one segment, in the frame and time system of the file. Shapes (n,), (n, 6), (n, 3)."""
+
+    moments: Moments
+    position_velocity_km_s: NDArray[np.float64]
+    acceleration_km_s2: NDArray[np.float64] | None
+    """NaN in rows that have none; None where no row has one."""
+    line_of: Callable[[int], int]
+    """The line of the n-th state in its file, sought only when an error names it."""
+
+    def __len__(self) -> int:
+        return len(self.moments)
+
+
+def number(text: str) -> float:
+    """Return a finite number in the notation of CCSDS 502.0-B-3, 7.5. Raises ValueError with the reason."""
+    if not NUMBER.fullmatch(text):
+        raise ValueError(f"{text[:40]!r} is not a number")
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"{text[:40]!r} is too large")
+    return value
+
+
+def read_block(block: bytes | memoryview, line_of: Callable[[int], int]) -> States | None:
+    """Read rows of one width, separated by single blanks, at once; None where `read_rows` must look closer."""
+    head = bytes(block[:4096])
+    if not head[:1].isdigit():
+        return None
+    width = len(head.split(b"\n", 1)[0].split())
+    if width not in (PLAIN_FIELDS, FIELDS_WITH_ACCELERATION):
+        return None
+    names = COLUMNS[:width]
+    types = {name: pa.float64() for name in names} | {"epoch": pa.binary()}
+    try:
+        table = pa_csv.read_csv(
+            pa.BufferReader(block),
+            read_options=pa_csv.ReadOptions(column_names=names),
+            parse_options=pa_csv.ParseOptions(delimiter=" ", quote_char=False),
+            convert_options=pa_csv.ConvertOptions(check_utf8=False, column_types=types, null_values=[]),
+        ).combine_chunks()
+    except pa.ArrowInvalid:
+        return None
+    _, offsets, text = table.column("epoch").chunk(0).buffers()
+    label_us = epochs.parse_column(
+        np.frombuffer(text, dtype=np.uint8), np.frombuffer(offsets, dtype=np.int32)[: table.num_rows + 1]
+    )
+    values = np.stack([table.column(name).chunk(0).to_numpy() for name in names[1:]])
+    if label_us is None or not np.isfinite(values).all():
+        return None
+    return States(
+        Moments(label_us, np.zeros(len(label_us), dtype=np.bool_)),
+        values[:6].T,
+        values[6:].T if width == FIELDS_WITH_ACCELERATION else None,
+        line_of,
+    )
+
+
+def read_rows(rows: Iterable[tuple[int, list[str]]], path: str) -> States:
+    """Read rows of (line, fields) one by one. Raises OemError for the first that is not a state."""
+    lines: list[int] = []
+    labels: list[int] = []
+    leaps: list[bool] = []
+    values: list[list[float]] = []
+    for line, fields in rows:
+        if len(fields) not in (PLAIN_FIELDS, FIELDS_WITH_ACCELERATION):
+            reason = f"state has {len(fields)} fields, expected {PLAIN_FIELDS} or {FIELDS_WITH_ACCELERATION}"
+            if not fields[0][:1].isdigit():
+                reason = f"{' '.join(fields)[:40]!r} is no state"
+            raise OemError(path, line, reason)
+        try:
+            label_us, in_leap_second = epochs.parse(fields[0])
+            row = [number(field) for field in fields[1:]]
+        except ValueError as error:
+            raise OemError(path, line, str(error)) from None
+        lines.append(line)
+        labels.append(label_us)
+        leaps.append(in_leap_second)
+        values.append(row + [math.nan] * (FIELDS_WITH_ACCELERATION - len(fields)))
+    array = np.array(values, dtype=np.float64).reshape(len(values), FIELDS_WITH_ACCELERATION - 1)
+    acceleration = array[:, 6:]
+    return States(
+        Moments(np.array(labels, dtype=np.int64), np.array(leaps, dtype=np.bool_)),
+        array[:, :6],
+        None if np.isnan(acceleration).all() else acceleration,
+        lines.__getitem__,
+    )

@@ -1,0 +1,247 @@
+"""OEM in XML, bare or inside <ndm>: the usual run of state vectors by pattern, everything else through libxml2."""
+
+from itertools import chain
+from typing import Final
+
+from lxml import etree
+
+from orbitlake.oem import epochs, states
+from orbitlake.oem.errors import OemError
+from orbitlake.oem.message import (
+    HEADER_KEYWORDS,
+    MAX_COMMENTS,
+    METADATA_KEYWORDS,
+    Covariance,
+    Message,
+    Metadata,
+    Section,
+    Segment,
+)
+from orbitlake.oem.rules import check_version, header_of, message_of, metadata_of, segment_of
+from orbitlake.oem.states import States
+from orbitlake.oem.xml_runs import PLACEHOLDER, STATE_UNITS, without_runs
+
+NAMESPACE: Final = "urn:ccsds:schema:ndmxml"
+FORBIDDEN: Final = (b"<!DOCTYPE", b"<!ENTITY")
+MAX_MARKUP: Final = 2_000_000
+"""Elements and attributes that libxml2 is given, at up to 400 bytes each; runs of states are not among them."""
+
+AXES: Final = ("X", "Y", "Z", "X_DOT", "Y_DOT", "Z_DOT")
+COVARIANCE_UNITS: Final = {
+    f"C{row}_{column}": ("km**2", "km**2/s", "km**2/s**2")[("_DOT" in row) + ("_DOT" in column)]
+    for nth, row in enumerate(AXES)
+    for column in AXES[: nth + 1]
+}
+"""The lower triangle of a covariance, row by row."""
+XML_SPACE: Final = " \t\r\n"
+
+
+def parse(content: bytes, path: str) -> Message:
+    """Return the message that an XML file holds. Raises OemError naming `path`, the line and the reason.
+
+    Neither a document type nor an entity is ever read; comments and processing instructions of XML are passed over.
+    """
+    _refuse_hostile(content, path)
+    skeleton, runs = without_runs(content)
+    document = _Document(_tree(skeleton, path), runs, path)
+    try:
+        message = document.message()
+    except _MixedStatesError:
+        message = None
+    if message is None or document.runs_used != len(runs):
+        # A run of states stood where none belongs, such as in a comment, or beside others: libxml2 shall have it all.
+        message = _Document(_tree(content, path), [], path).message()
+    return message
+
+
+def _refuse_hostile(content: bytes, path: str) -> None:
+    if b"\0" in content:
+        raise OemError(path, content[: content.index(b"\0")].count(b"\n") + 1, "XML holds a NUL: expected UTF-8")
+    for declaration in FORBIDDEN:
+        position = content.find(declaration)
+        if position >= 0:
+            line = content.count(b"\n", 0, position) + 1
+            raise OemError(path, line, f"XML declares {declaration.decode()[2:]}, which is refused")
+
+
+def _tree(content: bytes, path: str) -> etree._Element:
+    quotes = content.count(b'"') + content.count(b"'")
+    if content.count(b"<") + quotes // 2 > MAX_MARKUP:
+        raise OemError(path, None, f"XML has more than {MAX_MARKUP} elements and attributes")
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+        remove_blank_text=True,
+        collect_ids=False,
+    )
+    try:
+        return etree.fromstring(content, parser)
+    except etree.XMLSyntaxError as error:
+        raise OemError(path, error.lineno or None, f"XML is not well-formed: {error.msg}") from None
+
+
+def _line(element: etree._Element) -> int:
+    line: int | None = element.sourceline  # type: ignore[assignment]  # the stubs say Ellipsis
+    return line or 1
+
+
+class _MixedStatesError(Exception):
+    """A segment holds state vectors of the usual form and of others."""
+
+
+class _Document:
+    """The elements of one file, walked in the order of the schema; whatever the schema does not know is refused."""
+
+    def __init__(self, root: etree._Element, runs: list[States], path: str) -> None:
+        self.root = root
+        self.path = path
+        self.runs_used = 0
+        self._runs = runs
+        self._comments: list[str] = []
+
+    def message(self) -> Message:
+        """Return the message. Raises OemError naming the line of the first element that has no place."""
+        oem = self._oem()
+        line = _line(oem)
+        if oem.get("id") != "CCSDS_OEM_VERS":
+            raise OemError(self.path, line, f"<oem> has id {oem.get('id')!r}, expected 'CCSDS_OEM_VERS'")
+        version = check_version(oem.get("version") or "", self.path, line)
+        header_element, body = self._children(oem, ("header", "body"))
+        header_section = self._section(header_element, "header", HEADER_KEYWORDS, version)
+        header = header_of(header_section, version)
+        segments: list[Segment] = []
+        for element in self._elements(body, "segment"):
+            segments.append(self._segment(element, version, segments[0].metadata if segments else None))
+        return message_of("XML", header, segments, self._comments, header_section.warnings, self.path)
+
+    def _oem(self) -> etree._Element:
+        name = self._name(self.root)
+        if name == "oem":
+            return self.root
+        if name != "ndm":
+            raise self._error(self.root, f"root is <{name}>, expected <oem> or <ndm>")
+        found = [element for element in self._elements(self.root) if self._name(element) == "oem"]
+        others = {self._name(element) for element in self.root} - {"oem", "COMMENT", "MESSAGE_ID"}
+        if len(found) != 1 or others:
+            raise self._error(self.root, f"<ndm> holds {len(found)} OEM and {sorted(others)}, expected one OEM alone")
+        self._comments += [self._text(element) for element in self.root if self._name(element) == "COMMENT"]
+        return found[0]
+
+    def _segment(self, element: etree._Element, version: str, first: Metadata | None) -> Segment:
+        metadata_element, data = self._children(element, ("metadata", "data"))
+        metadata = metadata_of(self._section(metadata_element, "metadata", METADATA_KEYWORDS, version), first)
+        children = self._elements(data)
+        names = [self._name(child) for child in children]
+        order = ("COMMENT", "stateVector", "covarianceMatrix")
+        for child, name in zip(children, names, strict=True):
+            if name not in order:
+                raise self._error(child, f"<{name[:40]}> is no element of data")
+        for child, name, before in zip(children[1:], names[1:], names, strict=False):
+            if order.index(name) < order.index(before):
+                raise self._error(child, f"<{name}> after <{before}>")
+        vectors = [child for child, name in zip(children, names, strict=True) if name == "stateVector"]
+        for child in children[: names.count("COMMENT")]:
+            self._add_comment(child)
+        covariances = tuple(self._covariance(child) for child in children[len(children) - names.count(order[2]) :])
+        return segment_of(metadata, self._states(vectors), covariances, version, self.path)
+
+    def _states(self, vectors: list[etree._Element]) -> States:
+        places = [place for vector in vectors if (place := vector.get(PLACEHOLDER))] if self._runs else []
+        if places and len(vectors) > 1:
+            raise _MixedStatesError
+        if places:
+            self.runs_used += 1
+            return self._runs[int(places[0])]
+        return states.read_rows(((_line(vector), self._fields(vector)) for vector in vectors), self.path)
+
+    def _fields(self, vector: etree._Element) -> list[str]:
+        names = [self._name(child) for child in vector]
+        expected = list(STATE_UNITS)
+        if names not in (expected[: states.PLAIN_FIELDS], expected):
+            raise self._error(vector, f"state vector holds {', '.join(names)[:200]}, expected {', '.join(expected)}")
+        return [self._quantity(child, STATE_UNITS[name]) for child, name in zip(vector, names, strict=True)]
+
+    def _covariance(self, element: etree._Element) -> Covariance:
+        children = self._elements(element)
+        while children and self._name(children[0]) == "COMMENT":
+            self._add_comment(children.pop(0))
+        names = [self._name(child) for child in children]
+        framed = "COV_REF_FRAME" in names[1:2]
+        expected = ["EPOCH", *(["COV_REF_FRAME"] if framed else []), *COVARIANCE_UNITS]
+        if names != expected:
+            wrong = next((have for have, want in zip(names, expected, strict=False) if have != want), "its end")
+            raise self._error(element, f"covariance is not in the order of its 21 elements at {wrong[:40]}")
+        try:
+            moment = epochs.parse(self._text(children[0]))
+            quantities = zip(children[-len(COVARIANCE_UNITS) :], COVARIANCE_UNITS.values(), strict=True)
+            triangle = tuple(states.number(self._quantity(child, unit)) for child, unit in quantities)
+        except OemError:
+            raise
+        except ValueError as error:
+            raise self._error(element, str(error)) from None
+        return Covariance(moment, self._text(children[1]) if framed else None, triangle, _line(element))
+
+    def _section(self, element: etree._Element, name: str, keywords: dict[str, str], version: str) -> Section:
+        section = Section(self.path, name, _line(element), keywords, version)
+        children = self._elements(element)
+        while children and self._name(children[0]) == "COMMENT":
+            self._add_comment(children.pop(0))
+        for child in children:
+            section.add(self._name(child), self._text(child), _line(child))
+        return section
+
+    def _add_comment(self, element: etree._Element) -> None:
+        if len(self._comments) >= MAX_COMMENTS:
+            raise self._error(element, f"more than {MAX_COMMENTS} comments")
+        self._comments.append(self._text(element, strip=False).rstrip())
+
+    def _children(self, element: etree._Element, names: tuple[str, ...]) -> list[etree._Element]:
+        """Return the children of an element that must be exactly `names`."""
+        children = self._elements(element)
+        found = tuple(self._name(child) for child in children)
+        if found != names:
+            expected = " and ".join(f"<{name}>" for name in names)
+            raise self._error(element, f"<{self._name(element)}> holds {', '.join(found)[:80]!r}, expected {expected}")
+        return children
+
+    def _elements(self, element: etree._Element, only: str | None = None) -> list[etree._Element]:
+        """Return the children of an element that holds no text of its own."""
+        children = list(element)
+        for text in chain([element.text], (child.tail for child in children)):
+            if text and text.strip(XML_SPACE):
+                raise self._error(
+                    element, f"text {text.strip()[:40]!r} between the elements of <{self._name(element)}>"
+                )
+        for child in children:
+            if only is not None and self._name(child) != only:
+                raise self._error(child, f"<{self._name(child)[:40]}> where <{only}> is expected")
+        return children
+
+    def _quantity(self, element: etree._Element, unit: str | None) -> str:
+        for attribute, value in element.attrib.items():
+            if attribute != "units":
+                raise self._error(element, f"<{self._name(element)}> has a foreign attribute {str(attribute)[:40]!r}")
+            if value != unit:
+                raise self._error(element, f"{self._name(element)} is in {str(value)[:40]!r}, expected {unit!r}")
+        return self._text(element)
+
+    def _text(self, element: etree._Element, *, strip: bool = True) -> str:
+        if len(element):
+            raise self._error(element[0], f"element inside <{self._name(element)[:40]}>")
+        text = element.text or ""
+        return text.strip(XML_SPACE) if strip else text
+
+    def _name(self, element: etree._Element) -> str:
+        if not isinstance(element.tag, str):
+            raise self._error(element, "entity reference")
+        namespace, brace, name = element.tag.rpartition("}")
+        if brace and namespace != "{" + NAMESPACE:
+            raise self._error(element, f"element of namespace {namespace[1:][:80]!r}")
+        return name
+
+    def _error(self, element: etree._Element, reason: str) -> OemError:
+        return OemError(self.path, _line(element), reason)

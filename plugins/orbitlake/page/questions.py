@@ -1,0 +1,177 @@
+"""The SQL behind every panel, exactly as it runs and as the page shows it: any of it can be pasted into DuckDB."""
+
+# ruff: noqa: S608 - values pass through `literal`, numbers through the format d; names are ours
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+EARTH_RADIUS_KM: Final = 6378.137
+"""Equatorial radius of WGS-84: a semi-major axis less this is the mean altitude that the burns are listed with."""
+FIX_STALE_AFTER_S: Final = 25
+"""A fix reaches the page within 15 s of its time while the stream runs: past this it has stopped."""
+ISSUE_STALE_AFTER_H: Final = 120
+"""The publisher brings out about three issues a week; five days without one are unusual."""
+ORBIT_MINUTES: Final = 93
+"""About one orbit of the ISS: a bin this long holds one highest and one lowest point."""
+WHOLE_ORBIT: Final = 0.95
+"""Share of a bin that states must cover: the mean of a shorter stretch is not that of the orbit."""
+TRACK_MARGIN: Final = timedelta(minutes=20)
+"""States beyond both ends of a ground track, so that its first and last point lie between states too."""
+
+
+def literal(value: str | date | datetime) -> str:
+    """Return a value as SQL; nothing else turns what a request asked for into SQL."""
+    if isinstance(value, datetime):
+        return f"TIMESTAMPTZ '{value.astimezone(UTC).isoformat(sep=' ', timespec='milliseconds')}'"
+    if isinstance(value, date):
+        return f"DATE '{value.isoformat()}'"
+    return "'" + value.replace("'", "''") + "'"
+
+
+def of_issue(object_id: str, created: datetime | None) -> str:
+    """The condition that keeps one issue: that created in the second `created`, or the newest."""
+    owner = f"object_id = {literal(object_id)}"
+    if created is not None:
+        return f"{owner}\n  AND date_trunc('second', creation_date) = {literal(created)}"
+    return f"{owner}\n  AND creation_date = (SELECT max(creation_date) FROM oem_issues WHERE {owner})"
+
+
+def latest_fix(object_id: str, now: datetime, since: date) -> str:
+    """The newest fix since a day."""
+    return f"""\
+SELECT source, event_time, fetch_time, latitude_deg, longitude_deg, altitude_km, velocity_km_s, orbit_phase,
+       hemisphere_ns, hemisphere_ew, distance_to_paris_km,
+       epoch({literal(now)} - event_time) AS age_s
+FROM positions
+WHERE object_id = {literal(object_id)} AND date >= {literal(since)}
+ORDER BY event_time DESC, fetch_time DESC NULLS LAST, latitude_deg, longitude_deg
+LIMIT 1"""
+
+
+def fixes(object_id: str, now: datetime, hours: int, limit: int, offset: int) -> str:
+    """The fixes of the last hours, newest first."""
+    start = now - timedelta(hours=hours)
+    return f"""\
+SELECT source, event_time, latitude_deg, longitude_deg, velocity_km_s, orbit_phase
+FROM positions
+WHERE object_id = {literal(object_id)} AND date >= {literal(start.date())}
+  AND event_time > {literal(start)} AND event_time <= {literal(now)}
+ORDER BY event_time DESC, source, latitude_deg, longitude_deg
+LIMIT {limit:d} OFFSET {offset:d}"""
+
+
+def windows(object_id: str, now: datetime, hours: int, limit: int, offset: int) -> str:
+    """The minutes of the last hours, newest first."""
+    start = now - timedelta(hours=hours)
+    return f"""\
+SELECT source, window_start, window_end, data_points, avg_velocity_km_s, min_velocity_km_s, max_velocity_km_s,
+       velocity_stddev_km_s, ground_speed_km_s, last_event_time
+FROM window_stats
+WHERE object_id = {literal(object_id)} AND date >= {literal(start.date())}
+  AND window_start > {literal(start)} AND window_start <= {literal(now)}
+ORDER BY window_start DESC, source
+LIMIT {limit:d} OFFSET {offset:d}"""
+
+
+def days(object_id: str, now: datetime, count: int) -> str:
+    """The last days from the first with a fix on, those without one too, newest first."""
+    first = now.date() - timedelta(days=count - 1)
+    return f"""\
+WITH fixes AS (
+  SELECT date, event_time, epoch(fetch_time - event_time) AS delay_s,
+         epoch(event_time - lag(event_time) OVER (PARTITION BY date ORDER BY event_time)) AS gap_s
+  FROM positions
+  WHERE object_id = {literal(object_id)} AND date >= {literal(first)} AND event_time <= {literal(now)}
+), calendar AS (
+  SELECT CAST(day AS DATE) AS date, least(1440, epoch({literal(now)} - CAST(day AS TIMESTAMPTZ)) / 60) AS minutes_past
+  FROM generate_series((SELECT min(date) FROM fixes), {literal(now.date())}, INTERVAL 1 DAY) AS series(day)
+)
+SELECT date, count(event_time) AS fixes, min(event_time) AS first_event_time, max(event_time) AS last_event_time,
+       count(DISTINCT date_trunc('minute', event_time)) AS minutes_seen,
+       least(1, count(DISTINCT date_trunc('minute', event_time)) / ceil(any_value(minutes_past))) AS completeness,
+       max(gap_s) AS longest_gap_s, median(delay_s) AS median_delay_s
+FROM calendar LEFT JOIN fixes USING (date)
+GROUP BY date
+ORDER BY date DESC"""
+
+
+def freshness(object_id: str, now: datetime, since: date) -> str:
+    """The newest time of each table and whether that is late."""
+    mine = f"object_id = {literal(object_id)}"
+    return f"""\
+WITH newest AS (
+  SELECT 'positions' AS table_name, max(event_time) AS newest, {FIX_STALE_AFTER_S} AS stale_after_s
+  FROM positions WHERE {mine} AND date >= {literal(since)}
+  UNION ALL
+  SELECT 'window_stats', max(last_event_time), {FIX_STALE_AFTER_S}
+  FROM window_stats WHERE {mine} AND date >= {literal(since)}
+  UNION ALL
+  SELECT 'oem_issues', max(creation_date), {ISSUE_STALE_AFTER_H} * 3600
+  FROM oem_issues WHERE {mine}
+)
+SELECT table_name, newest, epoch({literal(now)} - newest) AS age_s, stale_after_s,
+       CASE WHEN newest IS NULL THEN 'EMPTY'
+            WHEN age_s > stale_after_s THEN 'STALE'
+            ELSE 'FRESH' END AS state
+FROM newest"""
+
+
+def issues(object_id: str, now: datetime, limit: int, offset: int) -> str:
+    """The facts of the issues, newest first."""
+    return f"""\
+SELECT creation_date, object_id, object_name, originator, oem_version, file_format, center_name, ref_frame, time_system,
+       start_time, useable_start_time, useable_stop_time, stop_time, mass_kg, drag_area_m2, drag_coefficient,
+       solar_rad_area_m2, solar_rad_coefficient, first_node_time, first_node_orbit, last_node_time, last_node_orbit,
+       segment_count, state_count, content_sha256, retrieved_at,
+       strftime(creation_date, '%Y%m%dT%H%M%SZ') AS issue,
+       epoch({literal(now)} - creation_date) AS age_s
+FROM oem_issues
+WHERE object_id = {literal(object_id)}
+ORDER BY creation_date DESC
+LIMIT {limit:d} OFFSET {offset:d}"""
+
+
+def burns(object_id: str, created: datetime | None, limit: int, offset: int) -> str:
+    """The thrust episodes of an issue in time order, with mean altitudes."""
+    return f"""\
+SELECT thrust_episode, manoeuvre, ignition_time, cutoff_time, duration_s, delta_v_m_s, delta_v_radial_m_s,
+       delta_v_intrack_m_s, delta_v_crosstrack_m_s, mean_acceleration_mm_s2, event_names, event_delta_v_m_s,
+       semi_major_axis_before_km - {EARTH_RADIUS_KM} AS mean_altitude_before_km,
+       semi_major_axis_after_km - {EARTH_RADIUS_KM} AS mean_altitude_after_km,
+       semi_major_axis_after_km - semi_major_axis_before_km AS rise_km
+FROM thrust_episodes
+WHERE {of_issue(object_id, created)}
+ORDER BY ignition_time
+LIMIT {limit:d} OFFSET {offset:d}"""
+
+
+def altitude(object_id: str, created: datetime | None) -> str:
+    """Lowest, mean over time and highest altitude of an issue's states, a bin of about an orbit a row."""
+    return f"""\
+SELECT time_bucket(INTERVAL '{ORBIT_MINUTES} minutes', epoch) AS orbit_start, min(altitude_km) AS lowest_km,
+       sum(altitude_km * step_s) / sum(step_s) AS mean_km, max(altitude_km) AS highest_km, count(*) AS states
+FROM state_vectors
+WHERE {of_issue(object_id, created)}
+  AND altitude_km IS NOT NULL AND step_s IS NOT NULL
+GROUP BY orbit_start
+HAVING sum(step_s) > {WHOLE_ORBIT} * {ORBIT_MINUTES} * 60
+ORDER BY orbit_start
+LIMIT 2000"""
+
+
+def track_states(object_id: str, start: datetime, stop: datetime) -> str:
+    """The newest issue's states around a span; where a burn begins or ends; the frame, and when the issue is usable."""
+    return f"""\
+WITH edges AS (
+  SELECT unnest([ignition_time, cutoff_time]) AS epoch
+  FROM thrust_episodes
+  WHERE {of_issue(object_id, None)}
+)
+SELECT segment, epoch, x_km, y_km, z_km, vx_km_s, vy_km_s, vz_km_s, epoch IN (SELECT epoch FROM edges) AS burn_edge,
+       ref_frame, creation_date,
+       coalesce(useable_start_time, start_time) AS useable_from, coalesce(useable_stop_time, stop_time) AS useable_until
+FROM state_vectors JOIN oem_issues USING (object_id, creation_date)
+WHERE {of_issue(object_id, None)}
+  AND latitude_deg IS NOT NULL
+  AND epoch BETWEEN {literal(start - TRACK_MARGIN)} AND {literal(stop + TRACK_MARGIN)}
+ORDER BY segment, epoch"""

@@ -1,0 +1,148 @@
+// Rows -> words, lists and tables. Every number names the column it shows, so that it can be checked against its query.
+
+import { NONE, duration, minute, number, percent, place, second, signed, timeOfDay } from "./format.js";
+
+const PHASE = { ASCENDING: "↗ Ascending", DESCENDING: "↘ Descending", UNKNOWN: "Unknown" };
+const TABLE = { positions: "Live feed", window_stats: "Minutes", oem_issues: "Ephemeris" };
+const STATE = { FRESH: "fresh", STALE: "stale", EMPTY: "no data yet" };
+
+export const byId = (id) => document.getElementById(id);
+
+export function element(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+export function note(id, text) {
+  byId(id).textContent = text;
+  byId(id).hidden = !text;
+}
+
+export function query(answer, sql) {
+  const details = document.querySelector(`.query[data-answer="${answer}"]`);
+  if (!details.firstChild) {
+    const copy = element("button", { type: "button" }, "Copy");
+    copy.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(details.querySelector("code").textContent);
+      copy.textContent = "Copied";
+    });
+    details.append(element("summary", {}, "Query"), element("pre", { tabindex: "0" }, element("code")), copy);
+  }
+  // An open query stays as it is while someone reads or copies it.
+  if (!details.open) details.querySelector("code").textContent = sql;
+}
+
+export function latestFix(row) {
+  note("fix-note", row ? "" : "No fix has been published yet: the stream fills this page as soon as it runs.");
+  byId("place").textContent = row ? place(row).replace(/° /g, "°\u00a0") : NONE;
+  list("fix", row ? [
+    ["Speed over ground", number(row.velocity_km_s, 3, "km/s"), "velocity_km_s"],
+    ["Phase", PHASE[row.orbit_phase] ?? row.orbit_phase, "orbit_phase"],
+    ["Hemisphere", `${row.hemisphere_ns} · ${row.hemisphere_ew}`, "hemisphere_ns"],
+    ["Distance to Paris", number(row.distance_to_paris_km, 0, "km"), "distance_to_paris_km"],
+    ...(row.altitude_km === null ? [] : [["Altitude", number(row.altitude_km, 1, "km"), "altitude_km"]]),
+    ["Time of the fix", second(row.event_time), "event_time"],
+    ["Received", second(row.fetch_time), "fetch_time"],
+    ["Source", row.source, "source"],
+  ] : []);
+}
+
+export function expectedAltitude(point) {
+  byId("fix").querySelector("[data-column=expected_altitude_km]")?.parentElement.remove();
+  if (!point || !byId("fix").children.length) return;
+  const entry = fact(["Altitude by ephemeris", number(point.altitude_km, 1, "km"), "expected_altitude_km"]);
+  byId("fix").children[3].after(entry);
+}
+
+export function states(rows) {
+  byId("states").replaceChildren(...rows.map((row) => {
+    const item = element("li", { "data-state": row.state, title: `newest ${second(row.newest)} UTC` });
+    item.textContent = `${TABLE[row.table_name]}: ${STATE[row.state]}`;
+    return item;
+  }));
+}
+
+export function issueFacts(row) {
+  list("facts", row ? [
+    ["Object", `${row.object_name} ${row.object_id}`, "object_id"],
+    ["Created", second(row.creation_date), "creation_date"],
+    ["Age", duration(row.age_s), "age_s"],
+    ["From", minute(row.useable_start_time ?? row.start_time), row.useable_start_time ? "useable_start_time" : "start_time"],
+    ["Until", minute(row.useable_stop_time ?? row.stop_time), row.useable_stop_time ? "useable_stop_time" : "stop_time"],
+    ["Originator", row.originator, "originator"],
+    ["Format", `OEM ${row.oem_version}, ${row.file_format}`, "file_format"],
+    ["Frame", `${row.ref_frame}, ${row.center_name}, ${row.time_system}`, "ref_frame"],
+    ["States", number(row.state_count), "state_count"],
+    ["Mass", number(row.mass_kg, 0, "kg"), "mass_kg"],
+    ["Drag area, coefficient", `${number(row.drag_area_m2, 1, "m²")}, ${number(row.drag_coefficient, 2)}`, "drag_area_m2"],
+    ["Orbits", row.first_node_orbit === null ? NONE : `${number(row.first_node_orbit)} to ${number(row.last_node_orbit)}`, "first_node_orbit"],
+    ["SHA-256", `${row.content_sha256.slice(0, 12)}…`, "content_sha256"],
+  ] : []);
+}
+
+export function burnTable(rows) {
+  table("burns", [
+    { head: "Ignition", cell: (row) => second(row.ignition_time), column: "ignition_time" },
+    { head: "Event", cell: (row) => row.event_names.join(", ") || NONE, column: "event_names", text: true },
+    { head: "Duration", cell: (row) => duration(row.duration_s), column: "duration_s" },
+    { head: "Δv", cell: (row) => number(row.delta_v_m_s, 2, "m/s"), column: "delta_v_m_s" },
+    { head: "planned", label: "Planned Δv", cell: (row) => number(row.event_delta_v_m_s, 1, "m/s"), column: "event_delta_v_m_s" },
+    { head: "Mean altitude before", cell: (row) => number(row.mean_altitude_before_km, 2, "km"), column: "mean_altitude_before_km" },
+    { head: "after", label: "Mean altitude after", cell: (row) => number(row.mean_altitude_after_km, 2, "km"), column: "mean_altitude_after_km" },
+    { head: "Change", cell: (row) => signed(row.rise_km, 2, "km"), column: "rise_km" },
+  ], rows, "No burn in this issue.");
+}
+
+export function dayTable(rows) {
+  table("days", [
+    { head: "Day", cell: (row) => row.date, column: "date" },
+    { head: "Completeness", cell: completeness, column: "completeness" },
+    { head: "Minutes", cell: (row) => number(row.minutes_seen), column: "minutes_seen", minor: true },
+    { head: "Fixes", cell: (row) => number(row.fixes), column: "fixes" },
+    { head: "Longest gap", cell: (row) => duration(row.longest_gap_s), column: "longest_gap_s" },
+    { head: "Median delay", cell: (row) => number(row.median_delay_s, 1, "s"), column: "median_delay_s", minor: true },
+    { head: "First fix", cell: (row) => timeOfDay(row.first_event_time), column: "first_event_time", minor: true },
+    { head: "Last fix", cell: (row) => timeOfDay(row.last_event_time), column: "last_event_time", minor: true },
+  ], rows, "No fix in the last 14 days.");
+}
+
+export function spread(rows, column, digits, unit, what) {
+  const values = rows.map((row) => row[column]).filter((value) => value !== null);
+  if (!values.length) return `No ${what}.`;
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  return `${number(values.length)} ${what}: ${low.toFixed(digits)} to ${high.toFixed(digits)}, mean ${mean.toFixed(digits)} ${unit}.`;
+}
+
+export function mapWords(fix, here) {
+  const seen = fix ? `Latest fix at ${place(fix, 1)}.` : "No fix.";
+  return here ? `${seen} By the ephemeris now at ${place(here, 1)}, ${number(here.altitude_km, 0)} kilometres up.` : seen;
+}
+
+function completeness(row) {
+  const bar = element("span", { class: "bar", "aria-hidden": "true" }, element("i", {
+    style: `width:${row.completeness * 100}%`, ...(row.completeness < 0.95 ? { class: "low" } : {}),
+  }));
+  return [bar, element("span", { class: "part" }, percent(row.completeness))];
+}
+
+function fact([name, value, column]) {
+  return element("div", {}, element("dt", {}, name), element("dd", { "data-column": column }, value));
+}
+
+function list(id, facts) {
+  byId(id).replaceChildren(...facts.map(fact));
+}
+
+function table(id, columns, rows, none) {
+  const kind = ({ text, minor }) => ([text && "text", minor && "minor"].filter(Boolean).join(" "));
+  const head = element("tr", {}, ...columns.map((column) => element("th", { scope: "col", class: kind(column) }, column.head)));
+  const body = rows.map((row) => element("tr", {}, ...columns.map((column) => element(
+    "td", { class: kind(column), "data-label": column.label ?? column.head, "data-column": column.column }, ...[column.cell(row)].flat(),
+  ))));
+  if (!rows.length) body.push(element("tr", {}, element("td", { class: "none", colspan: columns.length }, none)));
+  byId(id).replaceChildren(element("thead", {}, head), element("tbody", {}, ...body));
+}
+

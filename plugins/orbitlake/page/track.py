@@ -1,0 +1,65 @@
+"""States of an ephemeris -> points of the ground track between them, geodetic on WGS-84."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orbitlake.page.answers import TrackPoint
+from orbitlake.physics.frames import itrs_from
+from orbitlake.physics.geodesy import geodetic_from_itrs
+from orbitlake.physics.interpolation import hermite
+
+
+def ground_track(states: Sequence[dict[str, Any]], times: Sequence[datetime]) -> list[TrackPoint]:
+    """Return a point for each of `times` that the states and the usable span of their issue cover.
+
+    `states` are rows of `questions.track_states`; interpolation stops at segment bounds and burn edges.
+    """
+    if not states:
+        return []
+    covered = [time for time in times if states[0]["useable_from"] <= time <= states[0]["useable_until"]]
+    origin = states[0]["epoch"]
+    at_s = seconds(covered, origin)
+    position_km = np.full((len(covered), 3), np.nan)
+    for _, rows in groupby(states, key=itemgetter("segment")):
+        segment = list(rows)
+        found_km = hermite(
+            seconds([row["epoch"] for row in segment], origin),
+            np.array([[row["x_km"], row["y_km"], row["z_km"]] for row in segment]),
+            np.array([[row["vx_km_s"], row["vy_km_s"], row["vz_km_s"]] for row in segment]),
+            at_s,
+            edge=np.array([row["burn_edge"] for row in segment], dtype=bool),
+        )
+        position_km = np.where(np.isnan(position_km), found_km, position_km)
+    epoch_utc = np.array([time.astimezone(UTC).replace(tzinfo=None) for time in covered], dtype="datetime64[us]")
+    itrs_km = itrs_from(states[0]["ref_frame"], epoch_utc, position_km)
+    if itrs_km is None:
+        return []
+    latitude_deg, longitude_deg, height_km = geodetic_from_itrs(itrs_km)
+    return [
+        TrackPoint(
+            time=time,
+            latitude_deg=float(latitude_deg[i]),
+            longitude_deg=float(longitude_deg[i]),
+            altitude_km=float(height_km[i]),
+        )
+        for i, time in enumerate(covered)
+        if np.isfinite(height_km[i])
+    ]
+
+
+def steps(start: datetime, stop: datetime, step_s: int) -> list[datetime]:
+    """The times from `start` to `stop`, `step_s` apart, on whole multiples of it: the same points at every request."""
+    first = start.timestamp() // step_s * step_s
+    count = int((stop.timestamp() - first) // step_s)
+    return [datetime.fromtimestamp(first, UTC) + timedelta(seconds=step_s * (i + 1)) for i in range(count)]
+
+
+def seconds(times: Sequence[datetime], origin: datetime) -> NDArray[np.float64]:
+    """Return times as seconds since `origin`."""
+    return np.array([(time - origin).total_seconds() for time in times], dtype=np.float64)

@@ -1,0 +1,184 @@
+"""Turns positions from the frames that ephemerides use to ITRS, with Earth orientation that needs no network."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Final, Literal
+
+import erfa
+import numpy as np
+from numpy.typing import NDArray
+
+ARCSECOND_RAD: Final = np.pi / 648_000.0
+DAY_S: Final = 86_400.0
+DAY_US: Final = 86_400_000_000
+TT_MINUS_TAI_S: Final = 32.184
+UNIX_EPOCH_JD: Final = 2_440_587.5
+UNIX_EPOCH_MJD: Final = 40_587.0
+KNOTS_A_DAY: Final = 4
+"""Spacing of the exact pole coordinates: cubic interpolation between them stays within 0.1 mm in low orbit."""
+
+DYNAMICAL_J2000: Final = frozenset({"EME2000", "J2000"})
+CELESTIAL: Final = frozenset({"GCRF", "ICRF", "GCRS"})
+TEME: Final = "TEME"
+TERRESTRIAL: Final = re.compile(r"ITRF([-_ ]?(19|20)?\d\d)?|ITRS")
+"""Realisations of ITRF differ by centimetres: all count as one."""
+INERTIAL: Final = DYNAMICAL_J2000 | CELESTIAL | {TEME}
+
+
+@dataclass(frozen=True, slots=True)
+class EarthOrientation:
+    """Daily values of IERS at 0 h UTC: Bulletin B where it exists, else A, observed or predicted. Shapes (n,)."""
+
+    mjd_utc: NDArray[np.float64]
+    ut1_minus_tai_s: NDArray[np.float64]
+    polar_x_rad: NDArray[np.float64]
+    polar_y_rad: NDArray[np.float64]
+    pole_dx_rad: NDArray[np.float64]
+    pole_dy_rad: NDArray[np.float64]
+
+
+def itrs_from(
+    frame: str,
+    epoch_utc: NDArray[np.datetime64],
+    position_km: NDArray[np.float64],
+    *,
+    ut1: Literal["observed", "utc"] = "observed",
+) -> NDArray[np.float64] | None:
+    """Return Earth-centred positions of `frame` in ITRS (km): (n,), (n, 3) -> (n, 3). None: see rotation_to_itrs."""
+    rotation = rotation_to_itrs(frame, epoch_utc, ut1=ut1)
+    if rotation is None:
+        return None
+    position: NDArray[np.float64] = np.matvec(rotation, np.asarray(position_km, dtype=np.float64))
+    return position
+
+
+def rotation_to_itrs(
+    frame: str, epoch_utc: NDArray[np.datetime64], *, ut1: Literal["observed", "utc"] = "observed"
+) -> NDArray[np.float64] | None:
+    """Return the matrices that turn `frame` to ITRS: epochs (n,) -> (n, 3, 3).
+
+    None where the frame is not EME2000, GCRF, ICRF, TEME or a realisation of ITRF, or where an epoch lies before
+    1973-01-02, the first day of IERS's table. Past the table's last day, about a year after the package was made,
+    its last UT1 and pole are held: 1 ms of length of day, the most seen since 1999, moves a low orbit by 0.5 m for
+    each day past the end. `ut1="utc"` takes UT1 = UTC, as the node longitudes of NASA's files do.
+    IAU 2006/2000A with IERS's pole offsets; tides below a day in UT1 and pole, 3 cm at most, are left out.
+    """
+    name = frame.strip().upper()
+    epoch_us = np.asarray(epoch_utc).astype("datetime64[us]").astype(np.int64)
+    if TERRESTRIAL.fullmatch(name) or not epoch_us.size:
+        return np.broadcast_to(np.eye(3), (epoch_us.size, 3, 3))
+    if name not in INERTIAL:
+        return None
+    day, time_us = np.divmod(epoch_us, DAY_US)
+    second = time_us * 1e-6
+    table = earth_orientation()
+    mjd_utc = UNIX_EPOCH_MJD + day + second / DAY_S
+    if mjd_utc.min() < table.mjd_utc[0]:
+        return None
+
+    tai_utc_s = tai_minus_utc_s(day)
+    ut1_utc_s = np.interp(mjd_utc, table.mjd_utc, table.ut1_minus_tai_s) + tai_utc_s if ut1 == "observed" else 0.0
+    day_jd = UNIX_EPOCH_JD + day
+    ut1_of_day = (second + ut1_utc_s) / DAY_S
+    tt_of_day = (second + tai_utc_s + TT_MINUS_TAI_S) / DAY_S
+    polar_x = np.interp(mjd_utc, table.mjd_utc, table.polar_x_rad)
+    polar_y = np.interp(mjd_utc, table.mjd_utc, table.polar_y_rad)
+
+    rotation: NDArray[np.float64]
+    if name == TEME:
+        # TEME turns by mean sidereal time of 1982 and takes no s' (Vallado et al., AIAA 2006-6753, appendix C).
+        rotation = erfa.c2tcio(np.eye(3), erfa.gmst82(day_jd, ut1_of_day), erfa.pom00(polar_x, polar_y, 0.0))
+        return rotation
+    pole_x, pole_y, locator = _intermediate_pole(day, tt_of_day)
+    to_cirs = erfa.c2ixys(
+        pole_x + np.interp(mjd_utc, table.mjd_utc, table.pole_dx_rad),
+        pole_y + np.interp(mjd_utc, table.mjd_utc, table.pole_dy_rad),
+        locator,
+    )
+    polar_motion = erfa.pom00(polar_x, polar_y, erfa.sp00(day_jd, tt_of_day))
+    rotation = erfa.c2tcio(to_cirs, erfa.era00(day_jd, ut1_of_day), polar_motion)
+    return rotation @ _frame_bias().T if name in DYNAMICAL_J2000 else rotation
+
+
+def tai_minus_utc_s(unix_day: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return TAI - UTC (s) on days counted from 1970-01-01, from 1972 on; earlier days take the first value, 10 s."""
+    leaps = erfa.leap_seconds.get()
+    whole = leaps[leaps["year"] >= 1972]
+    months = (whole["year"] - 1970) * 12 + whole["month"] - 1
+    since = months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
+    offsets: NDArray[np.float64] = whole["tai_utc"][np.maximum(np.searchsorted(since, unix_day, side="right") - 1, 0)]
+    return offsets
+
+
+@lru_cache(maxsize=1)
+def earth_orientation() -> EarthOrientation:
+    """Return the bundled finals2000A.all, read once a process. Its columns: ReadMe.finals2000A of IERS."""
+    import astropy_iers_data
+
+    content = Path(astropy_iers_data.IERS_A_FILE).read_bytes()
+    lines = np.frombuffer(
+        content,
+        np.dtype(
+            {
+                "names": ["mjd", "x", "y", "ut1", "dx", "dy", "x_b", "y_b", "ut1_b", "dx_b", "dy_b"],
+                "formats": ["S8", "S9", "S9", "S10", "S9", "S9", "S10", "S10", "S11", "S10", "S10"],
+                "offsets": [7, 18, 37, 58, 97, 116, 134, 144, 154, 165, 175],
+                "itemsize": content.index(b"\n") + 1,
+            }
+        ),
+    )
+
+    def values(name: str) -> NDArray[np.float64]:
+        text = np.char.strip(lines[name])
+        return np.where(text == b"", b"nan", text).astype(np.float64)
+
+    def best(name: str) -> NDArray[np.float64]:
+        bulletin_b = values(f"{name}_b")
+        return np.where(np.isnan(bulletin_b), values(name), bulletin_b)
+
+    mjd_utc, ut1_utc_s = values("mjd"), best("ut1")
+    known = ~np.isnan(ut1_utc_s)
+    unix_day = (mjd_utc - UNIX_EPOCH_MJD).astype(np.int64)
+    milliarcsecond_rad = 1e-3 * ARCSECOND_RAD
+    return EarthOrientation(
+        mjd_utc=mjd_utc[known],
+        ut1_minus_tai_s=(ut1_utc_s - tai_minus_utc_s(unix_day))[known],
+        polar_x_rad=best("x")[known] * ARCSECOND_RAD,
+        polar_y_rad=best("y")[known] * ARCSECOND_RAD,
+        # Pole offsets are predicted less far than UT1: an unknown one is below 0.5 mas, 2 cm, and counts as none.
+        pole_dx_rad=np.nan_to_num(best("dx")[known]) * milliarcsecond_rad,
+        pole_dy_rad=np.nan_to_num(best("dy")[known]) * milliarcsecond_rad,
+    )
+
+
+@lru_cache(maxsize=1)
+def _frame_bias() -> NDArray[np.float64]:
+    """Return the rotation from GCRS to the mean equator and equinox of J2000, 23 milliarcseconds."""
+    bias: NDArray[np.float64] = erfa.bp06(erfa.DJ00, 0.0)[0]
+    return bias
+
+
+def _intermediate_pole(
+    unix_day: NDArray[np.int64], tt_of_day: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return X, Y and s (rad) of IAU 2006/2000A: exact for few epochs, through knots for many (33 us saved on each)."""
+    knot, fraction = np.divmod(tt_of_day * KNOTS_A_DAY, 1.0)
+    first = unix_day * KNOTS_A_DAY + knot.astype(np.int64)
+    knots = np.unique(first[:, np.newaxis] + np.arange(-1, 3))
+    if knots.size >= first.size:
+        exact: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+        exact = erfa.xys06a(UNIX_EPOCH_JD + unix_day, tt_of_day)
+        return exact
+    at_knots = np.stack(erfa.xys06a(UNIX_EPOCH_JD, knots / KNOTS_A_DAY))
+    before = np.searchsorted(knots, first - 1)
+    u = fraction
+    weights = (
+        -u * (u - 1.0) * (u - 2.0) / 6.0,
+        (u + 1.0) * (u - 1.0) * (u - 2.0) / 2.0,
+        -(u + 1.0) * u * (u - 2.0) / 2.0,
+        (u + 1.0) * u * (u - 1.0) / 6.0,
+    )
+    pole_x, pole_y, locator = sum(weight * at_knots[:, before + i] for i, weight in enumerate(weights))
+    return pole_x, pole_y, locator

@@ -1,0 +1,1 @@
+"""The live position feed: collected as raw records, streamed into live tables, compacted into closed days."""

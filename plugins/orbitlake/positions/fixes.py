@@ -1,0 +1,72 @@
+"""Lines of raw files -> fixes, failed polls and bad records: a frame with one row a line that is not blank."""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+
+from orbitlake.lake import spark_schema
+from orbitlake.positions.record import MAX_LINE_CHARACTERS, RecordError, read_line
+from orbitlake.tables import POSITIONS
+
+BASE_COLUMNS: Final = (
+    "object_id", "source", "event_time", "fetch_time", "latitude_deg", "longitude_deg", "altitude_km",
+)  # fmt: skip
+"""What a feed gives; the other columns of positions are derived from these."""
+FIX: Final = "fix"
+FAILED: Final = "failed"
+BAD: Final = "bad"
+RECORD_SCHEMA: Final = pa.schema(
+    [
+        ("outcome", pa.string()),
+        ("reason", pa.string()),
+        ("line", pa.string()),
+        ("file_name", pa.string()),
+        *((name, POSITIONS.schema.field(name).type) for name in BASE_COLUMNS),
+    ]
+)
+
+
+def read_records(lines: DataFrame, object_id: str) -> DataFrame:
+    """Judge each line of `lines` (value, file_name).
+
+    Columns: outcome (fix, failed or bad), reason and line (of bad ones), file_name, and the base columns of a fix.
+    `object_id` is the object of records of the older form, which do not name one.
+    """
+    return lines.select("value", "file_name").mapInArrow(reader(object_id), spark_schema(RECORD_SCHEMA))
+
+
+def reader(object_id: str) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """Return the function that judges batches of lines on an executor."""
+
+    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            lines, file_names = (column.to_pylist() for column in batch.columns)
+            rows = [
+                judge(line, file_name, object_id)
+                for line, file_name in zip(lines, file_names, strict=True)
+                if line.strip("\ufeff \t\r\n")
+            ]
+            yield pa.RecordBatch.from_arrays(
+                [
+                    pa.array(values, type=field.type)
+                    for values, field in zip(zip(*rows, strict=True), RECORD_SCHEMA, strict=True)
+                ]
+                if rows
+                else [pa.array([], type=field.type) for field in RECORD_SCHEMA],
+                schema=RECORD_SCHEMA,
+            )
+
+    return read
+
+
+def judge(line: str, file_name: str, object_id: str) -> tuple[object, ...]:
+    """Return one row of RECORD_SCHEMA."""
+    try:
+        fix = read_line(line, object_id)
+    except RecordError as error:
+        return (BAD, str(error), line[:MAX_LINE_CHARACTERS], file_name, *(None for _ in BASE_COLUMNS))
+    if fix is None:
+        return (FAILED, None, None, file_name, *(None for _ in BASE_COLUMNS))
+    return (FIX, None, None, file_name, *(getattr(fix, name) for name in BASE_COLUMNS))

@@ -1,0 +1,93 @@
+"""From start to stop of the stream: one driver a checkpoint, ended only between batches."""
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+
+from orbitlake.lake import Lake
+from orbitlake.positions.state import Checkpoint
+from orbitlake.positions.stream import PositionStream, raw_records
+
+AVAILABLE_NOW: Final = "available-now"
+FILES_A_BATCH: Final = 5_000
+LONGEST_WAIT_S: Final = 120
+"""How long the end waits for the batch in hand; one cut short is done again at the next start."""
+
+
+@dataclass(slots=True)
+class Ending:
+    """Whether the end was asked for: by a signal, or by the time that the query has worked."""
+
+    max_runtime_s: float | None = None
+    began: float | None = None
+    asked: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def due(self) -> bool:
+        if self.asked.is_set() or self.max_runtime_s is None or self.began is None:
+            return self.asked.is_set()
+        return time.monotonic() - self.began >= self.max_runtime_s
+
+    @contextmanager
+    def on_signals(self) -> "Iterator[Ending]":
+        """Take SIGTERM and SIGINT as the wish to end after the batch in hand."""
+        before = {each: signal.signal(each, lambda *_: self.asked.set()) for each in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield self
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
+
+
+def run(
+    spark: SparkSession,
+    lake: Lake,
+    object_id: str,
+    trigger: str,
+    ending: Ending,
+    max_files: int = FILES_A_BATCH,
+) -> None:
+    """Stream until the input is done (trigger `available-now`) or the end is due (an interval such as `5 seconds`).
+
+    Raises CheckpointError where another driver holds the checkpoint or it is of another version.
+    """
+    with Checkpoint(lake).held() as checkpoint:
+        stream = PositionStream(checkpoint, object_id)
+
+        def batch(lines: DataFrame, number: int) -> None:
+            stream.report(stream.process(lines, number))
+
+        writer = (
+            raw_records(spark, lake, max_files)
+            .writeStream.queryName("stream_positions")
+            .foreachBatch(batch)
+            .option("checkpointLocation", str(checkpoint.spark))
+        )
+        once = trigger == AVAILABLE_NOW
+        query = (writer.trigger(availableNow=True) if once else writer.trigger(processingTime=trigger)).start()
+        # The cluster's waking up is not counted: a run gets something done however long that takes.
+        ending.began = time.monotonic()
+        supervise(query, ending)
+
+
+def supervise(query: StreamingQuery, ending: Ending) -> None:
+    """Wait for the query's own end, or end it between two batches once that is due."""
+    while not query.awaitTermination(1):
+        if ending.due:
+            stop_between_batches(query)
+            return
+
+
+def stop_between_batches(query: StreamingQuery) -> None:
+    """Let the batch in hand be committed, then stop."""
+    latest = time.monotonic() + LONGEST_WAIT_S
+    while query.isActive and query.status["isTriggerActive"] and time.monotonic() < latest:
+        time.sleep(0.05)
+    query.stop()

@@ -1,0 +1,163 @@
+"""The live files seen as rows with owners: publish new rows, correct published ones, read a stretch of them back."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from orbitlake.lake import Lake, LakeError, publish
+from orbitlake.tables import POSITIONS, TEXT, WINDOW_STATS, Column, Table
+
+OWNER: Final = "owner"
+STATE_REACH_S: Final = 300
+"""How far behind an object's newest fix the stream remembers; what comes later than that is read back from the files.
+Any value from three minutes on gives the same tables; a larger one trades work in each batch for fewer read-backs."""
+TIME_OF: Final = {POSITIONS.name: "event_time", WINDOW_STATS.name: "window_start"}
+"""The column whose UTC day is the partition."""
+Object = tuple[str, str]
+"""object_id and source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of one object's time, `since` included, `until` not."""
+
+    since: datetime
+    until: datetime
+
+    def days(self) -> Iterator[date]:
+        """The UTC days that it touches."""
+        day = self.since.astimezone(UTC).date()
+        while day <= self.until.astimezone(UTC).date():
+            yield day
+            day += timedelta(days=1)
+
+
+def owned(table: Table) -> Table:
+    """The table with one more column: the name of the live file that holds the row, null for a closed day's."""
+    return replace(table, columns=(*table.columns, Column(OWNER, TEXT, "name of the live file that holds the row")))
+
+
+def publish_rows(lake: Lake, table: Table, rows: pa.Table, owner: str, staging: Path) -> None:
+    """Write rows as the live file `owner` of each of their days, replacing what a first attempt left there."""
+    for day, of_day in by_day(table, rows):
+        publish(of_day.select(table.column_names), table, live_file(lake, table, day, owner), staging)
+
+
+def correct_rows(lake: Lake, table: Table, rows: pa.Table, staging: Path) -> int:
+    """Replace published rows, found by their key, in the live files that own them; return how many files changed.
+
+    A file that is gone has been closed: the next compaction of its day derives the row again.
+    """
+    files = 0
+    for day, of_day in by_day(table, rows):
+        for owner in pc.unique(of_day.column(OWNER)).to_pylist():
+            file = live_file(lake, table, day, owner)
+            if not file.exists():
+                continue
+            corrections = of_day.filter(pc.equal(of_day.column(OWNER), owner)).select(table.column_names)
+            publish(replaced(read_checked(table, file), corrections, table), table, file, staging)
+            files += 1
+    return files
+
+
+def replaced(rows: pa.Table, corrections: pa.Table, table: Table) -> pa.Table:
+    """Return `rows` with those of equal key taken from `corrections`."""
+    key = list(table.key)
+    untouched = rows.join(corrections.select(key), keys=key, join_type="left anti")
+    return pa.concat_tables([untouched.cast(table.schema), corrections.cast(table.schema)])
+
+
+def by_day(table: Table, rows: pa.Table) -> Iterator[tuple[date, pa.Table]]:
+    """Split rows by the UTC day of their partition."""
+    days = rows.column(TIME_OF[table.name]).cast(pa.timestamp("us")).cast(pa.date32())
+    for day in sorted(pc.unique(days).to_pylist()):
+        yield day, rows.filter(pc.equal(days, day))
+
+
+def live_file(lake: Lake, table: Table, day: date, owner: str) -> Path:
+    """The place of a live file."""
+    return lake.live(table) / f"date={day.isoformat()}" / owner
+
+
+def read_back(lake: Lake, table: Table, stretches: Mapping[Object, Stretch], leave_out: str) -> pa.Table:
+    """Return the published rows of some stretches with their owners, live ones before the same of a closed day.
+
+    `leave_out` is the live file of the batch in hand: what a first attempt of it wrote is not published yet.
+    """
+    days = sorted({day for stretch in stretches.values() for day in stretch.days()})
+    found = [owned(table).schema.empty_table()]
+    for day in days:
+        files = [file for file in live_files(lake, table, day) if file.name != leave_out]
+        live = [of_file(table, file, file.name, stretches) for file in files]
+        rows = pa.concat_tables([owned(table).schema.empty_table(), *live])
+        closed = lake.day(table, day)
+        if closed.exists():
+            rows = pa.concat_tables([rows, absent(of_file(table, closed, None, stretches), rows, table)])
+        found.append(rows)
+    return pa.concat_tables(found)
+
+
+def absent(rows: pa.Table, others: pa.Table, table: Table) -> pa.Table:
+    """Keep the rows whose key is not among the others."""
+    key = list(table.key)
+    return rows.join(others.select(key), keys=key, join_type="left anti").cast(rows.schema)
+
+
+def live_files(lake: Lake, table: Table, day: date) -> list[Path]:
+    """The live files of a day, in order of their names."""
+    return sorted((lake.live(table) / f"date={day.isoformat()}").glob("*.parquet"))
+
+
+def of_file(table: Table, file: Path, owner: str | None, stretches: Mapping[Object, Stretch]) -> pa.Table:
+    """Return the rows of one file that lie in a stretch of their object. Raises LakeError on a foreign schema."""
+    time = TIME_OF[table.name]
+    anywhere = (
+        pc.field("object_id").isin(sorted({object_id for object_id, _ in stretches}))
+        & (pc.field(time) >= min(stretch.since for stretch in stretches.values()))
+        & (pc.field(time) < max(stretch.until for stretch in stretches.values()))
+    )
+    rows = read_checked(table, file, filters=anywhere)
+    columns = (rows.column(name).to_pylist() for name in ("object_id", "source", time))
+    inside = [
+        (stretch := stretches.get((object_id, source))) is not None and stretch.since <= at < stretch.until
+        for object_id, source, at in zip(*columns, strict=True)
+    ]
+    rows = rows.filter(pa.array(inside, pa.bool_()))
+    return pa.Table.from_arrays([*rows.columns, pa.array([owner] * rows.num_rows, TEXT)], schema=owned(table).schema)
+
+
+def read_checked(
+    table: Table, file: Path, columns: Sequence[str] | None = None, filters: pc.Expression | None = None
+) -> pa.Table:
+    """Read a published file. Raises LakeError by name where its schema is not the table's."""
+    if not pq.read_schema(file).equals(table.schema):
+        raise LakeError(f"{file}: not the schema of {table.name} version {table.version}")
+    return pq.read_table(file, columns=columns and list(columns), filters=filters, partitioning=None)
+
+
+def newest_times(lake: Lake) -> dict[Object, datetime]:
+    """Return the newest published fix of each object and source, live and closed days together."""
+    newest: dict[Object, datetime] = {}
+    files = (*lake.live(POSITIONS).glob("date=*/*.parquet"), *lake.closed(POSITIONS).glob("date=*/*.parquet"))
+    for file in files:
+        for key, time in newest_of(read_checked(POSITIONS, file, ("object_id", "source", "event_time"))).items():
+            newest[key] = max(time, newest.get(key, time))
+    return newest
+
+
+def newest_of(positions: pa.Table) -> dict[Object, datetime]:
+    """Return the newest event_time of each object and source of a table."""
+    groups = positions.group_by(["object_id", "source"]).aggregate([("event_time", "max")])
+    columns = (groups.column(name).to_pylist() for name in ("object_id", "source", "event_time_max"))
+    return {(object_id, source): newest for object_id, source, newest in zip(*columns, strict=True)}
+
+
+def floor_of(newest: datetime) -> datetime:
+    """The start of the first whole minute within reach of the newest fix."""
+    return (newest - timedelta(seconds=STATE_REACH_S)).replace(second=0, microsecond=0)

@@ -1,0 +1,147 @@
+"""The raw record of one poll: how it is written, and how a line of any age is read back."""
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from orbitlake.lake import SAFE_NAME
+
+OPEN_NOTIFY: Final = "open_notify"
+MAX_LINE_CHARACTERS: Final = 65_536
+FIRST_TIMESTAMP_S: Final = 0
+LAST_TIMESTAMP_S: Final = 4_102_444_800  # 2100-01-01; later ones are units mistaken, such as milliseconds
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class RecordError(ValueError):
+    """A line that is no record; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawRecord:
+    """One poll as it is kept below `raw/`, failures too; null is what the poll did not give."""
+
+    object_id: str
+    source: str
+    fetch_time: datetime
+    latency_ms: float
+    http_status: int | None = None
+    error: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    timestamp: int | float | None = None
+    altitude_km: float | None = None
+
+    def to_json(self) -> bytes:
+        """The line that is written: one JSON object and a line feed, fetch_time in UTC with Z."""
+        record = asdict(self) | {"fetch_time": self.fetch_time.astimezone(UTC).isoformat().replace("+00:00", "Z")}
+        return (json.dumps(record, allow_nan=False) + "\n").encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """One position as published: degrees, kilometres, times in UTC."""
+
+    object_id: str
+    source: str
+    event_time: datetime
+    fetch_time: datetime | None
+    latitude_deg: float
+    longitude_deg: float
+    altitude_km: float | None
+
+
+def read_line(line: str, object_id: str) -> Fix | None:
+    """Read one line of a raw file; None for a poll that failed. Raises RecordError with the reason.
+
+    A record without `source` is of the older form: a fix of Open Notify and of `object_id`. Its altitude and velocity
+    are constants that were written beside the position, and its fetch_time has no zone: none of them is an observation.
+    """
+    if len(line) > MAX_LINE_CHARACTERS:
+        raise RecordError(f"longer than {MAX_LINE_CHARACTERS} characters")
+    try:
+        record = json.loads(line.strip().removeprefix("\ufeff"), parse_constant=refuse_constant)
+    except RecordError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise RecordError(f"not JSON: {error}") from None
+    if not isinstance(record, dict):
+        raise RecordError(f"a JSON {type(record).__name__}, expected an object")
+    if record.get("error") is not None:
+        return None
+    position = [record.get(key) for key in ("latitude", "longitude", "timestamp")]
+    if "fetch_time" in record and position.count(None) == len(position):
+        return None
+    older = record.get("source") is None
+    return Fix(
+        object_id=object_id if older else name(record, "object_id"),
+        source=OPEN_NOTIFY if older else name(record, "source"),
+        event_time=instant(number(record, "timestamp")),
+        fetch_time=zoned_time(record.get("fetch_time")),
+        latitude_deg=latitude(number(record, "latitude")),
+        longitude_deg=longitude(number(record, "longitude")),
+        altitude_km=None if older or record.get("altitude_km") is None else number(record, "altitude_km"),
+    )
+
+
+def refuse_constant(constant: str) -> float:
+    """Refuse the NaN and Infinity that Python's reader takes and JSON does not have."""
+    raise RecordError(f"{constant} is no JSON number")
+
+
+def name(record: dict[str, Any], key: str) -> str:
+    """Return a text that may name an object or a source."""
+    value = record.get(key)
+    if not isinstance(value, str) or not SAFE_NAME.fullmatch(value):
+        raise RecordError(f"{key} is {str(value)[:80]!r}, expected a short name")
+    return value
+
+
+def number(record: dict[str, Any], key: str) -> float:
+    """Return a finite number that is written as a number or, as Open Notify writes it, as a string."""
+    value = record.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise RecordError(f"{key} is {str(value)[:80]!r}, expected a number")
+    try:
+        parsed = float(value)
+    except (ValueError, OverflowError):
+        raise RecordError(f"{key} is {str(value)[:80]!r}, expected a number") from None
+    if not math.isfinite(parsed):
+        raise RecordError(f"{key} is {str(value)[:80]!r}, expected a finite number")
+    return parsed
+
+
+def latitude(value_deg: float) -> float:
+    """Return a latitude within [-90, 90]."""
+    if not -90 <= value_deg <= 90:
+        raise RecordError(f"latitude {value_deg} is out of range")
+    return value_deg + 0.0  # -0.0 and 0.0 are one place, and must be one key
+
+
+def longitude(value_deg: float) -> float:
+    """Return a longitude within [-180, 180]."""
+    if not -180 <= value_deg <= 180:
+        raise RecordError(f"longitude {value_deg} is out of range")
+    return value_deg + 0.0
+
+
+def instant(timestamp_s: float) -> datetime:
+    """Return a Unix time as UTC, to the microsecond."""
+    if not FIRST_TIMESTAMP_S < timestamp_s < LAST_TIMESTAMP_S:
+        raise RecordError(f"timestamp {timestamp_s} is out of range")
+    return EPOCH + timedelta(microseconds=round(timestamp_s * 1_000_000))
+
+
+def zoned_time(value: object) -> datetime | None:
+    """Return a time in UTC, or None where it is absent or names no zone."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise RecordError(f"fetch_time is {str(value)[:80]!r}, expected ISO 8601")
+    try:
+        parsed = datetime.fromisoformat(value)
+        return None if parsed.tzinfo is None else parsed.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise RecordError(f"fetch_time is {value[:80]!r}, expected ISO 8601") from None

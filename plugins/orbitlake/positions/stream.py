@@ -1,0 +1,235 @@
+"""raw records -> live positions and window_stats, a micro-batch at a time; a batch done again changes nothing."""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from orbitlake.lake import Lake, quarantine, spark_schema, write_file
+from orbitlake.positions.fixes import BAD, BASE_COLUMNS, FAILED, FIX, read_records
+from orbitlake.positions.live import (
+    OWNER,
+    Object,
+    Stretch,
+    correct_rows,
+    floor_of,
+    newest_of,
+    owned,
+    publish_rows,
+    read_back,
+)  # fmt: skip
+from orbitlake.positions.merge import CHANGED, NEW, merge_fixes
+from orbitlake.positions.motion import LONGEST_GAP_S
+from orbitlake.positions.state import Checkpoint, State
+from orbitlake.positions.windows import minutes_of
+from orbitlake.tables import POSITIONS, WINDOW_STATS
+
+GAP: Final = timedelta(seconds=LONGEST_GAP_S)
+MINUTE: Final = timedelta(minutes=1)
+MOST_PROGRESS_BYTES: Final = 2**20
+
+
+@dataclass(slots=True)
+class Progress:
+    """What one batch did: counts of rows, and how far behind now the newest answer was when it became visible."""
+
+    batch: int
+    records: int = 0
+    fixes: int = 0
+    rows: int = 0
+    repeats: int = 0
+    late: int = 0
+    failed_polls: int = 0
+    bad: int = 0
+    corrected: int = 0
+    lag_s: float | None = None
+    duration_s: float = 0.0
+    finished_at: str = ""
+
+
+def raw_records(spark: SparkSession, lake: Lake, max_files: int) -> DataFrame:
+    """Stream the lines of raw files: value and file_name. The one seam between the feed's transport and the stream."""
+    lake.raw_open_notify.mkdir(parents=True, exist_ok=True)
+    return (
+        spark.readStream.format("text")
+        .option("recursiveFileLookup", "true")
+        .option("pathGlobFilter", "*.json")
+        .option("maxFilesPerTrigger", max_files)
+        # By default a file a week older than the newest is passed over in silence: a restored archive would be.
+        .option("maxFileAge", "36500d")
+        .load(str(lake.raw_open_notify))
+        .select("value", F.col("_metadata.file_name").alias("file_name"))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PositionStream:
+    """The work of a batch on one checkpoint. `object_id` is the object of records of the older form."""
+
+    checkpoint: Checkpoint
+    object_id: str
+
+    def process(self, lines: DataFrame, batch: int) -> Progress:
+        """Publish the batch: new rows first, then corrections, then the state that the next batch starts from.
+
+        Until that state and Spark's own commit are on disk the batch may be done again: from the same state and the
+        same records, so with the same rows in the same files.
+        """
+        began = time.monotonic()
+        records = read_records(lines, self.object_id).toArrow()
+        fixes = of_outcome(records, FIX).select(list(BASE_COLUMNS))
+        bad = of_outcome(records, BAD)
+        progress = Progress(
+            batch,
+            records=records.num_rows,
+            fixes=fixes.num_rows,
+            failed_polls=of_outcome(records, FAILED).num_rows,
+            bad=bad.num_rows,
+        )
+        for row in bad.select(["file_name", "line", "reason"]).to_pylist():
+            quarantine(self.checkpoint.lake, row["file_name"], row["line"].encode(), row["reason"])
+        if fixes.num_rows:
+            self.publish(lines.sparkSession, fixes, progress)
+        now = datetime.now(UTC)
+        newest_fetch = pc.max(fixes.column("fetch_time")).as_py()
+        if newest_fetch and progress.rows:
+            progress.lag_s = round((now - newest_fetch).total_seconds(), 3)
+        progress.duration_s = round(time.monotonic() - began, 3)
+        progress.finished_at = now.isoformat(timespec="milliseconds")
+        return progress
+
+    def publish(self, spark: SparkSession, fixes: pa.Table, progress: Progress) -> None:
+        """Derive and write what the fixes of the batch change."""
+        lake, staging = self.checkpoint.lake, self.checkpoint.staging
+        owner = self.checkpoint.owner(progress.batch)
+        state = self.checkpoint.load(progress.batch)
+        floors = {key: floor_of(newest) for key, newest in newest_of(state.positions).items()}
+        known = with_stretches(lake, state, late_stretches(fixes, floors), owner)
+
+        rows = merge_fixes(frame_of(spark, known.positions), frame_of(spark, fixes)).toArrow()
+        new, changed = (rows.filter(pc.equal(rows.column("status"), status)) for status in (NEW, CHANGED))
+        progress.rows, progress.corrected = new.num_rows, changed.num_rows
+        progress.repeats = progress.fixes - progress.rows
+        progress.late = late_rows(new, floors)
+        if not new.num_rows and not changed.num_rows:
+            return
+        publish_rows(lake, POSITIONS, new, owner, staging)
+        correct_rows(lake, POSITIONS, changed, staging)
+        minutes = minutes_of(rows.filter(rows.column("touched")))
+        minutes = differing(with_owner(minutes, known.window_stats), known.window_stats)
+        is_published = pc.is_valid(minutes.column(OWNER))
+        publish_rows(lake, WINDOW_STATS, minutes.filter(pc.invert(is_published)), owner, staging)
+        correct_rows(lake, WINDOW_STATS, minutes.filter(is_published), staging)
+        self.checkpoint.save(state_after(state, rows, minutes, owner), progress.batch + 1)
+
+    def report(self, progress: Progress) -> None:
+        """Say what a batch did: a JSON line in the job's log, and in a file that stays small."""
+        line = json.dumps(asdict(progress))
+        print(line, flush=True)
+        append_line(self.checkpoint.progress_log, line, self.checkpoint.staging)
+
+
+def of_outcome(records: pa.Table, outcome: str) -> pa.Table:
+    """Keep the records that came out so."""
+    return records.filter(pc.equal(records.column("outcome"), outcome))
+
+
+def frame_of(spark: SparkSession, rows: pa.Table) -> DataFrame:
+    """Return the rows as a frame."""
+    # PySpark 4.2 takes an empty chunk of an Arrow table for its end, and drops the rows after it without a word.
+    return spark.createDataFrame(rows.combine_chunks(), spark_schema(rows.schema))
+
+
+def late_stretches(fixes: pa.Table, floors: Mapping[Object, datetime]) -> dict[Object, Stretch]:
+    """Return what must be read back: around fixes so late that their neighbours may have left the state."""
+    spans = fixes.group_by(["object_id", "source"]).aggregate([("event_time", "min"), ("event_time", "max")])
+    columns = (spans.column(n).to_pylist() for n in ("object_id", "source", "event_time_min", "event_time_max"))
+    return {
+        (object_id, source): Stretch(minute_of(first) - GAP, min(floor, minute_of(last + GAP) + MINUTE))
+        for object_id, source, first, last in zip(*columns, strict=True)
+        if (floor := floors.get((object_id, source))) is not None and first - GAP < floor
+    }
+
+
+def minute_of(time: datetime) -> datetime:
+    """The minute that a time lies in."""
+    return time.replace(second=0, microsecond=0)
+
+
+def with_stretches(lake: Lake, state: State, stretches: Mapping[Object, Stretch], owner: str) -> State:
+    """Return the state and what the published files hold of some stretches before it."""
+    if not stretches:
+        return state
+    return State(
+        pa.concat_tables([state.positions, read_back(lake, POSITIONS, stretches, owner)]),
+        pa.concat_tables([state.window_stats, read_back(lake, WINDOW_STATS, stretches, owner)]),
+    )
+
+
+def with_owner(minutes: pa.Table, published: pa.Table) -> pa.Table:
+    """Add the live file that owns each minute already, null for a new one."""
+    key = list(WINDOW_STATS.key)
+    joined = minutes.join(published.select([*key, OWNER]), keys=key, join_type="left outer")
+    return joined.select(owned(WINDOW_STATS).column_names).cast(owned(WINDOW_STATS).schema)
+
+
+def differing(minutes: pa.Table, published: pa.Table) -> pa.Table:
+    """Drop the minutes that are published just so."""
+    key = list(WINDOW_STATS.key)
+    both = minutes.join(published, keys=key, join_type="left outer", right_suffix="_published")
+    same = pc.is_valid(both.column("data_points_published"))
+    for name in set(minutes.column_names) - set(key):
+        ours, theirs = both.column(name), both.column(f"{name}_published")
+        both_null = pc.and_(pc.is_null(ours), pc.is_null(theirs))
+        same = pc.and_(same, pc.if_else(both_null, True, pc.fill_null(pc.equal(ours, theirs), False)))
+    return both.filter(pc.invert(same)).select(minutes.column_names).cast(minutes.schema)
+
+
+def late_rows(new: pa.Table, floors: Mapping[Object, datetime]) -> int:
+    """Count the new rows that came later than the state reaches."""
+    columns = (new.column(name).to_pylist() for name in ("object_id", "source", "event_time"))
+    return sum(
+        (floor := floors.get((object_id, source))) is not None and event_time - GAP < floor
+        for object_id, source, event_time in zip(*columns, strict=True)
+    )
+
+
+def state_after(state: State, rows: pa.Table, minutes: pa.Table, owner: str) -> State:
+    """Return the state that the next batch starts from; `minutes` are those that changed."""
+    is_new = pc.equal(rows.column("status"), NEW)
+    owners = pc.if_else(is_new, owner, rows.column(OWNER))
+    positions = rows.set_column(rows.column_names.index(OWNER), OWNER, owners).filter(rows.column("kept"))
+    positions = positions.select(owned(POSITIONS).column_names).cast(owned(POSITIONS).schema)
+
+    owners = pc.fill_null(minutes.column(OWNER), owner)
+    minutes = minutes.set_column(minutes.column_names.index(OWNER), OWNER, owners)
+    key = list(WINDOW_STATS.key)
+    untouched = state.window_stats.join(minutes.select(key), keys=key, join_type="left anti")
+    schema = owned(WINDOW_STATS).schema
+    window_stats = pa.concat_tables([untouched.cast(schema), minutes.cast(schema)])
+    floors = {key: floor_of(newest) for key, newest in newest_of(positions).items()}
+    return State(positions, since_floors(window_stats, floors))
+
+
+def since_floors(window_stats: pa.Table, floors: Mapping[Object, datetime]) -> pa.Table:
+    """Keep the minutes from their object's floor on."""
+    columns = (window_stats.column(name).to_pylist() for name in ("object_id", "source", "window_start"))
+    kept = [start >= floors[object_id, source] for object_id, source, start in zip(*columns, strict=True)]
+    return window_stats.filter(pa.array(kept, pa.bool_()))
+
+
+def append_line(log: Path, line: str, staging: Path) -> None:
+    """Add a line to the log of progress, which keeps its last thousands of lines."""
+    if log.exists() and log.stat().st_size > MOST_PROGRESS_BYTES:
+        lines = log.read_text().splitlines(keepends=True)
+        write_file(log, "".join(lines[len(lines) // 2 :]).encode(), staging)
+    with log.open("a") as sink:
+        sink.write(line + "\n")

@@ -1,0 +1,95 @@
+"""What a run takes in: the inbox and the default URL, or just what is named, in an order that does not depend on it."""
+
+import gzip
+import os
+from dataclasses import replace
+
+import pytest
+from tests.oem.sample_oem import kvn, xml
+
+from orbitlake.oem.delivery import DeliveryError, deliver, group_by_issue, list_sources
+from orbitlake.settings import from_environment
+
+
+@pytest.fixture
+def settings(lake):
+    return replace(from_environment({}), data=lake.root, oem_url="http://upstream/oem.txt")
+
+
+def put(path, content=b"x"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return str(path)
+
+
+def test_nothing_named_means_the_inbox_and_then_the_default_url(lake, settings):
+    assert list_sources([], lake, settings) == ["http://upstream/oem.txt"]
+    dropped = put(lake.inbox_oem / "dropped.txt")
+    put(lake.inbox_oem / ".hidden")
+
+    assert list_sources([], lake, settings) == [dropped, "http://upstream/oem.txt"]
+
+
+def test_an_inbox_without_files_is_no_source(lake, settings):
+    lake.inbox_oem.mkdir(parents=True)
+
+    assert list_sources([], lake, settings) == ["http://upstream/oem.txt"]
+
+
+def test_files_come_by_name_whatever_the_order_and_urls_last(lake, settings, tmp_path):
+    first, second = put(tmp_path / "z" / "2023.txt"), put(tmp_path / "a" / "2023.xml")
+    given = ["https://host/x", second, first, first]
+
+    assert list_sources(given, lake, settings) == [first, first, second, "https://host/x"]
+
+
+def test_folders_are_searched_at_every_depth_but_for_hidden_files(lake, settings, tmp_path):
+    deep = put(tmp_path / "folder" / "deep" / "er" / "b.oem")
+    put(tmp_path / "folder" / ".git" / "a.oem")
+    top = put(tmp_path / "folder" / "c.oem")
+
+    assert list_sources([str(tmp_path / "folder")], lake, settings) == [deep, top]
+
+
+@pytest.mark.parametrize(("name", "reason"), [("nowhere.txt", "No such file"), (".", "holds no file")])
+def test_a_source_without_a_file_says_why(lake, settings, tmp_path, name, reason):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (source,) = list_sources([str(empty / name)], lake, settings)
+
+    with pytest.raises(DeliveryError, match=reason):
+        deliver(source, lake, settings)
+
+
+def test_a_pipe_is_not_waited_for(lake, settings, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+
+    with pytest.raises(DeliveryError, match="is not a file"):
+        deliver(str(tmp_path / "pipe"), lake, settings)
+
+
+def test_a_file_arrived_when_it_was_written(lake, settings, tmp_path):
+    source = put(tmp_path / "file.txt")
+    os.utime(source, (1_679_698_531, 1_679_698_531.75))
+
+    assert deliver(source, lake, settings) == {
+        "source": source,
+        "path": source,
+        "source_url": "file.txt",
+        "retrieved_at": "2023-03-24T22:55:31+00:00",
+    }
+
+
+def test_files_of_one_issue_fall_into_one_group(tmp_path):
+    text, packed = put(tmp_path / "a.txt", kvn()), put(tmp_path / "b.xml.gz", gzip.compress(xml()))
+    other = put(tmp_path / "c.txt", kvn().replace(b"22:55:31", b"22:55:32"))
+    strange = [put(tmp_path / name, b"\x1f\x8bnot gzip") for name in ("d", "e")]
+    missing = str(tmp_path / "f")
+
+    assert group_by_issue([text, other, packed, *strange, missing]) == [
+        [text, packed],
+        [other],
+        [strange[0]],
+        [strange[1]],
+        [missing],
+    ]

@@ -1,0 +1,164 @@
+"""A small lake as the page meets it: two closed days, one open, and two issues of a circular orbit with a burn."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from fastapi.testclient import TestClient
+
+from orbitlake.lake import Lake, publish
+from orbitlake.page.app import create_app
+from orbitlake.tables import OEM_ISSUES, POSITIONS, STATE_VECTORS, THRUST_EPISODES, WINDOW_STATS
+
+OBJECT_ID = "1998-067A"
+NOW = datetime(2026, 3, 5, 12, 0, 10, tzinfo=UTC)
+OLDER, NEWER = datetime(2026, 3, 1, 9, tzinfo=UTC), datetime(2026, 3, 4, 9, 30, 0, 250_000, tzinfo=UTC)
+RADIUS_KM = 6798.0
+MEAN_MOTION_RAD_S = float(np.sqrt(398600.4418 / RADIUS_KM**3))
+MINUTE = timedelta(minutes=1)
+
+FIX = {
+    "object_id": OBJECT_ID,
+    "source": "open_notify",
+    "fetch_time": None,
+    "latitude_deg": 10.5,
+    "longitude_deg": -20.25,
+    "altitude_km": None,
+    "velocity_km_s": 7.25,
+    "orbit_phase": "ASCENDING",
+    "hemisphere_ns": "North",
+    "hemisphere_ew": "West",
+    "distance_to_paris_km": 4765.5,
+}
+WINDOW = {
+    "object_id": OBJECT_ID,
+    "source": "open_notify",
+    "data_points": 2,
+    "avg_latitude_deg": 10.5,
+    "avg_longitude_deg": -20.25,
+    "avg_velocity_km_s": 7.25,
+    "max_velocity_km_s": 7.5,
+    "min_velocity_km_s": 7.0,
+    "velocity_stddev_km_s": None,
+    "ground_speed_km_s": 7.2,
+}
+ISSUE = dict.fromkeys(OEM_ISSUES.column_names) | {
+    "object_id": OBJECT_ID,
+    "object_name": "ISS",
+    "originator": "TEST",
+    "oem_version": "2.0",
+    "file_format": "KVN",
+    "center_name": "EARTH",
+    "ref_frame": "EME2000",
+    "time_system": "UTC",
+    "mass_kg": 420_000.5,
+    "comments": [],
+    "segment_count": 1,
+    "content_sha256": "0" * 64,
+}
+STATE = dict.fromkeys(STATE_VECTORS.column_names) | {
+    "object_id": OBJECT_ID,
+    "segment": 0,
+    "latitude_deg": 0.0,
+    "longitude_deg": 0.0,
+    "step_s": 240.0,
+    "on_thrust": False,
+    "thrust_episode": 0,
+}
+BURN = dict.fromkeys(THRUST_EPISODES.column_names) | {
+    "object_id": OBJECT_ID,
+    "thrust_episode": 1,
+    "duration_s": 600.0,
+    "two_second_rows": 300,
+    "delta_v_m_s": 1.125,
+    "semi_major_axis_before_km": 6795.5,
+    "semi_major_axis_after_km": 6797.5,
+    "event_names": ["REBOOST"],
+    "manoeuvre": 1,
+}
+
+
+def rows_of(table, rows):
+    return pa.Table.from_pylist(rows, schema=table.schema)
+
+
+def fixes_of(minutes):
+    """Two fixes in each minute, 30 s apart; the second 0.01 degrees north of the first."""
+    return [
+        FIX | {"event_time": minute + timedelta(seconds=30 * nth), "latitude_deg": 10.5 + 0.01 * nth}
+        for minute in minutes
+        for nth in (0, 1)
+    ]
+
+
+def windows_of(minutes):
+    return [
+        WINDOW
+        | {
+            "window_start": minute,
+            "window_end": minute + MINUTE,
+            "first_event_time": minute,
+            "last_event_time": minute + timedelta(seconds=30),
+        }
+        for minute in minutes
+    ]
+
+
+def states_of(created):
+    """A circular orbit in the plane of the equator of the file's frame, every 240 s for the day around noon."""
+    start = NOW - timedelta(hours=12)
+    for nth in range(361):
+        angle = MEAN_MOTION_RAD_S * 240.0 * nth
+        cos, sin = float(np.cos(angle)), float(np.sin(angle))
+        speed_km_s = RADIUS_KM * MEAN_MOTION_RAD_S
+        yield STATE | {
+            "creation_date": created,
+            "epoch": start + timedelta(seconds=240 * nth),
+            "x_km": RADIUS_KM * cos,
+            "y_km": RADIUS_KM * sin,
+            "z_km": 0.0,
+            "r_km": RADIUS_KM,
+            "vx_km_s": -speed_km_s * sin,
+            "vy_km_s": speed_km_s * cos,
+            "vz_km_s": 0.0,
+            "altitude_km": RADIUS_KM - 6378.137 + 0.01 * (nth % 23),
+            "step_s": 240.0 if nth else None,
+        }
+
+
+def publish_issue(lake, created):
+    span = {"start_time": NOW - timedelta(hours=12), "stop_time": NOW + timedelta(hours=12)}
+    ignition = NOW + timedelta(hours=2)
+    tables = {
+        OEM_ISSUES: [ISSUE | span | {"creation_date": created, "state_count": 361}],
+        STATE_VECTORS: list(states_of(created)),
+        THRUST_EPISODES: [
+            BURN | {"creation_date": created, "ignition_time": ignition, "cutoff_time": ignition + 10 * MINUTE}
+        ],
+    }
+    for table, rows in tables.items():
+        publish(rows_of(table, rows), table, lake.issue(table, OBJECT_ID, created), lake.staging)
+
+
+@pytest.fixture
+def filled(lake: Lake) -> Lake:
+    """March 3 whole hours, March 4 nothing, March 5 live up to 12:00:00; two issues."""
+    third = [datetime(2026, 3, 3, 6, tzinfo=UTC) + nth * MINUTE for nth in range(120)]
+    fifth = [datetime(2026, 3, 5, 10, tzinfo=UTC) + nth * MINUTE for nth in range(120) if not 30 <= nth < 50]
+    for table, make in ((POSITIONS, fixes_of), (WINDOW_STATS, windows_of)):
+        publish(rows_of(table, make(third)), table, lake.day(table, third[0].date()), lake.staging)
+        live = lake.live(table) / "date=2026-03-05" / "batch-7.parquet"
+        publish(rows_of(table, make(fifth)), table, live, lake.staging)
+    publish_issue(lake, OLDER)
+    publish_issue(lake, NEWER)
+    return lake
+
+
+def client_of(lake: Lake, now: datetime = NOW) -> TestClient:
+    return TestClient(create_app(lambda: None, lake.root, lambda: now))
+
+
+@pytest.fixture
+def client(filled: Lake) -> TestClient:
+    return client_of(filled)

@@ -1,0 +1,270 @@
+"""The API: what it says is what its query says, and nothing from outside makes it fail."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+from pydantic import TypeAdapter
+from tests.page.conftest import BURN, FIX, NEWER, NOW, OBJECT_ID, OLDER, client_of, publish_issue, rows_of
+
+from orbitlake.lake import Lake, publish
+from orbitlake.page import app, desk
+from orbitlake.page.app import OwnFile
+from orbitlake.query import connect
+from orbitlake.tables import POSITIONS, THRUST_EPISODES, WINDOW_STATS
+
+ANSWERS = (
+    "/api/latest",
+    "/api/fixes",
+    "/api/fixes?hours=3&limit=7&offset=5",
+    "/api/windows",
+    "/api/days",
+    "/api/freshness",
+    "/api/issues",
+    "/api/burns",
+    "/api/burns?issue=20260301T090000Z",
+    "/api/altitude",
+)
+
+
+def as_json(rows):
+    return json.loads(TypeAdapter(list[dict]).dump_json(rows))
+
+
+@pytest.mark.parametrize("path", ANSWERS)
+def test_rows_are_what_the_shown_query_gives_over_the_whole_lake(client, filled: Lake, path: str):
+    answer = client.get(path).json()
+
+    result = connect(filled.root).execute(answer["sql"])
+    names = [column[0] for column in result.description]
+    expected = as_json([dict(zip(names, row, strict=True)) for row in result.fetchall()])
+
+    assert answer["rows"], "an empty answer would equal an empty table"
+    assert answer["rows"] == [{name: row[name] for name in answer["rows"][0]} for row in expected]
+    assert set(answer["rows"][0]) <= set(names)
+
+
+def test_states_of_the_track_are_what_the_shown_query_gives(client, filled: Lake):
+    answer = client.get("/api/track").json()
+
+    count, first, last = (
+        connect(filled.root).execute(f"SELECT count(*), min(epoch), max(epoch) FROM ({answer['sql']})").fetchone()
+    )
+
+    assert count > 70
+    assert first <= NOW - timedelta(minutes=93)
+    assert last >= NOW + timedelta(minutes=186)
+    assert len(answer["rows"]) == (93 + 186) * 2
+
+
+@pytest.mark.parametrize("path", [*ANSWERS, "/api/track"])
+def test_lake_without_a_file_answers_without_a_row(lake: Lake, path: str):
+    response = client_of(lake).get(path)
+
+    assert response.status_code == 200
+    rows = response.json()["rows"]
+    assert rows == [] or {row["state"] for row in rows} == {"EMPTY"}
+
+
+def test_latest_fix_is_the_newest_with_its_age(client):
+    (row,) = client.get("/api/latest").json()["rows"]
+
+    assert row["event_time"] == "2026-03-05T11:59:30Z"
+    assert row["age_s"] == 40.0
+    assert row["latitude_deg"] == 10.51
+    assert row["altitude_km"] is None
+
+
+def test_latest_fix_is_shown_however_long_the_feed_is_silent(filled: Lake):
+    (row,) = client_of(filled, NOW + timedelta(days=200)).get("/api/latest").json()["rows"]
+
+    assert row["event_time"] == "2026-03-05T11:59:30Z"
+    assert row["age_s"] == 200 * 86400 + 40.0
+
+
+def test_fixes_of_another_object_are_not_shown(filled: Lake):
+    stranger = FIX | {"object_id": "2000-001A", "event_time": NOW}
+    publish(
+        rows_of(POSITIONS, [stranger]),
+        POSITIONS,
+        filled.live(POSITIONS) / "date=2026-03-05" / "b.parquet",
+        filled.staging,
+    )
+
+    (row,) = client_of(filled).get("/api/latest").json()["rows"]
+
+    assert row["event_time"] == "2026-03-05T11:59:30Z"
+
+
+def test_pages_together_are_the_whole(client):
+    whole = client.get("/api/fixes", params={"hours": 24}).json()["rows"]
+    parts, offset = [], 0
+    while offset is not None:
+        page = client.get("/api/fixes", params={"hours": 24, "limit": 30, "offset": offset}).json()
+        parts += page["rows"]
+        offset = page["next_offset"]
+
+    assert parts == whole
+    assert len(whole) == 200
+
+
+def test_day_without_a_fix_is_shown_as_such_and_today_counts_only_what_has_passed(client):
+    rows = {row["date"]: row for row in client.get("/api/days").json()["rows"]}
+
+    assert list(rows) == ["2026-03-05", "2026-03-04", "2026-03-03"]
+    assert rows["2026-03-04"] | {"fixes": 0, "completeness": 0.0} == rows["2026-03-04"]
+    assert rows["2026-03-03"]["completeness"] == 120 / 1440
+    assert rows["2026-03-05"]["completeness"] == 100 / 721
+    assert rows["2026-03-05"]["longest_gap_s"] == 20 * 60 + 30
+
+
+@pytest.mark.parametrize(("silent_s", "state"), [(-20, "FRESH"), (20, "STALE")])
+def test_feed_is_stale_once_silent_for_25_s(filled: Lake, silent_s: int, state: str):
+    rows = client_of(filled, NOW + timedelta(seconds=silent_s)).get("/api/freshness").json()["rows"]
+
+    assert {row["table_name"]: row["state"] for row in rows} == {
+        "positions": state,
+        "window_stats": state,
+        "oem_issues": "FRESH",
+    }
+
+
+def test_newest_issue_is_shown_unless_another_is_asked_for(filled: Lake):
+    other = BURN | {"creation_date": OLDER, "ignition_time": OLDER, "cutoff_time": NOW, "delta_v_m_s": 9.5}
+    publish(
+        rows_of(THRUST_EPISODES, [other]),
+        THRUST_EPISODES,
+        filled.issue(THRUST_EPISODES, OBJECT_ID, OLDER),
+        filled.staging,
+    )
+    client = client_of(filled)
+
+    assert [row["delta_v_m_s"] for row in client.get("/api/burns").json()["rows"]] == [1.125]
+    assert [row["delta_v_m_s"] for row in client.get("/api/burns?issue=20260301T090000Z").json()["rows"]] == [9.5]
+    assert client.get("/api/burns?issue=20250101T000000Z").json()["rows"] == []
+
+
+def test_burn_tells_mean_altitude_before_and_after(client):
+    (row,) = client.get("/api/burns").json()["rows"]
+
+    assert row["mean_altitude_before_km"] == pytest.approx(417.363)
+    assert row["mean_altitude_after_km"] == pytest.approx(419.363)
+    assert row["rise_km"] == 2.0
+    assert row["event_delta_v_m_s"] is None
+
+
+def test_altitude_leaves_out_orbits_that_the_issue_holds_in_part(client):
+    rows = client.get("/api/altitude").json()["rows"]
+
+    assert len(rows) == 15
+    assert min(row["states"] for row in rows) >= 23
+
+
+def test_days_and_issues_out_of_question_are_not_even_opened(filled: Lake):
+    for table in (POSITIONS, WINDOW_STATS):
+        filled.day(table, NOW.date() - timedelta(days=90)).parent.mkdir()
+        filled.day(table, NOW.date() - timedelta(days=90)).write_bytes(b"no Parquet")
+    for part in filled.root.glob("lake/*/object_id=*/issue=20260301T090000Z/part-0.parquet"):
+        part.write_bytes(b"no Parquet")
+    client = client_of(filled)
+
+    for path in ("latest", "fixes", "windows", "days", "freshness", "burns", "altitude", "track"):
+        assert client.get(f"/api/{path}").json()["rows"], path
+
+
+def test_live_file_that_vanishes_while_its_day_is_closed_is_no_error(filled: Lake, monkeypatch):
+    asked = []
+
+    def vanishing(*arguments, **options):
+        asked.append(arguments)
+        if len(asked) == 1:
+            raise duckdb.IOException("No files found")
+        return connect(*arguments, **options)
+
+    monkeypatch.setattr(desk, "connect", vanishing)
+
+    assert client_of(filled).get("/api/latest").json()["rows"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "fixes?hours=0",
+        "fixes?hours=25",
+        "fixes?hours=1;DROP VIEW positions",
+        "fixes?limit=5001",
+        "fixes?limit=-1",
+        "fixes?offset=99999999999999999999",
+        "windows?hours=NaN",
+        "days?count=61",
+        "issues?limit=101",
+        "burns?issue=20260304",
+        "burns?issue=20261304T093000Z",
+        "burns?issue=../../etc/passwd",
+        "burns?issue=20260304T093000Z'--",
+        "burns?issue=%00",
+        "altitude?issue=*",
+        "track?past_minutes=1441",
+        "track?next_minutes=-1",
+    ],
+)
+def test_hostile_parameter_is_refused(client, query: str):
+    assert client.get(f"/api/{query}").status_code == 422
+
+
+@pytest.mark.parametrize("name", ["app.py", "..%2Fapp.py", "../app.py", "%2e%2e/login.py", "page.css%00", ""])
+def test_no_other_file_is_served(client, name: str):
+    assert client.get(f"/static/{name}").status_code in (404, 405, 422)
+
+
+def test_page_and_every_file_it_names_are_served(client):
+    page = client.get("/")
+
+    assert page.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    for name in OwnFile:
+        assert client.get(f"/static/{name}").status_code == 200, name
+    assert b"plotly.js" in client.get("/library/plotly.min.js").content[:200]
+
+
+def test_page_loads_nothing_from_elsewhere():
+    for name in ["index.html", *OwnFile]:
+        text = (app.STATIC / name).read_text().replace("http://www.w3.org/2000/svg", "")
+        assert "http:" not in text, name
+        assert "https:" not in text, name
+
+
+def test_files_of_the_page_are_those_that_it_may_serve():
+    assert {path.name for path in app.STATIC.iterdir()} == {"index.html", *OwnFile}
+
+
+def test_every_path_is_described_and_typed(client):
+    document = client.get("/api/openapi.json").json()
+
+    for path, operations in document["paths"].items():
+        (operation,) = operations.values()
+        assert set(operations) == {"get"}
+        assert operation["summary"], path
+        assert {"401", "403"} <= set(operation["responses"])
+    fix = document["components"]["schemas"]["LatestFix"]["properties"]
+    assert fix["distance_to_paris_km"]["description"].endswith("(km)")
+
+
+def test_issue_ingested_while_the_page_is_open_is_shown(filled: Lake):
+    client = client_of(filled)
+    before = client.get("/api/issues").json()["rows"]
+    publish_issue(filled, NEWER + timedelta(hours=1))
+
+    after = client.get("/api/issues").json()["rows"]
+
+    assert [row["issue"] for row in after] == ["20260304T103000Z", *(row["issue"] for row in before)]
+
+
+def test_provenance_names_the_coastline_that_is_served():
+    import hashlib
+
+    digest = hashlib.sha256((app.STATIC / OwnFile.COASTLINE).read_bytes()).hexdigest()
+
+    assert digest in (Path(app.__file__).parent / "coastline" / "PROVENANCE.md").read_text()

@@ -1,0 +1,132 @@
+"""The page behind Airflow's own login: every path asks for it, and the cookie of the UI opens them all."""
+
+import os
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+PATHS_WITH_A_PLACE = {"/static/{name}": "/static/page.css"}
+
+
+@pytest.fixture(scope="module")
+def manager():
+    """Airflow's simple auth manager, with no token revoked: revocations lie in a database that is not here."""
+    from airflow.api_fastapi.app import create_auth_manager, purge_cached_app
+    from airflow.models.revoked_token import RevokedToken
+
+    patch = pytest.MonkeyPatch()
+    patch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "a secret of this test alone, long enough for its algorithm")
+    patch.setenv(
+        "AIRFLOW__CORE__AUTH_MANAGER",
+        "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
+    )
+    patch.setattr(RevokedToken, "is_revoked", lambda _: False)
+    purge_cached_app()
+    yield create_auth_manager()
+    purge_cached_app()
+    patch.undo()
+
+
+@pytest.fixture
+def mounted(manager, tmp_path, monkeypatch) -> TestClient:
+    """The plugin's application where Airflow mounts it."""
+    monkeypatch.setenv("ORBITLAKE_DATA", str(tmp_path))
+    monkeypatch.syspath_prepend(CHECKOUT / "plugins")
+    import position_page
+
+    position_page.position_app.cache_clear()
+    outer = FastAPI()
+    (plugged,) = position_page.PositionPage.fastapi_apps
+    outer.mount(plugged["url_prefix"], plugged["app"])
+    yield TestClient(outer)
+    position_page.position_app.cache_clear()
+
+
+def token_of(manager, role: str | None) -> str:
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+
+    return manager.generate_jwt(SimpleAuthManagerUser(username="someone", role=role))
+
+
+def every_path() -> list[str]:
+    from orbitlake.page.app import create_app
+
+    return [PATHS_WITH_A_PLACE.get(p, p) for p in create_app(lambda: None).openapi()["paths"]]
+
+
+def test_paths_are_the_page_and_its_api():
+    assert {"/", "/api/latest", "/api/track", "/static/page.css", "/library/plotly.min.js"} <= set(every_path())
+
+
+@pytest.mark.parametrize("path", every_path())
+def test_path_without_login_is_refused(mounted, path: str):
+    assert mounted.get("/position" + path).status_code == 401
+
+
+@pytest.mark.parametrize("path", every_path())
+def test_path_with_a_forged_token_is_refused(mounted, path: str):
+    forged = {"Authorization": "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiJ9."}
+
+    assert mounted.get("/position" + path, headers=forged).status_code == 403
+
+
+@pytest.mark.parametrize("path", every_path())
+def test_path_is_refused_to_a_user_who_may_not_read_assets(mounted, manager, path: str):
+    right_less = {"Authorization": f"Bearer {token_of(manager, None)}"}
+
+    assert mounted.get("/position" + path, headers=right_less).status_code == 403
+
+
+@pytest.mark.parametrize("path", every_path())
+def test_viewer_sees_every_path_with_the_cookie_of_the_ui(mounted, manager, path: str):
+    from airflow.api_fastapi.auth.managers.base_auth_manager import COOKIE_NAME_JWT_TOKEN
+
+    mounted.cookies.set(COOKIE_NAME_JWT_TOKEN, token_of(manager, "viewer"))
+
+    assert mounted.get("/position" + path).status_code == 200
+
+
+def test_viewer_reads_the_api_with_a_bearer_token(mounted, manager):
+    viewer = {"Authorization": f"Bearer {token_of(manager, 'viewer')}"}
+
+    assert mounted.get("/position/api/latest", headers=viewer).json()["rows"] == []
+
+
+def test_unknown_path_tells_nothing(mounted):
+    assert mounted.get("/position/docs").status_code == 404
+    assert mounted.get("/position/openapi.json").status_code == 404
+
+
+def test_airflow_finds_the_plugin_and_its_place_in_the_navigation():
+    from airflow import plugins_manager
+
+    plugins, errors = plugins_manager._load_plugins_from_plugin_directory(plugins_folder=str(CHECKOUT / "plugins"))
+
+    assert errors == {}
+    (page,) = [plugin for plugin in plugins if plugin.name == "position_page"]
+    (view,) = page.external_views
+    assert view["href"] == "/position/"
+    assert view["destination"] == "nav"
+
+
+def test_plugin_that_every_component_loads_is_cheap():
+    """The application, the database and the physics wait for the first request."""
+    import subprocess
+    import sys
+
+    script = (
+        "import sys, airflow.plugins_manager; before = set(sys.modules); import position_page; "
+        "new = set(sys.modules) - before; print(sorted(new & {'duckdb', 'pyarrow', 'orbitlake.page.app', 'erfa'}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | {"PYTHONPATH": str(CHECKOUT / "plugins")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.strip().splitlines()[-1] == "[]"

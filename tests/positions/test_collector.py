@@ -1,0 +1,195 @@
+"""The collector against a server that answers as it is told."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
+from threading import Event
+
+import pytest
+from tests.positions.samples import ISS
+
+from orbitlake.positions.collector import MAX_BODY_BYTES, Poller, collect
+from orbitlake.positions.record import read_line
+
+TICK_TOLERANCE_S = 0.25
+KEYS = [
+    "object_id", "source", "fetch_time", "latency_ms", "http_status", "error",
+    "latitude", "longitude", "timestamp", "altitude_km",
+]  # fmt: skip
+
+
+def good(timestamp: float | None = None) -> bytes:
+    place = {"latitude": "47.6153", "longitude": "-60.4797"}
+    return json.dumps(
+        {"message": "success", "timestamp": int(timestamp or time.time()), "iss_position": place}
+    ).encode()
+
+
+class Server(ThreadingHTTPServer):
+    """Answers each request with the next of `answers`, which may be functions of the handler; then well."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.answers: list[tuple[int, bytes, dict[str, str]] | Callable] = []
+        self.asked_at: list[float] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/iss-now.json"
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.server.asked_at.append(time.monotonic())
+        answer = self.server.answers.pop(0) if self.server.answers else (200, good(), {})
+        if callable(answer):
+            return answer(self)
+        status, body, headers = answer
+        self.send_response(status)
+        for name, value in ({"Content-Length": str(len(body))} | headers).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+        return None
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def poller(url, **changes):
+    return Poller(url, ISS, "open_notify", **({"timeout_s": 0.5, "clock_tolerance_s": 300} | changes))
+
+
+def polled(server, *answers, budget_s=0.6, **changes):
+    server.answers = list(answers)
+    return poller(server.url, **changes).poll(budget_s)
+
+
+def records(lake):
+    return [json.loads(file.read_text()) for file in sorted(lake.raw_open_notify.glob("date=*/hour=*/*.json"))]
+
+
+def hang(handler):
+    time.sleep(1.2)
+
+
+def drop(handler):
+    handler.connection.close()
+
+
+def truncate(handler):
+    handler.send_response(200)
+    handler.send_header("Content-Length", "1000")
+    handler.end_headers()
+    handler.wfile.write(good()[:20])
+
+
+def trickle(handler):
+    handler.send_response(200)
+    handler.end_headers()
+    for _ in range(40):
+        handler.wfile.write(b" " * 9000)
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "status"),
+    [
+        ((429, b"", {"Retry-After": "60"}), "http 429", 429),
+        ((404, b"gone", {}), "http 404", 404),
+        ((200, b"<html>Service down</html>", {}), "HTML", 200),
+        ((200, b'{"message": "succ', {}), "not JSON", 200),
+        ((200, b'{"message": "failure"}', {}), "wrong JSON", 200),
+        ((200, b" " * (MAX_BODY_BYTES + 1), {}), "too large", 200),
+        ((200, good().replace(b"47.6153", b"97.6153"), {}), "out of range", 200),
+        ((200, good(1_700_000_000), {}), "clock", 200),
+        (hang, "timeout", None),
+        (drop, "unreachable", None),
+        (truncate, "truncated", None),
+        (trickle, "timeout", 200),
+    ],
+)
+def test_every_failure_is_a_record_with_its_kind_and_status(server, answer, kind, status):
+    record, failure = polled(server, *[answer] * 8)
+
+    assert failure == kind
+    assert record.error.startswith(kind)
+    assert record.http_status == status
+    assert record.latency_ms > 0
+    assert read_line(record.to_json().decode(), ISS) is None
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_a_server_error_is_asked_again_within_the_budget(server, status):
+    record, failure = polled(server, (status, b"<Error/>", {}), budget_s=3)
+
+    assert failure is None
+    assert record.http_status == 200
+    assert len(server.asked_at) == 2
+
+
+def test_retries_never_outlast_the_budget(server):
+    began = time.monotonic()
+    _, failure = polled(server, *[(500, b"", {})] * 9, budget_s=1.0)
+
+    assert failure == "http 500"
+    assert len(server.asked_at) > 1
+    assert time.monotonic() - began < 1.0 + TICK_TOLERANCE_S
+
+
+def test_an_old_position_is_a_fix_where_replay_switches_the_clock_check_off(server):
+    record, failure = polled(server, (200, good(1_700_000_000), {}), clock_tolerance_s=None)
+
+    assert failure is None
+    assert record.timestamp == 1_700_000_000
+
+
+def test_ticks_are_absolute_and_each_outcome_is_one_file(server, lake):
+    server.answers = [(200, good(), {}), lambda handler: (time.sleep(0.4), Handler.do_GET(handler))]
+    shown = []
+    summary = collect(
+        poller(server.url, timeout_s=5), lake, interval_s=1, duration_s=3, stop=Event(), show=shown.append
+    )
+    kept = records(lake)
+
+    assert summary.as_json() | {"duration_s": 0, "fixes_per_minute": 0} == {
+        "fixes": 3, "failures": {}, "skipped_ticks": 0, "duration_s": 0, "fixes_per_minute": 0,
+    }  # fmt: skip
+    assert len(kept) == len(shown) == 3
+    assert [list(record) for record in kept] == [KEYS] * 3
+    assert kept[0]["latitude"] == 47.6153
+    starts = [server.asked_at[0], server.asked_at[1], server.asked_at[-1]]
+    assert all(abs(b - a - 1) < TICK_TOLERANCE_S for a, b in pairwise(starts))
+    assert not list(lake.staging.iterdir())
+
+
+def test_the_feed_is_never_asked_more_than_once_a_second(server, lake):
+    collect(poller(server.url), lake, interval_s=0.01, duration_s=2, stop=Event(), show=lambda _: None)
+
+    assert len(server.asked_at) == 2
+
+
+def test_retry_after_holds_the_next_ticks_back(server, lake):
+    server.answers = [(429, b"", {"Retry-After": "3"})]
+    summary = collect(poller(server.url), lake, interval_s=1, duration_s=6, stop=Event(), show=lambda _: None)
+
+    assert summary.failures == {"http 429": 1}
+    assert server.asked_at[1] - server.asked_at[0] > 2.5
+
+
+def test_a_stop_ends_after_the_record_in_hand(server, lake):
+    stop = Event()
+    summary = collect(poller(server.url), lake, interval_s=1, duration_s=60, stop=stop, show=lambda _: stop.set())
+
+    assert summary.fixes == len(records(lake)) == 1
+    assert summary.duration_s < 1

@@ -1,0 +1,140 @@
+"""Closed days: equal to plain Python over all fixes of the day, whatever the stream saw in which order."""
+
+import random
+from datetime import UTC, date, datetime, timedelta
+
+import pyarrow.parquet as pq
+import pytest
+from tests.positions.reference import expected_minutes, expected_positions
+from tests.positions.samples import fix, line, lines, orbit
+
+from orbitlake.positions.compaction import DayNotOverError, compact_day, days_before
+from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS
+
+pytestmark = pytest.mark.spark
+DAY = date(2025, 12, 22)
+NOON_TO_MIDNIGHT_S = 43_200
+
+
+@pytest.fixture
+def closed(lake):
+    """The rows of a closed day."""
+    return lambda table, day=DAY: pq.read_table(lake.day(table, day), partitioning=None).to_pylist()
+
+
+def across_midnight():
+    """Fixes from ten minutes before DAY to forty after its begin."""
+    return orbit(range(NOON_TO_MIDNIGHT_S - 600, NOON_TO_MIDNIGHT_S + 2400, 25))
+
+
+def expected_of(rows):
+    positions = [row for row in expected_positions(rows) if row["event_time"].date() == DAY]
+    return positions, expected_minutes(positions)
+
+
+def approximately(rows):
+    return [
+        {n: pytest.approx(v, rel=1e-7, abs=1e-6) if isinstance(v, float) else v for n, v in r.items()} for r in rows
+    ]
+
+
+def test_a_day_of_late_and_shuffled_fixes_equals_plain_python(spark, stream, lake, closed):
+    rows = across_midnight()
+    random.Random(2).shuffle(rows)
+    for start in range(0, len(rows), 50):
+        stream.batch(lines(rows[start : start + 50]))
+    done = compact_day(spark, lake, DAY)
+    positions, minutes = expected_of(rows)
+
+    assert closed(POSITIONS) == approximately(positions)
+    assert closed(WINDOW_STATS) == approximately(minutes)
+    assert (done.positions, done.window_stats, done.replaced) == (len(positions), len(minutes), True)
+
+
+def test_closed_tables_carry_the_schema_and_equal_the_streamed_ones(spark, stream, lake, closed):
+    stream.batch(lines(across_midnight()))
+    compact_day(spark, lake, DAY)
+
+    for table in POSITION_TABLES:
+        live = [
+            row
+            for file in lake.live(table).glob(f"date={DAY}/*")
+            for row in pq.read_table(file, partitioning=None).to_pylist()
+        ]
+        assert closed(table) == live
+        assert pq.read_schema(lake.day(table, DAY)).equals(table.schema, check_metadata=True)
+
+
+def test_any_order_of_arrival_ends_in_the_same_bytes(spark, stream, lake):
+    results = set()
+    for seed in range(3):
+        rows = across_midnight()
+        random.Random(seed).shuffle(rows)
+        for start in range(0, len(rows), 60):
+            stream.batch(lines(rows[start : start + 60]))
+        compact_day(spark, lake, DAY)
+        results.add(tuple(lake.day(table, DAY).read_bytes() for table in POSITION_TABLES))
+        for file in [*lake.root.glob("live/**/*.parquet"), *lake.root.glob("lake/**/*.parquet")]:
+            file.unlink()
+        stream.restart()
+
+    assert len(results) == 1
+
+
+def test_again_without_news_touches_nothing(spark, stream, lake):
+    stream.batch(lines(across_midnight()))
+    compact_day(spark, lake, DAY)
+    before = {file: (file.stat().st_ino, file.stat().st_mtime_ns) for file in lake.root.glob("lake/**/*.parquet")}
+    again = compact_day(spark, lake, DAY)
+
+    assert not again.replaced
+    assert {
+        file: (file.stat().st_ino, file.stat().st_mtime_ns) for file in lake.root.glob("lake/**/*.parquet")
+    } == before
+    assert not list(lake.staging.glob("*.parquet"))
+
+
+def test_a_late_fix_of_a_closed_day_is_taken_by_the_next_run(spark, stream, lake, closed):
+    rows = across_midnight()
+    late = rows.pop(60)
+    stream.batch(lines(rows))
+    compact_day(spark, lake, DAY)
+    stream.batch([line(late)])
+    done = compact_day(spark, lake, DAY)
+
+    assert done.replaced
+    assert closed(POSITIONS) == approximately(expected_of([*rows, late])[0])
+
+
+def test_a_closed_day_without_its_live_files_still_counts(spark, stream, lake, closed):
+    rows = across_midnight()
+    late = rows.pop(60)
+    stream.batch(lines(rows))
+    for day in (DAY - timedelta(days=1), DAY):
+        compact_day(spark, lake, day)
+    for file in lake.root.glob("live/**/*.parquet"):
+        file.unlink()
+    stream.restart()
+    progress = stream.batch([*lines(rows[::5]), line(late)])
+    compact_day(spark, lake, DAY)
+
+    assert progress.rows == 1
+    assert closed(POSITIONS) == approximately(expected_of([*rows, late])[0])
+
+
+def test_a_day_without_fixes_writes_nothing(spark, lake):
+    done = compact_day(spark, lake, DAY)
+
+    assert (done.positions, done.window_stats, done.replaced) == (0, 0, False)
+    assert not (lake.root / "lake").exists()
+
+
+def test_a_day_that_is_not_over_is_refused(spark, lake):
+    with pytest.raises(DayNotOverError, match="is not over in UTC"):
+        compact_day(spark, lake, datetime.now(UTC).date())
+
+
+def test_the_days_before_a_day_are_those_with_live_files(stream, lake):
+    stream.batch(lines([fix(), fix(NOON_TO_MIDNIGHT_S + 1), fix(3 * NOON_TO_MIDNIGHT_S + 1)]))
+
+    assert days_before(lake, date(2025, 12, 23)) == [date(2025, 12, 21), DAY]

@@ -1,0 +1,90 @@
+"""Start and stop of the stream on real files: resumed, refused, ended between batches."""
+
+import json
+import threading
+import time
+
+import pyarrow.parquet as pq
+import pytest
+from tests.positions.samples import ISS, lines, orbit
+
+from orbitlake.positions.lifecycle import AVAILABLE_NOW, Ending, run
+from orbitlake.positions.state import Checkpoint, CheckpointError
+from orbitlake.tables import POSITIONS
+
+pytestmark = pytest.mark.spark
+
+
+def land(lake, name, rows, hour="12"):
+    """Put a raw file in place as the collector does."""
+    folder = lake.raw_open_notify / "date=2025-12-21" / f"hour={hour}"
+    folder.mkdir(parents=True, exist_ok=True)
+    aside = lake.root / "aside"
+    aside.write_text("\n".join(lines(rows)) + "\n")
+    aside.rename(folder / name)
+
+
+def rows_live(lake):
+    return sum(pq.read_metadata(file).num_rows for file in lake.live(POSITIONS).glob("**/*.parquet"))
+
+
+def test_a_run_takes_what_is_there_and_the_next_one_only_what_is_new(spark, lake):
+    land(lake, "a.json", orbit(range(0, 60, 5)))
+    land(lake, "not-yet.json.tmp", orbit([1000]))
+    run(spark, lake, ISS, AVAILABLE_NOW, Ending())
+    first = rows_live(lake)
+    land(lake, "b.json", orbit(range(60, 120, 5)), hour="13")
+    run(spark, lake, ISS, AVAILABLE_NOW, Ending())
+    log = [json.loads(text) for text in Checkpoint(lake).progress_log.read_text().splitlines()]
+
+    assert (first, rows_live(lake)) == (12, 24)
+    assert [entry["rows"] for entry in log] == [12, 12]
+    assert [entry["repeats"] for entry in log] == [0, 0]
+
+
+def test_files_a_batch_are_limited(spark, lake):
+    for number in range(3):
+        land(lake, f"{number}.json", orbit([number * 5]))
+    run(spark, lake, ISS, AVAILABLE_NOW, Ending(), max_files=1)
+
+    assert len(Checkpoint(lake).progress_log.read_text().splitlines()) == 3
+    assert rows_live(lake) == 3
+
+
+def test_a_second_driver_is_refused(spark, lake):
+    with Checkpoint(lake).held(), pytest.raises(CheckpointError, match="in use by another"):
+        run(spark, lake, ISS, AVAILABLE_NOW, Ending())
+
+
+def test_a_checkpoint_of_another_version_is_refused_and_left_alone(spark, lake):
+    other = Checkpoint(lake).root / "v999"
+    other.mkdir(parents=True)
+
+    with pytest.raises(CheckpointError, match="v999 is of another version"):
+        run(spark, lake, ISS, AVAILABLE_NOW, Ending())
+    assert other.is_dir()
+
+
+def test_a_due_end_comes_after_the_batch_in_hand(spark, lake):
+    land(lake, "a.json", orbit(range(0, 60, 5)))
+    ending = Ending()
+
+    def end_soon():
+        while not rows_live(lake):
+            time.sleep(0.02)
+        ending.asked.set()
+
+    watcher = threading.Thread(target=end_soon)
+    watcher.start()
+    run(spark, lake, ISS, "1 seconds", ending)
+    watcher.join()
+    commits = list((Checkpoint(lake).spark / "commits").glob("[0-9]*"))
+
+    assert [commit.name for commit in commits] == ["0"]
+
+
+def test_the_time_of_a_run_is_limited(spark, lake):
+    began = time.monotonic()
+    run(spark, lake, ISS, "1 seconds", Ending(max_runtime_s=1))
+
+    assert time.monotonic() - began < 20
