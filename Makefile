@@ -2,9 +2,10 @@
 SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 export PYTHONPATH := plugins
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench up down lock
+.PHONY: help setup demo test lint bench up down lock env backup restore test-compose
 
 help:    ## this list
 	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -34,3 +35,15 @@ bench: setup    ## measure speed beside other readers, in one run
 
 lock: setup    ## renew constraints.txt from the direct dependencies
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-annotate --no-header requirements.txt tests/requirements.txt -o constraints.txt
+
+env:    ## .env of the compose deployment, with secrets of its own; one that exists is left alone
+	@$(PYTHON) docker/make_env.py
+
+backup:    ## the compose deployment's tables and metadata into a new folder: TO=folder
+	@COMPOSE="$(COMPOSE)" docker/backup "$(TO)"
+
+restore:    ## a backup into an empty compose deployment, which is then started: FROM=folder
+	@COMPOSE="$(COMPOSE)" docker/restore "$(FROM)"
+
+test-compose: setup    ## the compose deployment for real, losses and restore included; needs a Docker engine
+	@$(BIN)/python -m pytest -m compose tests/compose

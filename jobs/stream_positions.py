@@ -15,18 +15,25 @@ def main() -> int:
     parser.add_argument(
         "--max-runtime", type=float, metavar="SECONDS", help="end after the batch in hand once this is over"
     )
-    parser.add_argument("--max-files", type=int, default=5_000, help="raw files a batch takes at most (%(default)s)")
+    parser.add_argument("--max-files", type=int, help="raw files a batch takes at most")
     options = parser.parse_args()
 
     from orbitlake.lake import Lake, open_session
-    from orbitlake.positions.lifecycle import Ending, run
+    from orbitlake.positions.lifecycle import FILES_A_BATCH, Ending, run
     from orbitlake.positions.state import CheckpointError
 
     settings = from_environment()
     ending = Ending(options.max_runtime)
     with ending.on_signals(), open_session("stream_positions", spark_sql_shuffle_partitions="2") as spark:
         try:
-            run(spark, Lake(settings.data), settings.object_id, options.trigger, ending, options.max_files)
+            run(
+                spark,
+                Lake(settings.data),
+                settings.object_id,
+                options.trigger,
+                ending,
+                options.max_files or FILES_A_BATCH,
+            )
         except CheckpointError as error:
             print(f"stream_positions: {error}", file=sys.stderr)
             return 1

@@ -55,9 +55,7 @@ def test_raw_records_become_live_rows_and_then_a_closed_day(lake, command):
     assert json.loads(compacted.stdout.splitlines()[-1]) == {
         "date": DAY, "positions": 60, "window_stats": 5, "replaced": True,
     }  # fmt: skip
-    assert all(
-        pq.read_metadata(lake.day(table, date(2025, 12, 21))).num_rows for table in (POSITIONS, WINDOW_STATS)
-    )
+    assert all(pq.read_metadata(lake.day(table, date(2025, 12, 21))).num_rows for table in (POSITIONS, WINDOW_STATS))
 
 
 def test_sigterm_ends_the_stream_in_good_order_and_meanwhile_a_second_one_is_refused(lake, command):

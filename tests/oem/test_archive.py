@@ -11,6 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -88,7 +89,9 @@ def test_a_new_issue_is_kept_raw_and_published_whole(lake, folder):
     assert set(contents(lake.root, "lake")) == {f"lake/{table.name}/{where}" for table in OEM_TABLES}
     digest = hashlib.sha256(kvn()).hexdigest()
     assert row(lake)["raw_path"] == f"raw/oem/1998-067A/20230324T225531Z-{digest[:12]}.txt.gz"
-    assert gzip.decompress((lake.root / row(lake)["raw_path"]).read_bytes()) == kvn()
+    packed = (lake.root / row(lake)["raw_path"]).read_bytes()
+    assert gzip.decompress(packed) == kvn()
+    assert packed[4:8] == bytes(4)  # no time stamp: equal files have equal bytes (RFC 1952)
     assert row(lake)["content_sha256"] == digest
     assert (row(lake)["source_url"], row(lake)["retrieved_at"].timestamp()) == ("issue.txt", ARRIVED)
     assert Path(source).read_bytes() == kvn()
@@ -182,12 +185,12 @@ def test_a_file_still_being_copied_into_the_inbox_is_waited_for(lake, monkeypatc
     monkeypatch.setattr(archiving, "SETTLED_S", 0.4)
     source = lake.inbox_oem / "slow.txt"
     source.parent.mkdir(parents=True)
-    source.write_bytes(kvn()[:700])
+    source.write_bytes(kvn()[:-200])
 
     def finish() -> None:
-        for end in (800, 900, len(kvn())):
+        for left in (100, 50, 0):
             time.sleep(0.2)
-            source.write_bytes(kvn()[:end])
+            source.write_bytes(kvn()[: len(kvn()) - left])
 
     writer = threading.Thread(target=finish)
     writer.start()
@@ -345,6 +348,22 @@ def test_processes_at_once_agree_on_one_first(lake, folder):
     (first,) = [outcome["source"] for outcome in outcomes if outcome["outcome"] == "ingested"]
     assert row(lake)["source_url"] == Path(first).name
     assert len(list(lake.raw_oem("1998-067A").glob("*.gz"))) == 6
+
+
+def test_an_ingestion_waits_for_another_of_the_same_issue_and_of_no_other(lake, folder):
+    same, other = put(folder / "same.txt", kvn()), put(folder / "other.txt", kvn().replace(b"22:55:31", b"22:55:32"))
+    context = multiprocessing.get_context("fork")
+    waiting = context.Process(target=take, args=(same, lake, SETTINGS))
+    with holdings.Holding(lake, "1998-067A", datetime(2023, 3, 24, 22, 55, 31, 604_000, UTC)).locked():
+        waiting.start()
+        assert take(other, lake, SETTINGS)["outcome"] == "ingested"
+        waiting.join(0.5)
+
+        assert waiting.is_alive()
+        assert len(list(lake.closed(OEM_ISSUES).glob("**/*.parquet"))) == 1
+    waiting.join()
+
+    assert len(list(lake.closed(OEM_ISSUES).glob("**/*.parquet"))) == 2
 
 
 def deliver_all(sources: Sequence[str], lake: Lake) -> list[Outcome]:

@@ -144,6 +144,7 @@ def test_newest_issue_is_shown_unless_another_is_asked_for(filled: Lake):
     assert [row["delta_v_m_s"] for row in client.get("/api/burns").json()["rows"]] == [1.125]
     assert [row["delta_v_m_s"] for row in client.get("/api/burns?issue=20260301T090000Z").json()["rows"]] == [9.5]
     assert client.get("/api/burns?issue=20250101T000000Z").json()["rows"] == []
+    assert client.get("/api/burns?issue=20261399T996199Z").json()["rows"] == []
 
 
 def test_burn_tells_mean_altitude_before_and_after(client):
@@ -201,7 +202,7 @@ def test_live_file_that_vanishes_while_its_day_is_closed_is_no_error(filled: Lak
         "days?count=61",
         "issues?limit=101",
         "burns?issue=20260304",
-        "burns?issue=20261304T093000Z",
+        "burns?issue=２０２６０３０４T093000Z",
         "burns?issue=../../etc/passwd",
         "burns?issue=20260304T093000Z'--",
         "burns?issue=%00",

@@ -2,6 +2,8 @@
 
 import json
 import random
+import shutil
+from itertools import count
 
 import pyarrow.parquet as pq
 import pytest
@@ -13,6 +15,7 @@ from orbitlake.positions.fixes import BASE_COLUMNS
 from orbitlake.tables import POSITIONS, WINDOW_STATS
 
 pytestmark = pytest.mark.spark
+SETTLE = lake_module.settle
 
 
 def live(lake, table):
@@ -100,33 +103,42 @@ def test_a_batch_done_again_changes_no_byte(stream, lake):
     assert contents(lake) == before
 
 
-def test_a_crash_before_any_rename_of_a_batch_is_mended_by_doing_it_again(stream, lake, monkeypatch):
+def test_a_crash_before_any_rename_of_a_batch_is_mended_by_doing_it_again(stream, lake, tmp_path, monkeypatch):
     rows = orbit(range(0, 1200, 20))
     late = [rows.pop(5), rows.pop(-3)]
     stream.batch(lines(rows))
-    settle, crashes = lake_module.settle, 0
-    while True:
-        left = crashes
-
-        def crashing(aside, target):
-            nonlocal left
-            if not left:
-                raise KeyboardInterrupt
-            left -= 1
-            settle(aside, target)
-
-        monkeypatch.setattr(lake_module, "settle", crashing)
-        try:
-            stream.batch(lines(late), number=1)
-        except KeyboardInterrupt:
-            crashes += 1
-            keys = [tuple(row[n] for n in POSITIONS.key) for row in live(lake, POSITIONS)]
-            assert len(keys) == len(set(keys))
-        else:
-            break
+    before = shutil.copytree(lake.root, tmp_path / "before")
+    crashes = 0
+    while crash_at_rename(crashes, monkeypatch, lambda: stream.batch(lines(late), number=1)):
+        keys = {tuple(row[n] for n in POSITIONS.key) for row in live(lake, POSITIONS)}
+        assert len(keys) == len(live(lake, POSITIONS)) >= len(rows)
+        stream.batch(lines(late), number=1)
+        assert_right(lake, [*rows, *late])
+        shutil.rmtree(lake.root)
+        shutil.copytree(before, lake.root)
+        crashes += 1
 
     assert crashes >= 5
     assert_right(lake, [*rows, *late])
+
+
+def crash_at_rename(number, monkeypatch, act) -> bool:
+    """Act, but die in place of one rename; return whether it came to that."""
+    renames = count()
+
+    def crashing(aside, target):
+        if next(renames) == number:
+            raise KeyboardInterrupt
+        SETTLE(aside, target)
+
+    monkeypatch.setattr(lake_module, "settle", crashing)
+    try:
+        act()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        monkeypatch.setattr(lake_module, "settle", SETTLE)
+    return False
 
 
 def test_a_new_checkpoint_over_published_files_doubles_nothing(stream, lake):

@@ -151,17 +151,16 @@ def _chunks(response: requests.Response, shown: str, limit_bytes: int, deadline:
         try:
             chunk = response.raw.read1(CHUNK_BYTES, decode_content=False)  # returns at once: the deadline counts
         except urllib3.exceptions.HTTPError as error:
+            # urllib3 also holds the body to its Content-Length.
             raise _CutShortError(f"{shown}: cut short after {received} bytes: {_cause(error)}") from error
         if not chunk:
             break
         received += len(chunk)
-        if False:
+        if received > limit_bytes:
             raise DownloadError(f"{shown}: larger than the limit of {limit_bytes} bytes")
         if time.monotonic() > deadline:
             raise DownloadError(f"{shown}: not finished within {TOTAL_TIMEOUT_S:g} s ({received} bytes so far)")
         yield chunk
-    if announced and announced.isdigit() and received != int(announced):
-        raise _CutShortError(f"{shown}: cut short, {received} of {announced} bytes")
 
 
 def _cause(error: BaseException) -> str:

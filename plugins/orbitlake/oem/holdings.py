@@ -79,9 +79,8 @@ class Holding:
         """Keep a file's bytes, gzip without a time stamp, and a receipt of when and whence they came first."""
         if raw.exists():
             return
-        if not receipt_of(raw).exists():
-            receipt = {"source_url": source_url, "retrieved_at": retrieved_at}
-            write_file(receipt_of(raw), json.dumps(receipt, indent=2).encode(), self.lake.staging)
+        receipt = {"source_url": source_url, "retrieved_at": retrieved_at}
+        write_file(receipt_of(raw), json.dumps(receipt, indent=2).encode(), self.lake.staging)
         write_file(raw, gzip.compress(text, mtime=0), self.lake.staging)
 
     def publish(self, issue: Issue, raw: Path) -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from orbitlake.lake import Lake
-from orbitlake.query import day_folders, quoted
+from orbitlake.query import day_folders
 from orbitlake.tables import Table
 
 LOOK_AGAIN_AFTER_S: Final = 1.0
@@ -44,13 +44,13 @@ class LiveRows:
     def since(self, table: Table, day: date) -> pa.Table:
         """Return the table's live rows from `day` on, with the columns `date` and `file` besides.
 
-        Raises duckdb.IOException or FileNotFoundError where a file vanishes meanwhile: its day is being closed.
+        Raises FileNotFoundError where a file vanishes meanwhile: its day is being closed.
         """
         root = self.lake.live(table)
         with self.lock:
             folders = [root / name for name in day_folders(root, day)]
-            for gone in [folder for folder in self.days if folder.parent == root and not folder.exists()]:
-                del self.days[gone]
+            for closed in [folder for folder in self.days if folder.parent == root and not folder.exists()]:
+                del self.days[closed]
             for folder in folders:
                 self.days[folder] = looked_at(folder, table, self.days.get(folder))
             return pa.concat_tables([self.days[folder].rows for folder in folders] or [read([], table, "0001-01-01")])
@@ -79,16 +79,9 @@ def looked_at(folder: Path, table: Table, before: OpenDay | None) -> OpenDay:
 
 def read(files: Iterable[str], table: Table, day: str) -> pa.Table:
     """The rows of some files of one day."""
-    fields = [pa.field("date", pa.date32()), *table.schema.remove_metadata(), pa.field(FILE, pa.string())]
-    schema = pa.schema([field.with_nullable(True).remove_metadata() for field in fields])
-    listed = ", ".join(quoted(file) for file in files)
-    if not listed:
-        return schema.empty_table()
-    columns = ", ".join(table.column_names)
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        rows = connection.execute(
-            f"SELECT DATE '{day}' AS date, {columns}, filename AS {FILE} "  # noqa: S608 - names of our own files
-            f"FROM read_parquet([{listed}], filename = true, hive_partitioning = false)"
-        )
-        return rows.to_arrow_table().cast(schema)
+    # Whole files from memory: less than half the time that a file takes through DuckDB.
+    parts = {file: pq.ParquetFile(pa.BufferReader(Path(file).read_bytes())).read(use_threads=False) for file in files}
+    rows = pa.concat_tables([table.schema.empty_table(), *parts.values()])
+    names = [file for file, part in parts.items() for _ in range(part.num_rows)]
+    dates = pa.repeat(pa.scalar(date.fromisoformat(day)), rows.num_rows)
+    return rows.append_column("date", dates).append_column(FILE, pa.array(names, pa.string()))

@@ -1,12 +1,9 @@
 """What the folders' names alone tell: the newest day of a table and the newest issue of a spacecraft."""
 
-from datetime import UTC, date, datetime
-from typing import Final
+from datetime import date
 
 from orbitlake.lake import PART, Lake, safe_name
 from orbitlake.tables import OEM_ISSUES, Table
-
-ISSUE_FORMAT: Final = "%Y%m%dT%H%M%SZ"
 
 
 def newest_day(lake: Lake, table: Table) -> date | None:
@@ -19,8 +16,3 @@ def newest_issue(lake: Lake, object_id: str) -> str | None:
     """The name of the issue created last: names sort as their times do."""
     folders = lake.closed(OEM_ISSUES) / f"object_id={safe_name(object_id)}"
     return max((part.parent.name.removeprefix("issue=") for part in folders.glob(f"issue=*/{PART}")), default=None)
-
-
-def created(issue: str) -> datetime:
-    """The second in which an issue was created, from its name. Raises ValueError for no such second."""
-    return datetime.strptime(issue, ISSUE_FORMAT).replace(tzinfo=UTC)

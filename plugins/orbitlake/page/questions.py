@@ -15,6 +15,7 @@ ORBIT_MINUTES: Final = 93
 """About one orbit of the ISS: a bin this long holds one highest and one lowest point."""
 WHOLE_ORBIT: Final = 0.95
 """Share of a bin that states must cover: the mean of a shorter stretch is not that of the orbit."""
+ISSUE_NAME: Final = "strftime(creation_date, '%Y%m%dT%H%M%SZ')"
 TRACK_MARGIN: Final = timedelta(minutes=20)
 """States beyond both ends of a ground track, so that its first and last point lie between states too."""
 
@@ -28,11 +29,11 @@ def literal(value: str | date | datetime) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def of_issue(object_id: str, created: datetime | None) -> str:
-    """The condition that keeps one issue: that created in the second `created`, or the newest."""
+def of_issue(object_id: str, issue: str | None) -> str:
+    """The condition that keeps one issue: that of a name such as 20230324T225531Z, or the newest."""
     owner = f"object_id = {literal(object_id)}"
-    if created is not None:
-        return f"{owner}\n  AND date_trunc('second', creation_date) = {literal(created)}"
+    if issue is not None:
+        return f"{owner}\n  AND {ISSUE_NAME} = {literal(issue)}"
     return f"{owner}\n  AND creation_date = (SELECT max(creation_date) FROM oem_issues WHERE {owner})"
 
 
@@ -76,22 +77,26 @@ LIMIT {limit:d} OFFSET {offset:d}"""
 def days(object_id: str, now: datetime, count: int) -> str:
     """The last days from the first with a fix on, those without one too, newest first."""
     first = now.date() - timedelta(days=count - 1)
+    # Whole microseconds: DuckDB subtracts and cuts times with a zone by the calendar, seven times as slowly.
     return f"""\
 WITH fixes AS (
-  SELECT date, event_time, epoch(fetch_time - event_time) AS delay_s,
-         epoch(event_time - lag(event_time) OVER (PARTITION BY date ORDER BY event_time)) AS gap_s
+  SELECT date, event_time, epoch_us(event_time) AS time_us, epoch_us(fetch_time) - time_us AS delay_us,
+         time_us - lag(time_us) OVER (PARTITION BY date ORDER BY time_us) AS gap_us
   FROM positions
   WHERE object_id = {literal(object_id)} AND date >= {literal(first)} AND event_time <= {literal(now)}
+), seen AS (
+  SELECT date, count(*) AS fixes, min(event_time) AS first_event_time, max(event_time) AS last_event_time,
+         count(DISTINCT time_us // 60000000) AS minutes_seen,
+         max(gap_us) / 1e6 AS longest_gap_s, median(delay_us) / 1e6 AS median_delay_s
+  FROM fixes
+  GROUP BY date
 ), calendar AS (
-  SELECT CAST(day AS DATE) AS date, least(1440, epoch({literal(now)} - CAST(day AS TIMESTAMPTZ)) / 60) AS minutes_past
-  FROM generate_series((SELECT min(date) FROM fixes), {literal(now.date())}, INTERVAL 1 DAY) AS series(day)
+  SELECT CAST(day AS DATE) AS date, ceil(least(1440, epoch({literal(now)} - CAST(day AS TIMESTAMPTZ)) / 60)) AS minutes
+  FROM generate_series((SELECT min(date) FROM seen), {literal(now.date())}, INTERVAL 1 DAY) AS series(day)
 )
-SELECT date, count(event_time) AS fixes, min(event_time) AS first_event_time, max(event_time) AS last_event_time,
-       count(DISTINCT date_trunc('minute', event_time)) AS minutes_seen,
-       least(1, count(DISTINCT date_trunc('minute', event_time)) / ceil(any_value(minutes_past))) AS completeness,
-       max(gap_s) AS longest_gap_s, median(delay_s) AS median_delay_s
-FROM calendar LEFT JOIN fixes USING (date)
-GROUP BY date
+SELECT date, coalesce(fixes, 0) AS fixes, first_event_time, last_event_time, coalesce(minutes_seen, 0) AS minutes_seen,
+       least(1, coalesce(minutes_seen, 0) / minutes) AS completeness, longest_gap_s, median_delay_s
+FROM calendar LEFT JOIN seen USING (date)
 ORDER BY date DESC"""
 
 
@@ -123,7 +128,7 @@ SELECT creation_date, object_id, object_name, originator, oem_version, file_form
        start_time, useable_start_time, useable_stop_time, stop_time, mass_kg, drag_area_m2, drag_coefficient,
        solar_rad_area_m2, solar_rad_coefficient, first_node_time, first_node_orbit, last_node_time, last_node_orbit,
        segment_count, state_count, content_sha256, retrieved_at,
-       strftime(creation_date, '%Y%m%dT%H%M%SZ') AS issue,
+       {ISSUE_NAME} AS issue,
        epoch({literal(now)} - creation_date) AS age_s
 FROM oem_issues
 WHERE object_id = {literal(object_id)}
@@ -131,7 +136,7 @@ ORDER BY creation_date DESC
 LIMIT {limit:d} OFFSET {offset:d}"""
 
 
-def burns(object_id: str, created: datetime | None, limit: int, offset: int) -> str:
+def burns(object_id: str, issue: str | None, limit: int, offset: int) -> str:
     """The thrust episodes of an issue in time order, with mean altitudes."""
     return f"""\
 SELECT thrust_episode, manoeuvre, ignition_time, cutoff_time, duration_s, delta_v_m_s, delta_v_radial_m_s,
@@ -140,18 +145,18 @@ SELECT thrust_episode, manoeuvre, ignition_time, cutoff_time, duration_s, delta_
        semi_major_axis_after_km - {EARTH_RADIUS_KM} AS mean_altitude_after_km,
        semi_major_axis_after_km - semi_major_axis_before_km AS rise_km
 FROM thrust_episodes
-WHERE {of_issue(object_id, created)}
+WHERE {of_issue(object_id, issue)}
 ORDER BY ignition_time
 LIMIT {limit:d} OFFSET {offset:d}"""
 
 
-def altitude(object_id: str, created: datetime | None) -> str:
+def altitude(object_id: str, issue: str | None) -> str:
     """Lowest, mean over time and highest altitude of an issue's states, a bin of about an orbit a row."""
     return f"""\
 SELECT time_bucket(INTERVAL '{ORBIT_MINUTES} minutes', epoch) AS orbit_start, min(altitude_km) AS lowest_km,
        sum(altitude_km * step_s) / sum(step_s) AS mean_km, max(altitude_km) AS highest_km, count(*) AS states
 FROM state_vectors
-WHERE {of_issue(object_id, created)}
+WHERE {of_issue(object_id, issue)}
   AND altitude_km IS NOT NULL AND step_s IS NOT NULL
 GROUP BY orbit_start
 HAVING sum(step_s) > {WHOLE_ORBIT} * {ORBIT_MINUTES} * 60

@@ -20,10 +20,10 @@ def geodetic_from_itrs(
     """
     position_m = np.asarray(position_itrs_km, dtype=np.float64) * METRES_PER_KM
     # ERFA takes an unknown position for a pole.
-    unknown = ~np.isfinite(position_m).all(axis=-1)
-    longitude_rad, latitude_rad, height_m = erfa.gc2gd(WGS84, np.where(unknown[..., np.newaxis], 0.0, position_m))
+    known: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(position_m), axis=-1, keepdims=True)
+    longitude_rad, latitude_rad, height_m = erfa.gc2gd(WGS84, np.where(known, position_m, 0.0))
     latitude_deg, longitude_deg, height_km = (
-        np.where(unknown, np.nan, value)
+        np.where(known[..., 0], value, np.nan)
         for value in (np.rad2deg(latitude_rad), np.rad2deg(longitude_rad), height_m / METRES_PER_KM)
     )
     return latitude_deg, longitude_deg, height_km

@@ -112,13 +112,14 @@ class PositionStream:
         owner = self.checkpoint.owner(progress.batch)
         state = self.checkpoint.load(progress.batch)
         floors = {key: floor_of(newest) for key, newest in newest_of(state.positions).items()}
-        known = with_stretches(lake, state, late_stretches(fixes, floors), owner)
+        stretches = late_stretches(fixes, floors)
+        known = with_stretches(lake, state, stretches, owner)
 
         rows = merge_fixes(frame_of(spark, known.positions), frame_of(spark, fixes)).toArrow()
         new, changed = (rows.filter(pc.equal(rows.column("status"), status)) for status in (NEW, CHANGED))
         progress.rows, progress.corrected = new.num_rows, changed.num_rows
         progress.repeats = progress.fixes - progress.rows
-        progress.late = late_rows(new, floors)
+        progress.late = late_rows(new, floors) if stretches else 0
         if not new.num_rows and not changed.num_rows:
             return
         publish_rows(lake, POSITIONS, new, owner, staging)

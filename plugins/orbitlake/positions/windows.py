@@ -32,8 +32,8 @@ def aggregate_minutes(positions: DataFrame) -> DataFrame:
 
 def minutes_of(positions: pa.Table) -> pa.Table:
     """Return window_stats of whole minutes of `positions` that are in memory: the same bits as `aggregate_minutes`."""
-    keys = [(name, "ascending") for name in (*OF_OBJECT, *ORDER_OF_FIXES)]
-    rows = positions.take(pc.sort_indices(positions, sort_keys=keys, null_placement="at_start")).combine_chunks()
+    keys = [(name, "ascending", "at_start") for name in (*OF_OBJECT, *ORDER_OF_FIXES)]
+    rows = positions.take(pc.sort_indices(positions, sort_keys=keys)).combine_chunks()
     if not rows.num_rows:
         return WINDOW_STATS.schema.empty_table()
     minute = rows.column("event_time").cast(pa.int64()).to_numpy() // MINUTE_US

@@ -24,6 +24,8 @@ export function query(answer, sql) {
   const details = document.querySelector(`.query[data-answer="${answer}"]`);
   if (!details.firstChild) {
     const copy = element("button", { type: "button" }, "Copy");
+    // Browsers give a clipboard to safe origins only: over plain HTTP the text can still be selected.
+    copy.hidden = !navigator.clipboard;
     copy.addEventListener("click", async () => {
       await navigator.clipboard.writeText(details.querySelector("code").textContent);
       copy.textContent = "Copied";

@@ -1,0 +1,200 @@
+"""The compose deployment as written: documented, pinned, bounded, closed; what it does is seen in test_cluster.py."""
+
+import os
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from cryptography.fernet import Fernet
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+COMPOSE = (CHECKOUT / "docker-compose.yml").read_text()
+DOCKERFILE = (CHECKOUT / "Dockerfile").read_text()
+DEFAULTS = (CHECKOUT / "docker" / "spark-defaults.conf").read_text()
+EXAMPLE = (CHECKOUT / ".env.example").read_text()
+SERVICES = yaml.safe_load(COMPOSE)["services"]
+OURS = {name: service for name, service in SERVICES.items() if name != "postgres"}
+SECRETS = {
+    "ORBITLAKE_ADMIN_PASSWORD",
+    "ORBITLAKE_FERNET_KEY",
+    "ORBITLAKE_JWT_SECRET",
+    "ORBITLAKE_DATABASE_PASSWORD",
+    "ORBITLAKE_SPARK_SECRET",
+}
+MACHINE_MIB = 8 * 1024
+UNIT_MIB = {"m": 1, "g": 1024}
+
+
+def variables() -> dict[str, set[str]]:
+    """Each variable of the compose file with what follows its name: `:-default` or `:?message`."""
+    found: dict[str, set[str]] = {}
+    for name, rest in re.findall(r"\$\{(\w+)([^}]*)\}", COMPOSE):
+        found.setdefault(name, set()).add(rest)
+    return found
+
+
+def example() -> dict[str, str]:
+    return dict(re.findall(r"^(\w+)=(.*)$", EXAMPLE, re.MULTILINE))
+
+
+def pins(file: str) -> dict[str, str]:
+    return dict(re.findall(r"^([\w.-]+)==([\w.]+)", (CHECKOUT / file).read_text(), re.MULTILINE))
+
+
+def mounted_at(volume: str) -> str:
+    return volume.removesuffix(":ro").rsplit(":", 1)[-1]
+
+
+def test_every_variable_is_explained_in_the_example_with_the_same_default():
+    assert set(variables()) == set(example())
+    for name, rests in variables().items():
+        expected = f":?set {name} in .env" if name in SECRETS else f":-{example()[name]}"
+        assert rests == {expected}, name
+
+
+def test_every_variable_of_the_example_has_a_comment_above_its_group():
+    for group in EXAMPLE.strip().split("\n\n"):
+        assert group.startswith("#"), group
+    assert re.findall(r"^\w+=.*\n\n(?=\w)", EXAMPLE, re.MULTILINE) == []
+
+
+def test_every_variable_is_among_the_settings_of_the_readme():
+    readme = (CHECKOUT / "README.md").read_text()
+
+    assert {name for name in variables() if f"`{name}`" not in readme} == set()
+
+
+def test_every_setting_of_the_pipeline_reaches_its_tasks():
+    source = (CHECKOUT / "plugins" / "orbitlake" / "settings.py").read_text()
+    settings = set(re.findall(r'"(ORBITLAKE_\w+)"', source))
+    fixed_by_image = {"ORBITLAKE_DATA"}
+
+    assert len(settings) > 8
+    assert settings - fixed_by_image <= set(SERVICES["scheduler"]["environment"])
+    assert settings - fixed_by_image <= set(SERVICES["initialise"]["environment"])
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_command_exists_in_the_image(name: str):
+    copied = re.search(r"^COPY (docker/.*) /usr/local/bin/$", DOCKERFILE, re.MULTILINE)
+    assert copied is not None
+    brought = {Path(each).name for each in copied[1].split()}
+    commands = [OURS[name]["command"][0]]
+    if "healthcheck" in OURS[name]:
+        kind, command, *_ = OURS[name]["healthcheck"]["test"]
+        assert kind == "CMD"
+        commands.append(command)
+
+    for command in commands:
+        if command in brought:
+            assert os.access(CHECKOUT / "docker" / command, os.X_OK)
+        else:
+            # The image's virtual environment is made from the same lock as this one.
+            assert (Path(sys.executable).parent / command).is_file(), command
+
+
+def test_versions_are_those_of_the_lock():
+    direct, lock = pins("requirements.txt"), pins("constraints.txt")
+    setup = (CHECKOUT / "plugins" / "orbitlake" / "embedded" / "setup.sh").read_text()
+
+    assert len(direct) > 15
+    assert {name: lock.get(name.lower()) for name in direct} == direct
+    assert "-r /build/requirements.txt -c /build/constraints.txt" in DOCKERFILE
+    assert re.findall(r"uv==([\d.]+)", DOCKERFILE) == re.findall(r"uv==([\d.]+)", setup)
+
+
+def test_images_carry_versions_and_ours_is_the_one_that_the_dockerfile_labels():
+    label = re.search(r'image\.version="([\d.]+)"', DOCKERFILE)
+
+    assert label is not None
+    assert {service["image"] for service in OURS.values()} == {f"orbitlake:{label[1]}"}
+    assert SERVICES["postgres"]["image"] == "postgres:16"
+    assert set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) == {"python:3.11-slim-bookworm"}
+
+
+def test_memory_limits_fit_the_machine_together():
+    def limit_mib(name: str) -> int:
+        amount, unit = re.fullmatch(r"(\d+)([mg])", SERVICES[name]["mem_limit"]).groups()
+        return int(amount) * UNIT_MIB[unit]
+
+    # The migration is over before the others start.
+    workers = int(example()["ORBITLAKE_SPARK_WORKERS"])
+    together = [name for name in SERVICES if name != "initialise"] + ["spark-worker"] * (workers - 1)
+    total = sum(limit_mib(name) for name in together)
+
+    assert workers == 2
+    assert total <= MACHINE_MIB
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_containers_can_change_nothing_but_their_data(name: str):
+    service = OURS[name]
+
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "user" not in service
+    assert "privileged" not in service
+    assert {mounted_at(volume) for volume in service.get("volumes", [])} <= {"/data", "/logs", "/scratch"}
+
+
+def test_the_image_runs_as_a_user_that_is_not_root():
+    assert re.findall(r"^USER (.*)$", DOCKERFILE, re.MULTILINE) == ["50000:0"]
+
+
+def test_the_image_is_sent_nothing_but_what_it_copies():
+    allowed = set(re.findall(r"^!(\S+)$", (CHECKOUT / ".dockerignore").read_text(), re.MULTILINE))
+    sources = " ".join(re.findall(r"^COPY (?!--)(.*) \S+$", DOCKERFILE, re.MULTILINE)).split()
+
+    assert (CHECKOUT / ".dockerignore").read_text().startswith("*\n")
+    assert allowed == {source.split("/")[0] for source in sources}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_restarts_rotates_its_log_and_tells_its_health(name: str):
+    service = SERVICES[name]
+
+    assert service["restart"] == ("on-failure" if name == "initialise" else "unless-stopped")
+    assert service["logging"]["options"] == {"max-size": "10m", "max-file": "3"}
+    assert ("healthcheck" in service) == (name != "initialise")
+
+
+def test_ports_are_bound_to_loopback_unless_set_otherwise_and_spark_always():
+    published = {name: port for name, service in SERVICES.items() for port in service.get("ports", [])}
+
+    assert set(published) == {"api-server", "spark-master", "simulator"}
+    assert published.pop("api-server").startswith("${ORBITLAKE_BIND:-127.0.0.1}:")
+    assert all(port.startswith("127.0.0.1:") for port in published.values())
+
+
+def test_no_secret_has_a_default_or_reaches_the_image():
+    assert {name: value for name, value in example().items() if name in SECRETS and value} == {}
+    assert not any(name in DOCKERFILE for name in SECRETS)
+    assert not re.search(r"^spark\.authenticate\.secret", DEFAULTS, re.MULTILINE)
+
+
+def test_make_env_makes_good_secrets_once_for_its_owner_alone(tmp_path: Path):
+    (tmp_path / ".env.example").write_text(EXAMPLE)
+
+    def make_env() -> int:
+        script = CHECKOUT / "docker" / "make_env.py"
+        return subprocess.run([sys.executable, script, tmp_path], capture_output=True, check=False).returncode
+
+    first = make_env()
+    made = (tmp_path / ".env").read_text()
+    values = dict(re.findall(r"^(\w+)=(.*)$", made, re.MULTILINE))
+
+    assert (first, make_env(), (tmp_path / ".env").read_text()) == (0, 1, made)
+    assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
+    assert {name: value for name, value in values.items() if name not in SECRETS} == {
+        name: value for name, value in example().items() if name not in SECRETS
+    }
+    assert len({values[name] for name in SECRETS}) == len(SECRETS)
+    assert min(len(values[name]) for name in SECRETS) >= 20
+    assert len(values["ORBITLAKE_JWT_SECRET"]) >= 64
+    assert re.fullmatch(r"[\w-]+", values["ORBITLAKE_DATABASE_PASSWORD"], re.ASCII)
+    Fernet(values["ORBITLAKE_FERNET_KEY"])
