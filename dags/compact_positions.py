@@ -8,7 +8,7 @@
 **A failed run** leaves the day as it was: queries still find it in the live tables.
 
 **To run a day again** clear its run, or press Trigger and name the day. A range of days: Backfill, in any order.
-Running a day again without new fixes rewrites nothing.
+Running a day again without new fixes rewrites nothing. A run also takes in fixes that came late for closed days before.
 """
 
 from datetime import timedelta
@@ -50,7 +50,7 @@ def compact_positions():
     spark_job(
         "compact",
         "compact_positions.py",
-        ["--date", DAY],
+        ["--date", DAY, "--reopened"],
         cores=2,
         timeout=timedelta(hours=2),
         inlets=[LIVE_POSITIONS, LIVE_WINDOW_STATS],

@@ -14,13 +14,18 @@ def main() -> int:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--date", type=date.fromisoformat, metavar="YYYY-MM-DD", help="this one UTC day")
     which.add_argument("--before", type=date.fromisoformat, metavar="YYYY-MM-DD", help="every live day before this one")
+    parser.add_argument(
+        "--reopened", action="store_true", help="with --date: closed days before it, too, that fixes came late for"
+    )
     options = parser.parse_args()
 
     from orbitlake.lake import Lake, open_session
-    from orbitlake.positions.compaction import DayNotOverError, compact_day, days_before, refuse_open_day
+    from orbitlake.positions.compaction import DayNotOverError, compact_day, days_before, refuse_open_day, reopened_days
 
     lake = Lake(from_environment().data)
     days = [options.date] if options.date else days_before(lake, options.before)
+    if options.date and options.reopened:
+        days = [*reopened_days(lake, options.date), options.date]
     try:
         for day in days:
             refuse_open_day(day)

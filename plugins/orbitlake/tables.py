@@ -340,10 +340,11 @@ POSITION_TABLES: Final = (POSITIONS, WINDOW_STATS)
 
 def dictionary(table: Table) -> str:
     """The table's page of the data dictionary as Markdown: what the README prints, and a test compares."""
+    folders = " and ".join(f"`{key}`" for key in table.partition_by)
     lines = [
         f"### {table.name}",
         "",
-        f"{table.meaning} Version {table.version}; partitioned by {' and '.join(f'`{key}`' for key in table.partition_by)}.",
+        f"{table.meaning} Version {table.version}; partitioned by {folders}.",
         "",
         "| column | type | unit | meaning |",
         "|---|---|---|---|",

@@ -8,7 +8,7 @@ import pytest
 from tests.positions.reference import expected_minutes, expected_positions
 from tests.positions.samples import fix, line, lines, orbit
 
-from orbitlake.positions.compaction import DayNotOverError, compact_day, days_before
+from orbitlake.positions.compaction import DayNotOverError, compact_day, days_before, reopened_days
 from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS
 
 pytestmark = pytest.mark.spark
@@ -104,6 +104,18 @@ def test_a_late_fix_of_a_closed_day_is_taken_by_the_next_run(spark, stream, lake
 
     assert done.replaced
     assert closed(POSITIONS) == approximately(expected_of([*rows, late])[0])
+
+
+def test_only_a_late_fix_reopens_a_closed_day(spark, stream, lake):
+    rows = across_midnight()
+    stream.batch(lines(rows[:-1]))
+    compact_day(spark, lake, DAY)
+    before = reopened_days(lake, DAY + timedelta(days=1))
+    stream.batch(lines(rows[-1:]))
+
+    assert before == []
+    assert reopened_days(lake, DAY + timedelta(days=1)) == [DAY]
+    assert reopened_days(lake, DAY) == []
 
 
 def test_a_closed_day_without_its_live_files_still_counts(spark, stream, lake, closed):

@@ -147,7 +147,8 @@ class Demo:
             progress = requests.get(f"{self.topology.simulator_url}/replay", timeout=10).json()
             return bool(progress["served"] == progress["total"])
         midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
-        return sum(timestamp >= midnight for timestamp, *_ in self._raw_fixes()) >= FIXES_AFTER_MIDNIGHT
+        after = [timestamp for timestamp, *_ in self._raw_fixes() if timestamp >= midnight]
+        return len(after) >= FIXES_AFTER_MIDNIGHT
 
     def _raw_fixes(self) -> set[tuple[Any, ...]]:
         """The distinct fixes of the raw records, counted independently of the stream."""

@@ -16,7 +16,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import psutil
 import requests
@@ -84,8 +84,8 @@ class Topology:
         check_java()
         self._check_ports()
         self.logs.mkdir(parents=True, exist_ok=True)
-        for log in self.logs.glob("*.log"):
-            log.unlink()
+        for earlier in self.logs.glob("*.log"):
+            earlier.unlink()
         environment = self.environment()
         progress("preparing Airflow's database")
         self._run("database", ["airflow", "db", "migrate"], environment)
@@ -297,7 +297,7 @@ def write_private(target: Path, content: dict[str, str]) -> None:
         json.dump(content, sink)
 
 
-def answer(url: str) -> dict[str, object] | None:
+def answer(url: str) -> dict[str, Any] | None:
     """The JSON object behind a loopback URL, or None while nobody answers."""
     try:
         response = requests.get(url, timeout=5)

@@ -68,6 +68,16 @@ def days_before(lake: Lake, limit: date) -> list[date]:
     return sorted(day for day in map(date.fromisoformat, folders) if day < limit)
 
 
+def reopened_days(lake: Lake, limit: date) -> list[date]:
+    """The closed days before `limit` with a live file younger than the closed one: fixes came after the closing."""
+    return [
+        day
+        for day in days_before(lake, limit)
+        if (closed := lake.day(POSITIONS, day)).exists()
+        and any(file.stat().st_mtime_ns > closed.stat().st_mtime_ns for file in live_files(lake, POSITIONS, day))
+    ]
+
+
 def files_of(lake: Lake, table: Table, day: date) -> list[Path]:
     """Every published file of a day, live and closed."""
     closed = lake.day(table, day)
