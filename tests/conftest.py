@@ -1,5 +1,6 @@
 """Fixtures that every part of the tests shares: the real files and an empty data root."""
 
+import logging
 import os
 from pathlib import Path
 
@@ -13,6 +14,9 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 os.environ["AIRFLOW_HOME"] = str(CHECKOUT / ".run" / "tests" / "airflow")
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
+
+# It says at the interpreter's end, into a stream that pytest has closed by then, that it closes a connection.
+logging.getLogger("py4j").setLevel(logging.WARNING)
 
 
 @pytest.fixture(scope="session")

@@ -23,13 +23,13 @@ from orbitlake.tables import TABLES
 DAGS: Final = ("collect_positions", "compact_positions", "ingest_oem", "stream_positions")
 PACE: Final = {
     "ORBITLAKE_COLLECT_INTERVAL_S": "1",
-    "ORBITLAKE_COLLECT_DURATION_S": "60",
+    "ORBITLAKE_COLLECT_DURATION_S": "120",
     "ORBITLAKE_STREAM_MAX_RUNTIME_S": "60",
 }
-"""The continuous DAGs in short runs, so that the demo sees some end and the next begin."""
-BEFORE_MIDNIGHT: Final = timedelta(seconds=60)
+"""The continuous DAGs in short runs, so that some end and the next begin while a person looks."""
+BEFORE_MIDNIGHT: Final = timedelta(seconds=45)
 """Where the simulated clock starts: the collection sees midnight pass, and a closed day to compact."""
-FIXES_AFTER_MIDNIGHT: Final = 15
+FIXES_AFTER_MIDNIGHT: Final = 10
 WITHIN_S: Final = 420
 SAY_EVERY_S: Final = 5
 BROKEN: Final = frozenset({"failed", "up_for_retry", "upstream_failed"})

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from fcntl import LOCK_EX, flock
+from fcntl import LOCK_EX, LOCK_UN, flock
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,6 +44,8 @@ class Holding:
             flock(descriptor, LOCK_EX)
             yield
         finally:
+            # Closing alone would leave the lock to a process forked meanwhile, which inherits the descriptor.
+            flock(descriptor, LOCK_UN)
             os.close(descriptor)
 
     def partition(self, table: Table) -> Path:
