@@ -24,9 +24,9 @@ DAGS: Final = ("collect_positions", "compact_positions", "ingest_oem", "stream_p
 PACE: Final = {
     "ORBITLAKE_COLLECT_INTERVAL_S": "1",
     "ORBITLAKE_COLLECT_DURATION_S": "120",
-    "ORBITLAKE_STREAM_MAX_RUNTIME_S": "60",
+    "ORBITLAKE_STREAM_MAX_RUNTIME_S": "600",
 }
-"""The continuous DAGs in short runs, so that some end and the next begin while a person looks."""
+"""Polls as fast as may be, and one stream throughout: starting a driver costs a small machine half a minute."""
 BEFORE_MIDNIGHT: Final = timedelta(seconds=45)
 """Where the simulated clock starts: the collection sees midnight pass, and a closed day to compact."""
 FIXES_AFTER_MIDNIGHT: Final = 10
