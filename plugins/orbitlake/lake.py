@@ -34,7 +34,7 @@ class LakeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Lake:
-    """The folders of DESIGN 2 below one root."""
+    """The folders below one root, and the one place of each file in them."""
 
     root: Path
 
