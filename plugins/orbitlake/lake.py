@@ -191,11 +191,6 @@ def sweep_staging(lake: Lake, older_than_s: float = 86_400.0) -> None:
                 left.unlink()
 
 
-def partitions(folder: Path) -> Iterator[Path]:
-    """The published files below a table's folder, in order of their names."""
-    return iter(sorted(folder.glob(f"**/{PART}")))
-
-
 @contextmanager
 def open_session(name: str, **defaults: str) -> "Iterator[SparkSession]":
     """A Spark session that speaks UTC and Arrow and whose executors find this package; stopped at the end.

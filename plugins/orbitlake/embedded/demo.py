@@ -118,8 +118,7 @@ class Demo:
     def _set_the_scene(self) -> None:
         if self.replay:
             return
-        midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        now = {"now": (midnight - BEFORE_MIDNIGHT).isoformat()}
+        now = {"now": (last_midnight() - BEFORE_MIDNIGHT).isoformat()}
         requests.put(f"{self.topology.simulator_url}/clock", json=now, timeout=10).raise_for_status()
 
     def _await_fixes(self) -> None:
@@ -146,8 +145,8 @@ class Demo:
         if self.replay:
             progress = requests.get(f"{self.topology.simulator_url}/replay", timeout=10).json()
             return bool(progress["served"] == progress["total"])
-        midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
-        after = [timestamp for timestamp, *_ in self._raw_fixes() if timestamp >= midnight]
+        midnight_s = last_midnight().timestamp()
+        after = [timestamp for timestamp, *_ in self._raw_fixes() if timestamp >= midnight_s]
         return len(after) >= FIXES_AFTER_MIDNIGHT
 
     def _raw_fixes(self) -> set[tuple[Any, ...]]:
@@ -243,6 +242,11 @@ class Demo:
         if at_once or now - self.said_at >= SAY_EVERY_S:
             self.said_at = now
             print(f"[{now - self.begun:4.0f} s] {line}", flush=True)
+
+
+def last_midnight() -> datetime:
+    """The first instant of the current UTC day."""
+    return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def cause_in(logs: Path) -> str:
