@@ -1,8 +1,9 @@
 """Environment -> one frozen dataclass. Every setting of ours is an ORBITLAKE_ variable; .env.example lists them all."""
 
 import os
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -96,3 +97,12 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         stream_trigger=text("ORBITLAKE_STREAM_TRIGGER", "5 seconds"),
         stream_max_runtime_s=number("ORBITLAKE_STREAM_MAX_RUNTIME_S", 3600),
     )
+
+
+def of_command_line(data: Path | None) -> Settings:
+    """Return the settings, with the data root that a command names; one that cannot be used ends it with a line."""
+    try:
+        settings = from_environment()
+    except SettingError as error:
+        sys.exit(f"{Path(sys.argv[0]).name}: {error}")
+    return replace(settings, data=data.absolute()) if data else settings

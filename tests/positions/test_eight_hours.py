@@ -76,7 +76,7 @@ CASES = [
     Case(FaultKind.BAD_GATEWAY_HTML, {"requests": 1}),
     Case(FaultKind.HTML_OK, {}, "HTML"),
     Case(FaultKind.TIMEOUT, {}, "timeout", patience_s=0.03, longest_ticks=2),
-    Case(FaultKind.TIMEOUT, {"requests": 1}, patience_s=0.3, longest_ticks=2),
+    Case(FaultKind.TIMEOUT, {"requests": 1}, patience_s=0.5, longest_ticks=1),
     Case(FaultKind.TRUNCATED_BODY, {}, "truncated"),
     # Answers like any other: what is published is kept, and shows in the records as what it is.
     Case(FaultKind.FROZEN_POSITION),
