@@ -18,8 +18,8 @@ from orbitlake.positions.state import Checkpoint, CheckpointError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SPARK_SUBMIT = Path(sys.executable).parent / "spark-submit"
-STARTS_WITHIN_S = 90
-ENDS_WITHIN_S = 20
+STARTS_WITHIN_S = 180
+ENDS_WITHIN_S = 60
 pytestmark = pytest.mark.spark
 
 # Stands for Airflow's task: it starts spark-submit, waits for it, and leads a process group as a task does.
