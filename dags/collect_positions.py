@@ -1,6 +1,7 @@
 """Around the clock: Open Notify's live position -> one raw record a poll, failed polls included.
 
-**Reads** the feed of setting `ORBITLAKE_OPEN_NOTIFY_URL`. **Writes** `raw/open_notify/date=…/hour=…/`.
+**Reads** the feed of setting `ORBITLAKE_OPEN_NOTIFY_URL`, and where it gives no fix the fallback, if there is one.
+**Writes** `raw/open_notify/date=…/hour=…/`, each record under the `source` it comes from.
 
 **Read by** the stream of positions.
 
@@ -14,7 +15,7 @@ from airflow.sdk import Param, dag, task
 
 from orbitlake.orchestration.assets import RAW_OPEN_NOTIFY
 from orbitlake.orchestration.defaults import FIRST_DAY, RETRYING
-from orbitlake.settings import from_environment
+from orbitlake.settings import FALLBACKS, from_environment
 
 SETTINGS = from_environment()
 
@@ -47,6 +48,13 @@ SETTINGS = from_environment()
             title="Duration (s)",
             description="How long this run polls before the next one takes over.",
         ),
+        "fallback": Param(
+            SETTINGS.fallback,
+            type="string",
+            enum=list(FALLBACKS),
+            title="Fallback",
+            description="The feed that is polled in the same tick where Open Notify gave no fix; off: none.",
+        ),
     },
 )
 def collect_positions():
@@ -54,7 +62,7 @@ def collect_positions():
     def collect(params: dict) -> dict:
         from orbitlake.positions import collector
 
-        return collector.run(params["interval_s"], params["duration_s"], show=print)
+        return collector.run(params["interval_s"], params["duration_s"], fallback=params["fallback"], show=print)
 
     collect()
 

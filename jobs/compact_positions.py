@@ -5,6 +5,7 @@ import json
 import sys
 from datetime import date
 
+from orbitlake.positions.launcher import end_with_launcher
 from orbitlake.settings import from_environment
 
 
@@ -18,6 +19,7 @@ def main() -> int:
         "--reopened", action="store_true", help="with --date: closed days before it, too, that fixes came late for"
     )
     options = parser.parse_args()
+    end_with_launcher()
 
     from orbitlake.lake import Lake, open_session
     from orbitlake.positions.compaction import DayNotOverError, compact_day, days_before, refuse_open_day, reopened_days

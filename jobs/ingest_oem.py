@@ -14,7 +14,6 @@ Running again is always safe, also after a kill. Files of the inbox are moved; o
 """
 
 import argparse
-import dataclasses
 import json
 import sys
 from collections.abc import Iterable
@@ -26,7 +25,7 @@ from rich.progress import track
 from orbitlake.lake import Lake, sweep_staging
 from orbitlake.oem.archive import take
 from orbitlake.oem.delivery import list_sources
-from orbitlake.settings import SettingError, Settings, from_environment
+from orbitlake.settings import Settings, of_command_line
 
 MANY_SOURCES = 5
 
@@ -61,10 +60,4 @@ def parse_arguments() -> argparse.Namespace:
 
 if __name__ == "__main__":
     arguments = parse_arguments()
-    try:
-        settings = from_environment()
-    except SettingError as error:
-        sys.exit(f"ingest_oem.py: {error}")
-    if arguments.data:
-        settings = dataclasses.replace(settings, data=arguments.data.absolute())
-    sys.exit(main(arguments.source, settings))
+    sys.exit(main(arguments.source, of_command_line(arguments.data)))

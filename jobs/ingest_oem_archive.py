@@ -10,7 +10,6 @@ exits with 1 if any was rejected or in conflict.
 """
 
 import argparse
-import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -18,7 +17,7 @@ from pathlib import Path
 from orbitlake.lake import Lake, open_session, sweep_staging
 from orbitlake.oem.archive import take
 from orbitlake.oem.delivery import group_by_issue, list_sources
-from orbitlake.settings import SettingError, Settings, from_environment
+from orbitlake.settings import Settings, of_command_line
 
 GROUPS_A_TASK = 16
 
@@ -51,10 +50,4 @@ def parse_arguments() -> argparse.Namespace:
 
 if __name__ == "__main__":
     arguments = parse_arguments()
-    try:
-        settings = from_environment()
-    except SettingError as error:
-        sys.exit(f"ingest_oem_archive.py: {error}")
-    if arguments.data:
-        settings = dataclasses.replace(settings, data=arguments.data.absolute())
-    sys.exit(main(arguments.folder, settings))
+    sys.exit(main(arguments.folder, of_command_line(arguments.data)))

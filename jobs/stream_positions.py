@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from orbitlake.positions.launcher import end_with_launcher
 from orbitlake.settings import from_environment
 
 
@@ -17,6 +18,7 @@ def main() -> int:
     )
     parser.add_argument("--max-files", type=int, help="raw files a batch takes at most")
     options = parser.parse_args()
+    end_with_launcher()
 
     from orbitlake.lake import Lake, open_session
     from orbitlake.positions.lifecycle import FILES_A_BATCH, Ending, run

@@ -156,29 +156,31 @@ def conform(rows: pa.Table, table: Table) -> pa.Table:
 def quarantine(lake: Lake, name: str, content: bytes, reason: str, **facts: object) -> Path:
     """Keep the original bytes under `quarantine/`, a `.reason.json` beside them; equal bytes land on one name."""
     import hashlib
-    import json
 
     digest = hashlib.sha256(content).hexdigest()
-    label = re.sub(r"[^A-Za-z0-9._-]+", "_", Path(name).name).lstrip("._")[:80] or "unnamed"
-    kept = lake.quarantine / f"{digest[:16]}-{label}"
-    facts = {"reason": reason, "name": name, "sha256": digest, **facts}
-    # The reason first: bytes in quarantine without one would be a riddle after a crash.
-    write_file(
-        kept.with_name(kept.name + ".reason.json"), json.dumps(facts, indent=2, default=str).encode(), lake.staging
-    )
+    kept = explained(lake, digest[:16], name, reason, sha256=digest, **facts)
     write_file(kept, content, lake.staging)
     return kept
 
 
 def quarantine_file(lake: Lake, path: Path, reason: str) -> Path:
     """Move a file too large to be looked at under `quarantine/`, a `.reason.json` beside it."""
+    kept = explained(lake, f"unread-{uuid.uuid4().hex[:12]}", path.name, reason, bytes=path.stat().st_size)
+    settle(path, kept)
+    return kept
+
+
+def explained(lake: Lake, identity: str, name: str, reason: str, **facts: object) -> Path:
+    """Return the place under `quarantine/` of what was called `name`, its `.reason.json` written already.
+
+    The reason goes first: bytes in quarantine without one would be a riddle after a crash.
+    """
     import json
 
-    label = re.sub(r"[^A-Za-z0-9._-]+", "_", path.name).lstrip("._")[:80] or "unnamed"
-    kept = lake.quarantine / f"unread-{uuid.uuid4().hex[:12]}-{label}"
-    facts = {"reason": reason, "name": path.name, "bytes": path.stat().st_size}
-    write_file(kept.with_name(kept.name + ".reason.json"), json.dumps(facts, indent=2).encode(), lake.staging)
-    settle(path, kept)
+    label = re.sub(r"[^A-Za-z0-9._-]+", "_", Path(name).name).lstrip("._")[:80] or "unnamed"
+    kept = lake.quarantine / f"{identity}-{label}"
+    note = json.dumps({"reason": reason, "name": name, **facts}, indent=2, default=str)
+    write_file(kept.with_name(kept.name + ".reason.json"), note.encode(), lake.staging)
     return kept
 
 

@@ -1,14 +1,19 @@
 """Environment -> one frozen dataclass. Every setting of ours is an ORBITLAKE_ variable; .env.example lists them all."""
 
 import os
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
 OPEN_NOTIFY_URL: Final = "http://api.open-notify.org/iss-now.json"
+WHERETHEISS_URL: Final = "https://api.wheretheiss.at/v1/satellites/25544"
 NASA_OEM_URL: Final = "https://nasa-public-data.s3.amazonaws.com/iss-coords/current/ISS_OEM/ISS.OEM_J2K_EPH.txt"
+
+OFF: Final = "off"
+FALLBACKS: Final = (OFF, "wheretheiss")
 
 
 class SettingError(ValueError):
@@ -23,6 +28,8 @@ class Settings:
     upstream: str
     simulator_url: str
     open_notify_url: str
+    wheretheiss_url: str
+    fallback: str
     oem_url: str
     object_id: str
     http_timeout_s: float
@@ -36,6 +43,11 @@ class Settings:
     @property
     def uses_simulator(self) -> bool:
         return self.upstream == "simulator"
+
+    @property
+    def feed_urls(self) -> dict[str, str]:
+        """Where each position feed is, by the name that its records bear as `source`."""
+        return {"open_notify": self.open_notify_url, "wheretheiss": self.wheretheiss_url}
 
 
 def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
@@ -58,9 +70,12 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
     upstream = text("ORBITLAKE_UPSTREAM", "live")
     if upstream not in ("live", "simulator"):
         raise SettingError(f"ORBITLAKE_UPSTREAM is {upstream!r}: expected live or simulator")
+    fallback = text("ORBITLAKE_FALLBACK", OFF)
+    if fallback not in FALLBACKS:
+        raise SettingError(f"ORBITLAKE_FALLBACK is {fallback!r}: expected {' or '.join(FALLBACKS)}")
     simulator_url = text("ORBITLAKE_SIMULATOR_URL", "http://127.0.0.1:8090").rstrip("/")
     simulated = upstream == "simulator"
-    tolerance = text("ORBITLAKE_CLOCK_TOLERANCE_S", "off" if simulated else "300")
+    tolerance = text("ORBITLAKE_CLOCK_TOLERANCE_S", OFF if simulated else "300")
     return Settings(
         data=Path(text("ORBITLAKE_DATA", str(CHECKOUT / "data"))).absolute(),
         upstream=upstream,
@@ -68,13 +83,26 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         open_notify_url=text(
             "ORBITLAKE_OPEN_NOTIFY_URL", f"{simulator_url}/iss-now.json" if simulated else OPEN_NOTIFY_URL
         ),
+        wheretheiss_url=text(
+            "ORBITLAKE_WHERETHEISS_URL", f"{simulator_url}/v1/satellites/25544" if simulated else WHERETHEISS_URL
+        ),
+        fallback=fallback,
         oem_url=text("ORBITLAKE_OEM_URL", f"{simulator_url}/ISS.OEM_J2K_EPH.txt" if simulated else NASA_OEM_URL),
         object_id=text("ORBITLAKE_OBJECT_ID", "1998-067A"),
         http_timeout_s=number("ORBITLAKE_HTTP_TIMEOUT_S", 30),
         max_download_bytes=int(number("ORBITLAKE_MAX_DOWNLOAD_BYTES", 64 * 2**20)),
-        clock_tolerance_s=None if tolerance == "off" else number("ORBITLAKE_CLOCK_TOLERANCE_S", 300),
+        clock_tolerance_s=None if tolerance == OFF else number("ORBITLAKE_CLOCK_TOLERANCE_S", 300),
         collect_interval_s=number("ORBITLAKE_COLLECT_INTERVAL_S", 5),
         collect_duration_s=number("ORBITLAKE_COLLECT_DURATION_S", 3600),
         stream_trigger=text("ORBITLAKE_STREAM_TRIGGER", "5 seconds"),
         stream_max_runtime_s=number("ORBITLAKE_STREAM_MAX_RUNTIME_S", 3600),
     )
+
+
+def of_command_line(data: Path | None) -> Settings:
+    """Return the settings, with the data root that a command names; one that cannot be used ends it with a line."""
+    try:
+        settings = from_environment()
+    except SettingError as error:
+        sys.exit(f"{Path(sys.argv[0]).name}: {error}")
+    return replace(settings, data=data.absolute()) if data else settings

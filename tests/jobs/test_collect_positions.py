@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from orbitlake.simulator import create_app, serve
+from orbitlake.simulator.faults import Fault, FaultKind
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -66,6 +69,24 @@ def test_sigterm_ends_it_with_the_summary(job):
     assert "47.6153" in first
     assert process.returncode == 0
     assert json.loads(rest[-1])["fixes"] >= 1
+
+
+def test_the_fallback_of_the_settings_is_polled_unless_the_command_line_switches_it_off(tmp_path):
+    fault = Fault(kind=FaultKind.HTML_OK, path="/iss-now.json")
+    with serve(create_app(faults=[fault])) as url:
+        environment = {
+            "PATH": os.environ["PATH"], "PYTHONPATH": "plugins", "ORBITLAKE_DATA": str(tmp_path),
+            "ORBITLAKE_UPSTREAM": "simulator", "ORBITLAKE_SIMULATOR_URL": url, "ORBITLAKE_FALLBACK": "wheretheiss",
+        }  # fmt: skip
+
+        def summary(*arguments: str) -> dict:
+            command = [sys.executable, "jobs/collect_positions.py", "--duration", "1", *arguments]
+            done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=True)
+            return json.loads(done.stdout.splitlines()[-1])
+
+        assert summary()["fixes_by_source"] == {"wheretheiss": 1}
+        assert summary("--fallback", "off")["fixes_by_source"] == {}
+        assert summary("--source", "wheretheiss")["failures"] == {}
 
 
 def test_it_loads_neither_spark_nor_pandas():

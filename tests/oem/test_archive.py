@@ -19,7 +19,7 @@ import pytest
 from tests.oem.sample_oem import METADATA, STATES, kvn, xml
 
 from orbitlake import lake as lake_module
-from orbitlake.lake import Lake
+from orbitlake.lake import Lake, quarantine, quarantine_file
 from orbitlake.oem import archive as archiving
 from orbitlake.oem import holdings, unpacking
 from orbitlake.oem.archive import CheckError, Outcome, archive, check, ingest, tabulate, take
@@ -162,6 +162,17 @@ def test_what_fails_a_check_is_quarantined_before_anyone_reads_it(lake, folder):
     assert outcome["states"] == 3
     assert quarantined(lake) == {outcome["reason"]: sunken}
     assert contents(lake.root, "lake", "raw") == {}
+
+
+def test_files_of_one_name_are_kept_side_by_side_in_quarantine_and_equal_ones_once(lake, tmp_path):
+    for content in (b"one", b"other", b"one"):
+        quarantine(lake, "a.txt", content, "no reason")
+    for content in (b"large", b"larger"):
+        quarantine_file(lake, Path(put(tmp_path / "a.txt", content)), "too large")
+    kept = [file for file in lake.quarantine.iterdir() if file.suffix != ".json"]
+
+    assert sorted(file.read_bytes() for file in kept) == [b"large", b"larger", b"one", b"other"]
+    assert all(file.with_name(f"{file.name}.reason.json").is_file() for file in kept)
 
 
 def test_inbox_files_go_to_raw_or_quarantine(lake):

@@ -102,6 +102,14 @@ def test_data_overrides_the_environment(lake, tmp_path):
 
 
 @pytest.mark.parametrize("job", ["ingest_oem.py", "ingest_oem_archive.py"])
+def test_a_setting_that_cannot_be_used_is_one_line_that_names_it(lake, tmp_path, job):
+    status, outcomes, error = run(lake, str(tmp_path), job=job, ORBITLAKE_HTTP_TIMEOUT_S="soon")
+
+    assert (status, outcomes) == (1, [])
+    assert error == f"{job}: ORBITLAKE_HTTP_TIMEOUT_S is 'soon': expected a number\n"
+
+
+@pytest.mark.parametrize("job", ["ingest_oem.py", "ingest_oem_archive.py"])
 def test_help_explains_the_outcomes_before_anything_is_touched(lake, job):
     done = subprocess.run(
         [sys.executable, str(CHECKOUT / "jobs" / job), "--help"],

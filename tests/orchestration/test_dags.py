@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -96,6 +97,29 @@ def test_spark_tasks_give_driver_and_executors_the_same_python_and_leave_cores_t
         assert task.env_vars["PYTHONPATH"] == task.conf["spark.executorEnv.PYTHONPATH"] == str(CHECKOUT / "plugins")
         assert task.conf["spark.pyspark.python"] == sys.executable
         assert int(task.conf["spark.cores.max"]) <= 2
+
+
+def test_spark_tasks_tell_their_jobs_to_end_with_them(dag_bag):
+    from orbitlake.positions.launcher import VARIABLE
+
+    for dag_id in ("stream_positions", "compact_positions"):
+        (task,) = dag_bag.dags[dag_id].tasks
+
+        assert task.env_vars[VARIABLE] == "1"
+        assert "end_with_launcher()" in Path(task.application).read_text()
+
+
+def test_airflow_gives_each_task_a_process_group_of_its_own(monkeypatch):
+    """What the jobs watch, the leader of their group, is the task's process."""
+    from airflow.sdk.execution_time import supervisor
+
+    asked = {}
+    started = SimpleNamespace(_on_child_started=lambda **_: None)
+    monkeypatch.setattr(supervisor.WatchedSubprocess, "start", lambda **options: asked.update(options) or started)
+    task = SimpleNamespace(id="a task")
+    supervisor.ActivitySubprocess.start(what=task, dag_rel_path="", bundle_info=None, client=None)
+
+    assert asked["new_process_group"] is True
 
 
 @pytest.mark.parametrize("dag_id", ["collect_positions", "stream_positions"])

@@ -11,7 +11,8 @@ from threading import Event
 import pytest
 from tests.positions.samples import ISS
 
-from orbitlake.positions.collector import MAX_BODY_BYTES, Poller, collect
+from orbitlake.positions.collector import collect
+from orbitlake.positions.poller import MAX_BODY_BYTES, Poller
 from orbitlake.positions.record import read_line
 
 TICK_TOLERANCE_S = 0.25
@@ -158,12 +159,13 @@ def test_ticks_are_absolute_and_each_outcome_is_one_file(server, lake):
     server.answers = [(200, good(), {}), lambda handler: (time.sleep(0.4), Handler.do_GET(handler))]
     shown = []
     summary = collect(
-        poller(server.url, timeout_s=5), lake, interval_s=1, duration_s=3, stop=Event(), show=shown.append
+        [poller(server.url, timeout_s=5)], lake, interval_s=1, duration_s=3, stop=Event(), show=shown.append
     )
     kept = records(lake)
 
     assert summary.as_json() | {"duration_s": 0, "fixes_per_minute": 0} == {
-        "fixes": 3, "failures": {}, "skipped_ticks": 0, "duration_s": 0, "fixes_per_minute": 0,
+        "fixes": 3, "fixes_by_source": {"open_notify": 3}, "failures": {}, "skipped_ticks": 0,
+        "duration_s": 0, "fixes_per_minute": 0,
     }  # fmt: skip
     assert len(kept) == len(shown) == 3
     assert [list(record) for record in kept] == [KEYS] * 3
@@ -174,14 +176,14 @@ def test_ticks_are_absolute_and_each_outcome_is_one_file(server, lake):
 
 
 def test_the_feed_is_never_asked_more_than_once_a_second(server, lake):
-    collect(poller(server.url), lake, interval_s=0.01, duration_s=2, stop=Event(), show=lambda _: None)
+    collect([poller(server.url)], lake, interval_s=0.01, duration_s=2, stop=Event(), show=lambda _: None)
 
     assert len(server.asked_at) == 2
 
 
 def test_retry_after_holds_the_next_ticks_back(server, lake):
     server.answers = [(429, b"", {"Retry-After": "3"})]
-    summary = collect(poller(server.url), lake, interval_s=1, duration_s=6, stop=Event(), show=lambda _: None)
+    summary = collect([poller(server.url)], lake, interval_s=1, duration_s=6, stop=Event(), show=lambda _: None)
 
     assert summary.failures == {"http 429": 1}
     assert server.asked_at[1] - server.asked_at[0] > 2.5
@@ -189,7 +191,7 @@ def test_retry_after_holds_the_next_ticks_back(server, lake):
 
 def test_a_stop_ends_after_the_record_in_hand(server, lake):
     stop = Event()
-    summary = collect(poller(server.url), lake, interval_s=1, duration_s=60, stop=stop, show=lambda _: stop.set())
+    summary = collect([poller(server.url)], lake, interval_s=1, duration_s=60, stop=stop, show=lambda _: stop.set())
 
-    assert summary.fixes == len(records(lake)) == 1
+    assert summary.fixes.total() == len(records(lake)) == 1
     assert summary.duration_s < 1

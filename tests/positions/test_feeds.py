@@ -1,20 +1,35 @@
 """What Open Notify answers, on good days and bad ones."""
 
 import json
+import re
 
 import pytest
+import requests
 
-from orbitlake.positions.feeds import AnswerError, open_notify
+from orbitlake.positions.feeds import FEEDS, AnswerError, open_notify, wheretheiss
+from orbitlake.settings import FALLBACKS, OFF, from_environment
 
+URL = "http://api.open-notify.org/iss-now.json"
+SATELLITE_URL = "https://api.wheretheiss.at/v1/satellites/25544?units=kilometers"
 GOOD = {"message": "success", "timestamp": 1766320531, "iss_position": {"latitude": "47.6153", "longitude": "-60.4797"}}
+
+SATELLITE = {
+    "name": "iss", "id": 25544, "latitude": 50.11496269845, "longitude": 118.07900427317, "altitude": 408.05526028199,
+    "velocity": 27635.971970874, "visibility": "daylight", "footprint": 4446.1877699772, "timestamp": 1364069476,
+    "daynum": 2456375.3411574, "solar_lat": 1.3327003598631, "solar_lon": 238.78610691196, "units": "kilometers",
+}  # fmt: skip
 
 
 def body(**changes):
     return json.dumps(GOOD | changes).encode()
 
 
+def satellite(**changes):
+    return json.dumps(SATELLITE | changes).encode()
+
+
 def test_a_good_answer_becomes_numbers():
-    position = open_notify(body())
+    position = open_notify(body(), URL)
 
     assert (position.latitude, position.longitude, position.timestamp) == (47.6153, -60.4797, 1766320531)
     assert isinstance(position.timestamp, int)
@@ -43,9 +58,46 @@ def test_a_good_answer_becomes_numbers():
 )
 def test_an_answer_that_is_no_fix_has_a_kind(answer, kind):
     with pytest.raises(AnswerError) as failure:
-        open_notify(answer)
+        open_notify(answer, URL)
 
     assert failure.value.kind == kind
+
+
+def test_an_answer_of_wheretheiss_brings_an_altitude():
+    position = wheretheiss(satellite(), SATELLITE_URL)
+
+    assert (position.latitude, position.longitude, position.timestamp, position.altitude_km) == (
+        50.11496269845, 118.07900427317, 1364069476, 408.05526028199,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"units": "miles"}, "wrong JSON: units 'miles', expected 'kilometers'"),
+        ({"units": None}, "wrong JSON: units 'None', expected 'kilometers'"),
+        ({"id": 49044}, "wrong JSON: id '49044', the URL asks for '25544'"),
+        ({"altitude": None}, "wrong JSON: altitude is 'None', expected a number"),
+        ({"timestamp": "soon"}, "wrong JSON: timestamp is 'soon', expected a number"),
+        ({"longitude": 238.8}, "out of range: longitude 238.8 is out of range"),
+    ],
+)
+def test_an_answer_of_wheretheiss_that_is_no_fix_says_why(changes, reason):
+    with pytest.raises(AnswerError, match=re.escape(reason)):
+        wheretheiss(satellite(**changes), SATELLITE_URL)
+
+
+def test_what_the_simulator_serves_is_read():
+    from orbitlake.simulator import serve
+
+    with serve() as url:
+        body = requests.get(f"{url}/v1/satellites/25544", timeout=10).content
+
+    assert 400 < wheretheiss(body, f"{url}/v1/satellites/25544").altitude_km < 450
+
+
+def test_every_fallback_of_the_settings_is_a_feed_with_a_url():
+    assert set(FALLBACKS) - {OFF} <= set(FEEDS) == set(from_environment({}).feed_urls)
 
 
 @pytest.mark.real
@@ -54,4 +106,4 @@ def test_recorded_answers_are_read(real_data):
 
     assert answers
     for answer in answers:
-        assert -90 <= open_notify(answer.read_bytes()).latitude <= 90
+        assert -90 <= open_notify(answer.read_bytes(), URL).latitude <= 90

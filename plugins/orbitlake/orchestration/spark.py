@@ -32,7 +32,7 @@ def spark_job(
         conn_id="spark_default",
         application=str(CHECKOUT / "jobs" / script),
         application_args=list(arguments),
-        env_vars={"PYTHONPATH": PLUGINS},
+        env_vars={"PYTHONPATH": PLUGINS, "ORBITLAKE_END_WITH_LAUNCHER": "1"},
         conf={
             "spark.cores.max": str(cores),
             "spark.executor.cores": "1",

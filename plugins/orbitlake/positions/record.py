@@ -9,6 +9,7 @@ from typing import Any, Final
 from orbitlake.lake import SAFE_NAME
 
 OPEN_NOTIFY: Final = "open_notify"
+WHERETHEISS: Final = "wheretheiss"
 MAX_LINE_CHARACTERS: Final = 65_536
 FIRST_TIMESTAMP_S: Final = 0
 LAST_TIMESTAMP_S: Final = 4_102_444_800  # 2100-01-01; later ones are units mistaken, such as milliseconds

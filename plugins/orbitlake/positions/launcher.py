@@ -1,0 +1,38 @@
+"""A job that Airflow started ends with the task that started it, however that task ended."""
+
+import os
+import signal
+import threading
+import time
+from typing import Final
+
+import psutil
+
+VARIABLE: Final = "ORBITLAKE_END_WITH_LAUNCHER"
+CHECK_EACH_S: Final = 1.0
+
+
+def end_with_launcher() -> None:
+    """From now on take the launcher's end as a SIGTERM; does nothing where `VARIABLE` is not 1.
+
+    The launcher is the process that leads our process group: Airflow gives each task a group of its own, and neither
+    spark-submit nor Java leaves it. A killed task can pass no signal on, and its spark-submit would work on, beside
+    the next try. No other process takes the leader's number while the group lives, so that it can be looked for late.
+    """
+    if os.environ.get(VARIABLE) == "1":
+        threading.Thread(target=watch, args=(os.getpgrp(),), name="launcher", daemon=True).start()
+
+
+def watch(launcher: int) -> None:
+    """Wait for the end of process `launcher`, then ask this one to end, too."""
+    while is_alive(launcher):
+        time.sleep(CHECK_EACH_S)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def is_alive(pid: int) -> bool:
+    """Say whether a process runs; one that only waits for its parent to take notice has ended."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
