@@ -154,7 +154,10 @@ def conform(rows: pa.Table, table: Table) -> pa.Table:
 
 
 def quarantine(lake: Lake, name: str, content: bytes, reason: str, **facts: object) -> Path:
-    """Keep the original bytes under `quarantine/`, a `.reason.json` beside them; equal bytes land on one name."""
+    """Keep the original bytes under `quarantine/`, a `.reason.json` beside them; equal bytes land on one name.
+
+    What lies there for the same reason already is left as it is: it tells of the first time.
+    """
     import hashlib
     import json
 
@@ -162,10 +165,11 @@ def quarantine(lake: Lake, name: str, content: bytes, reason: str, **facts: obje
     label = re.sub(r"[^A-Za-z0-9._-]+", "_", Path(name).name).lstrip("._")[:80] or "unnamed"
     kept = lake.quarantine / f"{digest[:16]}-{label}"
     facts = {"reason": reason, "name": name, "sha256": digest, **facts}
+    about = kept.with_name(kept.name + ".reason.json")
+    if kept.exists() and json.loads(about.read_text())["reason"] == reason:
+        return kept
     # The reason first: bytes in quarantine without one would be a riddle after a crash.
-    write_file(
-        kept.with_name(kept.name + ".reason.json"), json.dumps(facts, indent=2, default=str).encode(), lake.staging
-    )
+    write_file(about, json.dumps(facts, indent=2, default=str).encode(), lake.staging)
     write_file(kept, content, lake.staging)
     return kept
 
