@@ -113,12 +113,14 @@ def contents(root: Path, files: Iterable[str]) -> Iterator[bytes]:
 
 
 def terminated(root: Path, name: str) -> Iterator[bytes]:
-    """Yield the pieces of a file, and a line feed after a last line that has none."""
-    piece = b"\n"
+    """Yield the pieces of a file, with a line feed after a last line that has none."""
+    held = b""
     for piece in pieces_of(root, name):
-        yield piece
-    if not piece.endswith(b"\n"):
-        yield b"\n"
+        if held:
+            yield held
+        held = piece
+    if held:
+        yield held if held.endswith(b"\n") else held + b"\n"
 
 
 def hashed(piece: bytes) -> bytes:

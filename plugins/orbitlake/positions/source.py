@@ -78,8 +78,8 @@ class RawReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
         journal, done = self.opened_journal(), start[TAKEN]
         if not journal.folded_through <= done <= journal.last:
             raise JournalError(
-                f"{self.folder} holds batches {journal.folded_through} to {journal.last}, Spark's checkpoint beside it has "
-                f"done {done}: restore both from one backup, or remove both to start anew"
+                f"{self.folder} holds batches {journal.folded_through} to {journal.last}, Spark's checkpoint beside it "
+                f"has done {done}: restore both from one backup, or remove both to start anew"
             )
         if done < journal.last:
             return {TAKEN: done + 1}
