@@ -20,7 +20,8 @@ def test_files_are_found_at_any_depth(tmp_path, name):
 
 
 @pytest.mark.parametrize(
-    "name", [".a.json", "_a.json", ".hidden/a.json", "_temporary/a.json", "a.json.tmp", "a.jsonl", "a.json.gz", "a.JSON"]
+    "name",
+    [".a.json", "_a.json", ".hidden/a.json", "_temporary/a.json", "a.json.tmp", "a.jsonl", "a.json.gz", "a.JSON"],
 )
 def test_hidden_files_and_other_suffixes_are_not_taken(tmp_path, name):
     (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -74,7 +75,7 @@ def test_lines_are_bytes_up_to_their_line_feed_packed_or_not(tmp_path, content, 
 
 
 def test_a_file_that_vanished_is_named(tmp_path):
-    with pytest.raises(RawFileError, match="gone.json was listed and cannot be read .*No such file"):
+    with pytest.raises(RawFileError, match=r"gone.json was listed and cannot be read .*No such file"):
         list(lines_of(tmp_path, "gone.json"))
 
 
@@ -82,5 +83,5 @@ def test_a_file_that_vanished_is_named(tmp_path):
 def test_a_pack_that_is_damaged_is_named(tmp_path, content):
     (tmp_path / "day.jsonl.gz").write_bytes(content)
 
-    with pytest.raises(RawFileError, match="day.jsonl.gz was listed and cannot be read"):
+    with pytest.raises(RawFileError, match=r"day.jsonl.gz was listed and cannot be read"):
         list(lines_of(tmp_path, "day.jsonl.gz"))
