@@ -21,7 +21,17 @@ def test_files_are_found_at_any_depth(tmp_path, name):
 
 @pytest.mark.parametrize(
     "name",
-    [".a.json", "_a.json", ".hidden/a.json", "_temporary/a.json", "a.json.tmp", "a.jsonl", "a.json.gz", "a.JSON"],
+    [
+        ".a.json",
+        "_a.json",
+        ".hidden/a.json",
+        "_temporary/a.json",
+        "a.json.tmp",
+        "a.jsonl",
+        "a.json.gz",
+        "a.JSON",
+        "json",
+    ],
 )
 def test_hidden_files_and_other_suffixes_are_not_taken(tmp_path, name):
     (tmp_path / name).parent.mkdir(exist_ok=True)
