@@ -114,5 +114,5 @@ def test_a_line_is_text_up_to_a_length():
     assert text_of(b"\xc3\xa9" * (MAX_LINE_BYTES // 2)) == "é" * (MAX_LINE_BYTES // 2)
     with pytest.raises(RecordError, match="longer than 65536 bytes"):
         text_of(b"x" * (MAX_LINE_BYTES + 1))
-    with pytest.raises(RecordError, match="not UTF-8: .* position 1"):
+    with pytest.raises(RecordError, match=r"not UTF-8: .* position 1"):
         text_of(b"x\xff")
