@@ -154,12 +154,16 @@ def conform(rows: pa.Table, table: Table) -> pa.Table:
 
 
 def quarantine(lake: Lake, name: str, content: bytes, reason: str, **facts: object) -> Path:
-    """Keep the original bytes under `quarantine/`, a `.reason.json` beside them; equal bytes land on one name."""
+    """Keep the original bytes under `quarantine/`, a `.reason.json` beside them; equal bytes land on one name.
+
+    What lies there for the same reason already is left as it is: it tells of the first time.
+    """
     import hashlib
 
     digest = hashlib.sha256(content).hexdigest()
     kept = explained(lake, digest[:16], name, reason, sha256=digest, **facts)
-    write_file(kept, content, lake.staging)
+    if not kept.exists():
+        write_file(kept, content, lake.staging)
     return kept
 
 
@@ -179,8 +183,10 @@ def explained(lake: Lake, identity: str, name: str, reason: str, **facts: object
 
     label = re.sub(r"[^A-Za-z0-9._-]+", "_", Path(name).name).lstrip("._")[:80] or "unnamed"
     kept = lake.quarantine / f"{identity}-{label}"
-    note = json.dumps({"reason": reason, "name": name, **facts}, indent=2, default=str)
-    write_file(kept.with_name(kept.name + ".reason.json"), note.encode(), lake.staging)
+    about = kept.with_name(kept.name + ".reason.json")
+    if not about.exists() or json.loads(about.read_bytes())["reason"] != reason:
+        note = json.dumps({"reason": reason, "name": name, **facts}, indent=2, default=str)
+        write_file(about, note.encode(), lake.staging)
     return kept
 
 

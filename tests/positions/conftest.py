@@ -47,8 +47,9 @@ class StreamByHand:
         with self.checkpoint.held():
             self.numbers = count()
 
-    def batch(self, lines: list[str], number: int | None = None) -> Progress:
-        frame = self.spark.createDataFrame([(line, "poll.json") for line in lines], "value string, file_name string")
+    def batch(self, lines: list[str | bytes], number: int | None = None) -> Progress:
+        encoded = [(line if isinstance(line, bytes) else line.encode(), "poll.json") for line in lines]
+        frame = self.spark.createDataFrame(encoded, "value binary, file_name string")
         stream = PositionStream(self.checkpoint, ISS)
         return stream.process(frame, next(self.numbers) if number is None else number)
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from tests.positions.samples import ISS, fix, line
 
-from orbitlake.positions.record import RawRecord, RecordError, read_line
+from orbitlake.positions.record import MAX_LINE_BYTES, RawRecord, RecordError, read_line, text_of
 
 OLDER = {
     "latitude": 47.6153, "longitude": -60.4797, "timestamp": 1766320531,
@@ -103,9 +103,16 @@ def test_a_bad_field_is_named(changes, reason):
         "{}",
         "[" * 100_000,
         '{"latitude": NaN}',
-        "x" * 70_000,
     ],
 )
 def test_what_is_no_record_is_refused(text):
     with pytest.raises(RecordError):
         read_line(text, ISS)
+
+
+def test_a_line_is_text_up_to_a_length():
+    assert text_of(b"\xc3\xa9" * (MAX_LINE_BYTES // 2)) == "é" * (MAX_LINE_BYTES // 2)
+    with pytest.raises(RecordError, match="longer than 65536 bytes"):
+        text_of(b"x" * (MAX_LINE_BYTES + 1))
+    with pytest.raises(RecordError, match=r"not UTF-8: .* position 1"):
+        text_of(b"x\xff")

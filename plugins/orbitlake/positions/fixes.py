@@ -1,5 +1,6 @@
 """Lines of raw files -> fixes, failed polls and bad records: a frame with one row a line that is not blank."""
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -7,7 +8,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from orbitlake.lake import spark_schema
-from orbitlake.positions.record import MAX_LINE_CHARACTERS, RecordError, read_line
+from orbitlake.positions.record import MAX_LINE_BYTES, RecordError, read_line, text_of
 from orbitlake.tables import POSITIONS
 
 BASE_COLUMNS: Final = (
@@ -21,7 +22,7 @@ RECORD_SCHEMA: Final = pa.schema(
     [
         ("outcome", pa.string()),
         ("reason", pa.string()),
-        ("line", pa.string()),
+        ("line", pa.binary()),
         ("file_name", pa.string()),
         *((name, POSITIONS.schema.field(name).type) for name in BASE_COLUMNS),
     ]
@@ -29,7 +30,7 @@ RECORD_SCHEMA: Final = pa.schema(
 
 
 def read_records(lines: DataFrame, object_id: str) -> DataFrame:
-    """Judge each line of `lines` (value, file_name).
+    """Judge each line of `lines` (value: bytes, file_name).
 
     Columns: outcome (fix, failed or bad), reason and line (of bad ones), file_name, and the base columns of a fix.
     `object_id` is the object of records of the older form, which do not name one.
@@ -46,7 +47,7 @@ def reader(object_id: str) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.R
             rows = [
                 judge(line, file_name, object_id)
                 for line, file_name in zip(lines, file_names, strict=True)
-                if line.strip("\ufeff \t\r\n")
+                if line.removeprefix(BOM_UTF8).strip(b" \t\r\n")
             ]
             yield pa.RecordBatch.from_arrays(
                 [
@@ -61,12 +62,12 @@ def reader(object_id: str) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.R
     return read
 
 
-def judge(line: str, file_name: str, object_id: str) -> tuple[object, ...]:
+def judge(line: bytes, file_name: str, object_id: str) -> tuple[object, ...]:
     """Return one row of RECORD_SCHEMA."""
     try:
-        fix = read_line(line, object_id)
+        fix = read_line(text_of(line), object_id)
     except RecordError as error:
-        return (BAD, str(error), line[:MAX_LINE_CHARACTERS], file_name, *(None for _ in BASE_COLUMNS))
+        return (BAD, str(error), line[:MAX_LINE_BYTES], file_name, *(None for _ in BASE_COLUMNS))
     if fix is None:
         return (FAILED, None, None, file_name, *(None for _ in BASE_COLUMNS))
     return (FIX, None, None, file_name, *(getattr(fix, name) for name in BASE_COLUMNS))

@@ -3,15 +3,17 @@
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from orbitlake.lake import Lake
+from orbitlake.positions.packing import pack_closed_days
 from orbitlake.positions.state import Checkpoint
 from orbitlake.positions.stream import PositionStream, raw_records
 
@@ -46,6 +48,11 @@ class Ending:
                 signal.signal(each, handler)
 
 
+def utc_now() -> datetime:
+    """The time by the machine's clock."""
+    return datetime.now(UTC)
+
+
 def run(
     spark: SparkSession,
     lake: Lake,
@@ -53,9 +60,11 @@ def run(
     trigger: str,
     ending: Ending,
     max_files: int = FILES_A_BATCH,
+    now: Callable[[], datetime] = utc_now,
 ) -> None:
     """Stream until the input is done (trigger `available-now`) or the end is due (an interval such as `5 seconds`).
 
+    Then pack the raw records of closed days: only who holds the checkpoint knows which of them were read.
     Raises CheckpointError where another driver holds the checkpoint or it is of another version.
     """
     with Checkpoint(lake).held() as checkpoint:
@@ -65,7 +74,7 @@ def run(
             stream.report(stream.process(lines, number))
 
         writer = (
-            raw_records(spark, lake, max_files)
+            raw_records(spark, checkpoint, max_files)
             .writeStream.queryName("stream_positions")
             .foreachBatch(batch)
             .option("checkpointLocation", str(checkpoint.spark))
@@ -75,6 +84,7 @@ def run(
         # The cluster's waking up is not counted: a run gets something done however long that takes.
         ending.began = time.monotonic()
         supervise(query, ending)
+        pack_closed_days(checkpoint, now(), is_enough=ending.asked.is_set)
 
 
 def supervise(query: StreamingQuery, ending: Ending) -> None:

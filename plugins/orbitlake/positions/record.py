@@ -10,7 +10,7 @@ from orbitlake.lake import SAFE_NAME
 
 OPEN_NOTIFY: Final = "open_notify"
 WHERETHEISS: Final = "wheretheiss"
-MAX_LINE_CHARACTERS: Final = 65_536
+MAX_LINE_BYTES: Final = 65_536
 FIRST_TIMESTAMP_S: Final = 0
 LAST_TIMESTAMP_S: Final = 4_102_444_800  # 2100-01-01; later ones are units mistaken, such as milliseconds
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -54,14 +54,22 @@ class Fix:
     altitude_km: float | None
 
 
+def text_of(line: bytes) -> str:
+    """Return the text of a line as it came. Raises RecordError with the reason."""
+    if len(line) > MAX_LINE_BYTES:
+        raise RecordError(f"longer than {MAX_LINE_BYTES} bytes")
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        raise RecordError(f"not UTF-8: {error}") from None
+
+
 def read_line(line: str, object_id: str) -> Fix | None:
     """Read one line of a raw file; None for a poll that failed. Raises RecordError with the reason.
 
     A record without `source` is of the older form: a fix of Open Notify and of `object_id`. Its altitude and velocity
     are constants that were written beside the position, and its fetch_time has no zone: none of them is an observation.
     """
-    if len(line) > MAX_LINE_CHARACTERS:
-        raise RecordError(f"longer than {MAX_LINE_CHARACTERS} characters")
     try:
         record = json.loads(line.strip().removeprefix("\ufeff"), parse_constant=refuse_constant)
     except RecordError:

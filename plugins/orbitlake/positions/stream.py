@@ -11,7 +11,6 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from orbitlake.lake import Lake, quarantine, spark_schema, write_file
 from orbitlake.positions.fixes import BAD, BASE_COLUMNS, FAILED, FIX, read_records
@@ -28,6 +27,7 @@ from orbitlake.positions.live import (
 )  # fmt: skip
 from orbitlake.positions.merge import CHANGED, NEW, merge_fixes
 from orbitlake.positions.motion import LONGEST_GAP_S
+from orbitlake.positions.source import RawRecords
 from orbitlake.positions.state import Checkpoint, State
 from orbitlake.positions.windows import minutes_of
 from orbitlake.tables import POSITIONS, WINDOW_STATS
@@ -35,6 +35,8 @@ from orbitlake.tables import POSITIONS, WINDOW_STATS
 GAP: Final = timedelta(seconds=LONGEST_GAP_S)
 MINUTE: Final = timedelta(minutes=1)
 MOST_PROGRESS_BYTES: Final = 2**20
+RECORD_NAME: Final = "open_notify.json"
+"""What a bad record is called in quarantine."""
 
 
 @dataclass(slots=True)
@@ -55,18 +57,19 @@ class Progress:
     finished_at: str = ""
 
 
-def raw_records(spark: SparkSession, lake: Lake, max_files: int) -> DataFrame:
-    """Stream the lines of raw files: value and file_name. The one seam between the feed's transport and the stream."""
-    lake.raw_open_notify.mkdir(parents=True, exist_ok=True)
+def raw_records(spark: SparkSession, checkpoint: Checkpoint, max_files: int) -> DataFrame:
+    """Stream the lines of raw files: value (bytes) and file_name. The one seam between transport and stream."""
+    root = checkpoint.lake.raw_open_notify
+    root.mkdir(parents=True, exist_ok=True)
+    spark.dataSource.register(RawRecords)
     return (
-        spark.readStream.format("text")
-        .option("recursiveFileLookup", "true")
-        .option("pathGlobFilter", "*.json")
-        .option("maxFilesPerTrigger", max_files)
-        # By default a file a week older than the newest is passed over in silence: a restored archive would be.
-        .option("maxFileAge", "36500d")
-        .load(str(lake.raw_open_notify))
-        .select("value", F.col("_metadata.file_name").alias("file_name"))
+        spark.readStream.format(RawRecords.name())
+        .option("root", str(root))
+        .option("journal", str(checkpoint.journal))
+        .option("staging", str(checkpoint.staging))
+        .option("maxFiles", max_files)
+        .option("tasks", spark.sparkContext.defaultParallelism)
+        .load()
     )
 
 
@@ -95,7 +98,8 @@ class PositionStream:
             bad=bad.num_rows,
         )
         for row in bad.select(["file_name", "line", "reason"]).to_pylist():
-            quarantine(self.checkpoint.lake, row["file_name"], row["line"].encode(), row["reason"])
+            # Named by its bytes alone: read again, from a packed day now, the line is the same one.
+            quarantine(self.checkpoint.lake, RECORD_NAME, row["line"], row["reason"], file_name=row["file_name"])
         if fixes.num_rows:
             self.publish(lines.sparkSession, fixes, progress)
         now = datetime.now(UTC)

@@ -1,0 +1,160 @@
+"""What a day of raw files that were read already costs the stream's next micro-batch of one new file.
+
+PYTHONPATH=plugins python benchmarks/bench_listing.py [--files 17000] [--batches 5] [--rounds 3]
+
+Our source beside Spark's own file source, each with nothing in the folder and with a day's files consumed. A time is
+`durationMs.triggerExecution` of Spark's own report; the four take turns, a few batches of one query each.
+"""
+
+import argparse
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.streaming.query import StreamingQuery
+
+from orbitlake.lake import Lake, open_session
+from orbitlake.positions.record import OPEN_NOTIFY, RawRecord
+from orbitlake.positions.state import Checkpoint
+from orbitlake.positions.stream import PositionStream, raw_records
+
+DAY = datetime(2026, 11, 20, tzinfo=UTC)
+OBJECT_ID = "1998-067A"
+MAX_FILES = 100_000
+BAR = 1.3
+PATIENCE_S = 120.0
+
+
+def spark_text_source(spark: SparkSession, checkpoint: Checkpoint) -> DataFrame:
+    """Spark's own file source on the raw folder, as any stream of files would use it."""
+    return (
+        spark.readStream.format("text")
+        .option("recursiveFileLookup", "true")
+        .option("pathGlobFilter", "*.json")
+        .option("maxFilesPerTrigger", MAX_FILES)
+        .load(str(checkpoint.lake.raw_open_notify))
+        .select(F.col("value").cast("binary").alias("value"), F.col("_metadata.file_name").alias("file_name"))
+    )
+
+
+def our_source(spark: SparkSession, checkpoint: Checkpoint) -> DataFrame:
+    return raw_records(spark, checkpoint, MAX_FILES)
+
+
+@dataclass(slots=True)
+class Contender:
+    """A stream on a data root of its own, its checkpoint held as a driver holds it."""
+
+    name: str
+    spark: SparkSession
+    checkpoint: Checkpoint
+    source: Callable[[SparkSession, Checkpoint], DataFrame]
+    landed: int = 0
+    trigger_ms: list[int] = field(default_factory=list)
+    offset_ms: list[int] = field(default_factory=list)
+
+    def land(self, count: int = 1) -> None:
+        """Put records in place as the collector does, five seconds apart."""
+        lake = self.checkpoint.lake
+        aside = lake.root / "aside"
+        for _ in range(count):
+            at = DAY + timedelta(seconds=5 * self.landed)
+            folder = lake.raw_open_notify / f"date={at:%Y-%m-%d}" / f"hour={at:%H}"
+            folder.mkdir(parents=True, exist_ok=True)
+            track = {"latitude": 10 + self.landed % 40, "longitude": 20.0, "timestamp": int(at.timestamp())}
+            aside.write_bytes(RawRecord(OBJECT_ID, OPEN_NOTIFY, at, 12.5, http_status=200, **track).to_json())
+            aside.rename(folder / f"{at:%Y%m%dT%H%M%S}.000000Z-{OBJECT_ID}-{OPEN_NOTIFY}-{self.landed:08x}.json")
+            self.landed += 1
+
+    def start(self, **trigger: object) -> StreamingQuery:
+        """Start the whole stream on the source."""
+        stream = PositionStream(self.checkpoint, OBJECT_ID)
+        writer = self.source(self.spark, self.checkpoint).writeStream.foreachBatch(
+            lambda lines, number: bool(stream.process(lines, number))
+        )
+        return writer.option("checkpointLocation", str(self.checkpoint.spark)).trigger(**trigger).start()
+
+    def consume(self) -> None:
+        """Read all that is there."""
+        query = self.start(availableNow=True)
+        query.awaitTermination()
+
+    def measure(self, batches: int) -> None:
+        """Time batches of one new file each, the first of the query left out."""
+        query = self.start(processingTime="0 seconds")
+        reports = self.one_more(query)
+        for _ in range(batches):
+            reports = self.one_more(query)
+        query.stop()
+        self.trigger_ms += [report["triggerExecution"] for report in reports[1:]]
+        self.offset_ms += [report["latestOffset"] for report in reports[1:]]
+
+    def one_more(self, query: StreamingQuery) -> list[dict[str, int]]:
+        """Land one file, wait for its batch; return the durations of the query's batches up to now."""
+        before = len(durations(query))
+        self.land()
+        latest = time.monotonic() + PATIENCE_S
+        while len(found := durations(query)) == before:
+            if not query.isActive or time.monotonic() > latest:
+                raise RuntimeError(f"{self.name}: no batch within {PATIENCE_S:.0f} s: {query.exception()}")
+            time.sleep(0.05)
+        return found
+
+
+def durations(query: StreamingQuery) -> list[dict[str, int]]:
+    """The durations of the batches that had something to do, in milliseconds."""
+    return [progress.durationMs for progress in query.recentProgress if "addBatch" in progress.durationMs]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--files", type=int, default=17_000, help="raw files of the day, one poll each")
+    parser.add_argument("--batches", type=int, default=5, help="batches a turn")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each")
+    arguments = parser.parse_args()
+    sources = {"our source": our_source, "Spark's text source": spark_text_source}
+    settings = {"spark_master": "local[2]", "spark_ui_enabled": "false", "spark_sql_shuffle_partitions": "2"}
+    with tempfile.TemporaryDirectory() as folder, open_session("bench_listing", **settings) as spark:
+        contenders = {}
+        for source, make in sources.items():
+            for files in (0, arguments.files):
+                lake = Lake(Path(folder) / str(len(contenders)))
+                lake.raw_open_notify.mkdir(parents=True)
+                # Of a benchmark's own: nobody else can be at work in the folder.
+                with Checkpoint(lake).held() as checkpoint:
+                    contenders[source, files] = Contender(f"{source}, {files} files", spark, checkpoint, make)
+                contenders[source, files].land(files)
+                if files:
+                    contenders[source, files].consume()
+        for _ in range(arguments.rounds):
+            for contender in contenders.values():
+                contender.measure(arguments.batches)
+    print(f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}")
+    for contender in contenders.values():
+        trigger, offset = statistics.median(contender.trigger_ms), statistics.median(contender.offset_ms)
+        print(f"     {contender.name}: micro-batch {trigger:.0f} ms, finding its files {offset:.0f} ms of that")
+    ratios = {
+        source: statistics.median(contenders[source, arguments.files].trigger_ms)
+        / statistics.median(contenders[source, 0].trigger_ms)
+        for source in sources
+    }
+    ours, theirs = ratios.values()
+    verdict = "ok  " if ours <= BAR else "MISS"
+    print(
+        f"{verdict} micro-batch beside {arguments.files} files consumed over one beside none: {ours:.2f}, bar <= {BAR}"
+    )
+    print(f"     the same of Spark's text source: {theirs:.2f}")
+    return int(ours > BAR)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

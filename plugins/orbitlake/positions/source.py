@@ -1,0 +1,133 @@
+"""Spark's view of the raw folder: a streaming source of lines whose batches are those of the journal.
+
+The driver asks it for the next batch, executors read the lines. A batch costs the listing of names and the files that
+are new; Spark's own file source asks each file for its size and time, and remembers all of them for ever.
+"""
+
+import math
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+from pyspark.sql.datasource import DataSource, DataSourceStreamReader, InputPartition
+from pyspark.sql.streaming.datasource import ReadLimit, ReadMaxFiles, SupportsTriggerAvailableNow
+from pyspark.sql.types import StructType
+
+from orbitlake.lake import spark_schema
+from orbitlake.positions.journal import TAKEN, Journal, JournalError, files_of_batch
+from orbitlake.positions.raw_files import is_packed, lines_of, scan
+
+LINE_SCHEMA: Final = pa.schema([("value", pa.binary()), ("file_name", pa.string())])
+ROWS_AT_ONCE: Final = 5_000
+BYTES_AT_ONCE: Final = 4 * 2**20
+
+
+class RawRecords(DataSource):
+    """Lines of raw files. Options: root, journal and staging (folders), maxFiles a batch, tasks a batch at most."""
+
+    @classmethod
+    def name(cls) -> str:
+        return "orbitlake_raw_records"
+
+    def schema(self) -> StructType:
+        return spark_schema(LINE_SCHEMA)
+
+    def streamReader(self, schema: StructType) -> "RawReader":  # noqa: ARG002 - it is ours
+        folders = (Path(self.options[name]) for name in ("root", "journal", "staging"))
+        return RawReader(*folders, int(self.options["maxFiles"]), int(self.options["tasks"]))
+
+
+@dataclass(frozen=True)
+class Files(InputPartition):
+    """What one task reads, in order."""
+
+    names: Sequence[str]
+
+
+class RawReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
+    """The source of one query. One lives beside the driver as long as the query; copies of it read on executors."""
+
+    def __init__(self, root: Path, journal: Path, staging: Path, max_files: int, tasks: int):
+        self.root, self.folder, self.staging = root, journal, staging
+        self.max_files, self.tasks = max_files, tasks
+        # Filled by the one beside the driver at its first batch: what is sent to executors stays small.
+        self.journal: Journal | None = None
+        self.existing: frozenset[str] = frozenset()
+        self.waiting: deque[str] = deque()
+        self.is_closed = False
+
+    def initialOffset(self) -> dict[str, int]:
+        return {TAKEN: 0}
+
+    def getDefaultReadLimit(self) -> ReadLimit:
+        return ReadMaxFiles(self.max_files)
+
+    def prepareForTriggerAvailableNow(self) -> None:
+        self.look()
+        self.is_closed = True
+
+    def latestOffset(self, start: dict[str, int], limit: ReadLimit) -> dict[str, int]:
+        """Return the end of the next batch, `start` where there is none: Spark asks once `start` is committed.
+
+        A batch that was written already, before a crash, is taken up as it is. Any other is written first, so that
+        doing it again reads the very same files. Raises JournalError where the journal is not that of the checkpoint.
+        """
+        journal, done = self.opened_journal(), start[TAKEN]
+        if not journal.folded_through <= done <= journal.last:
+            raise JournalError(
+                f"{self.folder} holds batches {journal.folded_through} to {journal.last}, Spark's checkpoint beside it "
+                f"has done {done}: restore both from one backup, or remove both to start anew"
+            )
+        if done < journal.last:
+            return {TAKEN: done + 1}
+        if not self.waiting and not self.is_closed:
+            self.look()
+        journal.fold_when_long(done, self.existing)
+        files = self.next_files(limit.max_files if isinstance(limit, ReadMaxFiles) else None)
+        return {TAKEN: journal.take(files) if files else done}
+
+    def opened_journal(self) -> Journal:
+        """The journal, read from disk once."""
+        if self.journal is None:
+            self.journal = Journal.load(self.folder, self.staging)
+        return self.journal
+
+    def look(self) -> None:
+        """List the folder, and queue what was not taken yet."""
+        taken = self.opened_journal().taken
+        self.existing = frozenset(scan(self.root))
+        self.waiting = deque(sorted(self.existing - taken))
+
+    def next_files(self, max_files: int | None) -> list[str]:
+        """Take files from the queue, as many as are allowed; a packed day, thousands of records, ends a batch."""
+        files: list[str] = []
+        while self.waiting and (max_files is None or len(files) < max_files):
+            files.append(self.waiting.popleft())
+            if max_files is not None and is_packed(files[-1]):
+                break
+        return files
+
+    def partitions(self, start: dict[str, int], end: dict[str, int]) -> Sequence[Files]:
+        numbers = range(start[TAKEN] + 1, end[TAKEN] + 1)
+        names = [name for number in numbers for name in files_of_batch(self.folder, number)]
+        size = math.ceil(len(names) / self.tasks)
+        return [Files(names[first : first + size]) for first in range(0, len(names), size or 1)]
+
+    def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
+        """Yield the lines of a task's files, many at once. Raises RawFileError by name where one cannot be read."""
+        assert isinstance(partition, Files)  # noqa: S101 - tells the type checker what `partitions` returned
+        lines: list[bytes] = []
+        names: list[str] = []
+        held_bytes = 0
+        for name in partition.names:
+            for line in lines_of(self.root, name):
+                lines.append(line)
+                names.append(name)
+                held_bytes += len(line)
+                if len(lines) >= ROWS_AT_ONCE or held_bytes >= BYTES_AT_ONCE:
+                    yield pa.RecordBatch.from_arrays([lines, names], schema=LINE_SCHEMA)
+                    lines, names, held_bytes = [], [], 0
+        yield pa.RecordBatch.from_arrays([lines, names], schema=LINE_SCHEMA)
