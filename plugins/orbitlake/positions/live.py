@@ -126,7 +126,8 @@ def of_file(table: Table, file: Path, owner: str | None, stretches: Mapping[Obje
         & (pc.field(time) >= min(stretch.since for stretch in stretches.values()))
         & (pc.field(time) < max(stretch.until for stretch in stretches.values()))
     )
-    rows = read_checked(table, file, filters=anywhere).join(table_of(stretches), keys=list(OF_OBJECT), join_type="inner")
+    rows = read_checked(table, file, filters=anywhere)
+    rows = rows.join(table_of(stretches), keys=list(OF_OBJECT), join_type="inner")
     at = rows.column(time)
     inside = pc.and_(pc.greater_equal(at, rows.column("since")), pc.less(at, rows.column("until")))
     rows = rows.filter(inside).select(table.column_names)
@@ -172,6 +173,6 @@ def floors_of(newest: pa.Table) -> pa.Table:
 
 
 def floors_us(newest_us: Indices) -> Indices:
-    """The start of the first whole minute within reach of each object's newest fix. Shapes: (objects,) -> (objects,)."""
+    """The start of the first whole minute within reach of each object's newest fix. Shapes: (n,) -> (n,), n objects."""
     reach_s = min(LONGEST_REACH_S, REACH_OF_ALL_S // max(1, newest_us.size))
     return (newest_us - reach_s * 1_000_000) // MINUTE_US * MINUTE_US
