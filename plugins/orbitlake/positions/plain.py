@@ -12,8 +12,9 @@ from orbitlake.positions.record import FIRST_TIMESTAMP_S, LAST_TIMESTAMP_S
 from orbitlake.positions.track import Mask, reals
 from orbitlake.tables import UTC_MICROSECONDS
 
-# One object without another in it, printable ASCII without an escape: what a JSON reader makes of it is beyond doubt.
-PLAIN_LINE: Final = r"^\{[ -\[\]-z|~]*\}$"
+# One object, nothing nested in it, printable ASCII without an escape: what a JSON reader makes of it is beyond doubt.
+# pyarrow.json takes two objects in a line for two rows, and a bare null takes it, and the whole process, down.
+PLAIN_LINE: Final = r"^\{[ -Z^-z|~]*\}$"
 MOST_BYTES: Final = 1024
 FETCH_TIME: Final = r"^[12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3}|\.\d{6})?Z$"
 FIELDS: Final = pa.schema(
