@@ -1,6 +1,6 @@
 """How fast, how steady and how late the position stream is, beside a stream that only passes its records on.
 
-PYTHONPATH=plugins python benchmarks/bench_stream.py [--objects 10000] [--ticks 200] [--fixes 24]
+PYTHONPATH=plugins python benchmarks/bench_stream.py [--objects 10000] [--ticks 250] [--fixes 24]
 """
 
 import argparse
@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,6 +37,8 @@ LEAST_RATIO = 0.5
 MOST_LATENCY_S = 12.0
 MOST_GROWTH = 1.10
 MOST_QUIET_S = 60
+SESSION = {"spark_master": "local[2]", "spark_ui_enabled": "false", "spark_sql_shuffle_partitions": "2"}
+"""Of both streams alike; the shuffle partitions are those of the job."""
 RECORD = (
     '{{"object_id": "{}", "source": "open_notify", "fetch_time": "{}Z", "latency_ms": {}, "http_status": 200, '
     '"error": null, "latitude": {}, "longitude": {}, "timestamp": {}, "altitude_km": null}}\n'
@@ -125,10 +128,6 @@ def pass_through(lake: Lake, out: Path, max_files: int) -> None:
         query.awaitTermination()
 
 
-SESSION = {"spark_master": "local[2]", "spark_ui_enabled": "false", "spark_sql_shuffle_partitions": "2"}
-"""Of both streams alike; the shuffle partitions are those of the job."""
-
-
 def started(*role: object) -> subprocess.Popen[bytes]:
     """Start this file in a process of its own, with the driver's memory of the scheduled job."""
     environment = {**os.environ, "PYSPARK_SUBMIT_ARGS": "--driver-memory 1g pyspark-shell"}
@@ -165,15 +164,15 @@ def watch(process: subprocess.Popen[bytes]) -> dict[str, list[tuple[float, int]]
     return samples
 
 
-def growth(samples: list[tuple[float, int]], commits: Path) -> float:
-    """Return the median memory of the last third of the run, first to last commit, over that of the middle third."""
+def resident_bytes(samples: list[tuple[float, int]], commits: Path) -> tuple[float, float]:
+    """Return the median memory of the middle and of the last third of the run, from first to last commit."""
     times = sorted(file.stat().st_mtime for file in commits.iterdir() if file.name.isdigit())
     third_s = (times[-1] - times[0]) / 3
     middle, last = (
         statistics.median(size for at, size in samples if begin <= at <= begin + third_s)
         for begin in (times[0] + third_s, times[0] + 2 * third_s)
     )
-    return last / middle
+    return middle, last
 
 
 def throughput(folder: Path, objects: int, ticks: int) -> list[Bar]:
@@ -191,15 +190,12 @@ def throughput(folder: Path, objects: int, ticks: int) -> list[Bar]:
     rate = rate_of(commits, max_files * objects, rows)
     print(f"     {rows} rows of {objects} objects, {max_files * objects} a batch")
     print(f"     pass-through: {passed:.0f} rows/s; orbitlake: {rate:.0f} rows/s, steady state")
+    bars = [Bar("throughput over that of a pass-through stream", rate / passed, LEAST_RATIO, at_least=True)]
     for kind, values in samples.items():
-        print(f"     {kind}: at most {max(size for _, size in values) / 2**20:.0f} MiB")
-    return [
-        Bar("throughput over that of a pass-through stream", rate / passed, LEAST_RATIO, at_least=True),
-        *(
-            Bar(f"memory of {kind}, last third over middle third", growth(values, commits), MOST_GROWTH, at_least=False)
-            for kind, values in samples.items()
-        ),
-    ]
+        middle, last = resident_bytes(values, commits)
+        print(f"     memory of {kind}: {middle / 2**20:.0f} MiB in the middle third, {last / 2**20:.0f} in the last")
+        bars.append(Bar(f"memory of {kind}, last third over middle third", last / middle, MOST_GROWTH, at_least=False))
+    return bars
 
 
 def check_complete(lake: Lake, rows: int) -> None:
@@ -248,7 +244,7 @@ def latency(folder: Path, fixes: int) -> list[Bar]:
     return [Bar("p95 of landed -> visible, s", p95, MOST_LATENCY_S, at_least=False)]
 
 
-def wait_for(lake: Lake, seen: dict[datetime, float], enough) -> None:
+def wait_for(lake: Lake, seen: dict[datetime, float], enough: Callable[[], bool]) -> None:
     """Read new files of live/positions as they appear, until `enough`."""
     known: set[Path] = set()
     quiet_since = time.time()
@@ -264,6 +260,11 @@ def wait_for(lake: Lake, seen: dict[datetime, float], enough) -> None:
         time.sleep(0.02)
 
 
+def load() -> str:
+    """The machine's load averages: on a busy one only the ratio says much."""
+    return ", ".join(f"{value:.1f}" for value in os.getloadavg())
+
+
 def play(role: list[str]) -> None:
     """Be one of the processes that the benchmark starts."""
     what, root, argument, max_files = role
@@ -277,7 +278,7 @@ def play(role: list[str]) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--objects", type=int, default=10_000)
-    parser.add_argument("--ticks", type=int, default=200, help=f"fixes an object, {TICK_S} s apart; 0: no throughput")
+    parser.add_argument("--ticks", type=int, default=250, help=f"fixes an object, {TICK_S} s apart; 0: no throughput")
     parser.add_argument("--fixes", type=int, default=24, help="fixes to follow in real time; 0: no latency")
     parser.add_argument("--json", type=Path, help="write the figures there as well")
     parser.add_argument("--role", nargs=4, help=argparse.SUPPRESS)
@@ -285,14 +286,14 @@ def main() -> int:
     if arguments.role:
         play(arguments.role)
         return 0
-    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-    print(f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}, load before {load}")
+    print(f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}, load {load()}")
     bars = []
     with tempfile.TemporaryDirectory() as name:
         if arguments.ticks:
             bars += throughput(Path(name), arguments.objects, arguments.ticks)
         if arguments.fixes:
             bars += latency(Path(name), arguments.fixes)
+    print(f"     load at the end {load()}")
     for bar in bars:
         print(bar)
     if arguments.json:
