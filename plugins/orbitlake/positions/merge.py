@@ -95,13 +95,16 @@ def needed_next(track: Track) -> Mask:
 
 def changes(rows: pa.Table, known: pa.Table, published: Indices, is_open: Mask) -> Mask:
     """Whether the row is in a live file in another form than derived now."""
+    result = np.zeros(rows.num_rows, np.bool_)
     candidates = np.flatnonzero(is_open & (published != NONE) & rows.column(OWNER).is_valid().to_numpy())
+    # The rule in an orderly feed, and taking nothing from a large table of texts is not free.
+    if not candidates.size:
+        return result
     differs = np.zeros(candidates.size, np.bool_)
     now, before = rows.take(candidates), known.take(published[candidates])
     for name in PUBLISHED:
         ours, theirs = now.column(name), before.column(name)
         same = pc.fill_null(pc.equal(ours, theirs), pc.and_(pc.is_null(ours), pc.is_null(theirs)))
         differs |= ~same.to_numpy()
-    result = np.zeros(rows.num_rows, np.bool_)
     result[candidates[differs]] = True
     return result
