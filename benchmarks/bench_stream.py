@@ -36,7 +36,7 @@ ROWS_A_BATCH = 100_000
 LEAST_RATIO = 0.5
 MOST_LATENCY_S = 12.0
 MOST_GROWTH = 1.10
-MOST_QUIET_S = 60
+MOST_QUIET_S = 300
 SESSION = {"spark_master": "local[2]", "spark_ui_enabled": "false", "spark_sql_shuffle_partitions": "2"}
 """Of both streams alike; the shuffle partitions are those of the job."""
 RECORD = (
