@@ -30,7 +30,7 @@ test: setup    ## every test, the end-to-end one too
 lint: setup    ## ruff, formatting, strict types on the engine-free packages
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-bench: setup    ## measure speed beside other readers, in one run
+bench: setup    ## measure speed beside other readers and streams, in one run
 	@$(BIN)/python -m benchmarks
 
 lock: setup    ## renew constraints.txt from the direct dependencies

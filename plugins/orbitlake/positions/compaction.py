@@ -11,7 +11,8 @@ from pyspark.sql import functions as F
 from orbitlake.lake import Lake, publish_frame, read_files
 from orbitlake.positions.fixes import BASE_COLUMNS
 from orbitlake.positions.live import live_files
-from orbitlake.positions.motion import LONGEST_GAP_S, derive_motion
+from orbitlake.positions.motion import derive_motion
+from orbitlake.positions.track import LONGEST_GAP_S
 from orbitlake.positions.windows import aggregate_minutes
 from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS, Table
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from orbitlake.lake import spark_schema
+from orbitlake.positions.plain import read_plain
 from orbitlake.positions.record import MAX_LINE_BYTES, RecordError, read_line, text_of
 from orbitlake.tables import POSITIONS
 
@@ -43,23 +44,30 @@ def reader(object_id: str) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.R
 
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            lines, file_names = (column.to_pylist() for column in batch.columns)
+            lines, file_names = batch.columns
+            # Most lines are plain: reading those together takes a fifth of the time.
+            is_plain, fixes = read_plain(lines)
+            yield from of_plain(fixes).to_batches()
+            others = (column.filter(pa.array(~is_plain)).to_pylist() for column in (lines, file_names))
             rows = [
                 judge(line, file_name, object_id)
-                for line, file_name in zip(lines, file_names, strict=True)
+                for line, file_name in zip(*others, strict=True)
                 if line.removeprefix(BOM_UTF8).strip(b" \t\r\n")
             ]
-            yield pa.RecordBatch.from_arrays(
-                [
-                    pa.array(values, type=field.type)
-                    for values, field in zip(zip(*rows, strict=True), RECORD_SCHEMA, strict=True)
-                ]
-                if rows
-                else [pa.array([], type=field.type) for field in RECORD_SCHEMA],
-                schema=RECORD_SCHEMA,
-            )
+            if rows:
+                columns = zip(zip(*rows, strict=True), RECORD_SCHEMA, strict=True)
+                yield pa.RecordBatch.from_arrays(
+                    [pa.array(values, type=field.type) for values, field in columns], schema=RECORD_SCHEMA
+                )
 
     return read
+
+
+def of_plain(fixes: pa.Table) -> pa.Table:
+    """Return fixes in rows of RECORD_SCHEMA."""
+    given = {"outcome": pa.repeat(FIX, fixes.num_rows)} | {name: fixes.column(name) for name in BASE_COLUMNS}
+    columns = [given.get(field.name, pa.nulls(fixes.num_rows, field.type)) for field in RECORD_SCHEMA]
+    return pa.table(columns, schema=RECORD_SCHEMA)
 
 
 def judge(line: bytes, file_name: str, object_id: str) -> tuple[object, ...]:

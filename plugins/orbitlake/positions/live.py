@@ -11,12 +11,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from orbitlake.lake import Lake, LakeError, publish
-from orbitlake.tables import POSITIONS, TEXT, WINDOW_STATS, Column, Table
+from orbitlake.positions.track import LONGEST_GAP_S, MINUTE_US, OF_OBJECT, Indices, micros
+from orbitlake.tables import POSITIONS, TEXT, UTC_MICROSECONDS, WINDOW_STATS, Column, Table
 
 OWNER: Final = "owner"
-STATE_REACH_S: Final = 300
+LONGEST_REACH_S: Final = 300
 """How far behind an object's newest fix the stream remembers; what comes later than that is read back from the files.
-Any value from three minutes on gives the same tables; a larger one trades work in each batch for fewer read-backs."""
+Any value gives the same tables; a larger one trades work in each batch for fewer read-backs."""
+REACH_OF_ALL_S: Final = 300_000
+"""What the reaches of all objects may sum up to, so that thousands of objects do not make every batch slow."""
+GAP: Final = timedelta(seconds=LONGEST_GAP_S)
 TIME_OF: Final = {POSITIONS.name: "event_time", WINDOW_STATS.name: "window_start"}
 """The column whose UTC day is the partition."""
 Object = tuple[str, str]
@@ -123,13 +127,20 @@ def of_file(table: Table, file: Path, owner: str | None, stretches: Mapping[Obje
         & (pc.field(time) < max(stretch.until for stretch in stretches.values()))
     )
     rows = read_checked(table, file, filters=anywhere)
-    columns = (rows.column(name).to_pylist() for name in ("object_id", "source", time))
-    inside = [
-        (stretch := stretches.get((object_id, source))) is not None and stretch.since <= at < stretch.until
-        for object_id, source, at in zip(*columns, strict=True)
-    ]
-    rows = rows.filter(pa.array(inside, pa.bool_()))
-    return pa.Table.from_arrays([*rows.columns, pa.array([owner] * rows.num_rows, TEXT)], schema=owned(table).schema)
+    rows = rows.join(table_of(stretches), keys=list(OF_OBJECT), join_type="inner")
+    at = rows.column(time)
+    inside = pc.and_(pc.greater_equal(at, rows.column("since")), pc.less(at, rows.column("until")))
+    rows = rows.filter(inside).select(table.column_names)
+    return rows.append_column(OWNER, pa.array([owner] * rows.num_rows, TEXT)).cast(owned(table).schema)
+
+
+def table_of(stretches: Mapping[Object, Stretch]) -> pa.Table:
+    """The stretches as rows."""
+    object_ids, sources = zip(*stretches, strict=True)
+    columns = [object_ids, sources, *zip(*((each.since, each.until) for each in stretches.values()), strict=True)]
+    types = [TEXT, TEXT, UTC_MICROSECONDS, UTC_MICROSECONDS]
+    arrays = [pa.array(values, type_) for values, type_ in zip(columns, types, strict=True)]
+    return pa.table(arrays, names=[*OF_OBJECT, "since", "until"])
 
 
 def read_checked(
@@ -141,23 +152,27 @@ def read_checked(
     return pq.read_table(file, columns=columns and list(columns), filters=filters, partitioning=None)
 
 
-def newest_times(lake: Lake) -> dict[Object, datetime]:
-    """Return the newest published fix of each object and source, live and closed days together."""
-    newest: dict[Object, datetime] = {}
-    files = (*lake.live(POSITIONS).glob("date=*/*.parquet"), *lake.closed(POSITIONS).glob("date=*/*.parquet"))
-    for file in files:
-        for key, time in newest_of(read_checked(POSITIONS, file, ("object_id", "source", "event_time"))).items():
-            newest[key] = max(time, newest.get(key, time))
+def newest_times(lake: Lake) -> pa.Table:
+    """Return the newest published fix of each object and source (newest), live and closed days together."""
+    newest = newest_of(POSITIONS.schema.empty_table())
+    for file in (*lake.live(POSITIONS).glob("date=*/*.parquet"), *lake.closed(POSITIONS).glob("date=*/*.parquet")):
+        of_one = newest_of(read_checked(POSITIONS, file, (*OF_OBJECT, "event_time")))
+        newest = newest_of(pa.concat_tables([newest, of_one]).rename_columns({"newest": "event_time"}))
     return newest
 
 
-def newest_of(positions: pa.Table) -> dict[Object, datetime]:
-    """Return the newest event_time of each object and source of a table."""
-    groups = positions.group_by(["object_id", "source"]).aggregate([("event_time", "max")])
-    columns = (groups.column(name).to_pylist() for name in ("object_id", "source", "event_time_max"))
-    return {(object_id, source): newest for object_id, source, newest in zip(*columns, strict=True)}
+def newest_of(positions: pa.Table) -> pa.Table:
+    """Return the newest event_time of each object and source of a table (newest)."""
+    groups = positions.group_by(list(OF_OBJECT)).aggregate([("event_time", "max")])
+    return groups.rename_columns({"event_time_max": "newest"})
 
 
-def floor_of(newest: datetime) -> datetime:
-    """The start of the first whole minute within reach of the newest fix."""
-    return (newest - timedelta(seconds=STATE_REACH_S)).replace(second=0, microsecond=0)
+def floors_of(newest: pa.Table) -> pa.Table:
+    """Add to each object's newest time the floor from which on the stream remembers it."""
+    return newest.append_column("floor", pa.array(floors_us(micros(newest.column("newest")))).cast(UTC_MICROSECONDS))
+
+
+def floors_us(newest_us: Indices) -> Indices:
+    """The start of the first whole minute within reach of each object's newest fix. Shapes: (n,) -> (n,), n objects."""
+    reach_s = min(LONGEST_REACH_S, REACH_OF_ALL_S // max(1, newest_us.size))
+    return (newest_us - reach_s * 1_000_000) // MINUTE_US * MINUTE_US

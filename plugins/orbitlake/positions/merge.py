@@ -1,65 +1,110 @@
 """New fixes joined with those already published: which rows are new, which change, which minutes to sum again."""
 
+from dataclasses import dataclass
 from typing import Final
 
-from pyspark.sql import Column, DataFrame, Window
-from pyspark.sql import functions as F
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from orbitlake.positions.fixes import BASE_COLUMNS
-from orbitlake.positions.live import OWNER, STATE_REACH_S
-from orbitlake.positions.motion import LONGEST_GAP_S, OF_OBJECT, distinct_fixes, seconds, with_motion
+from orbitlake.positions.live import OWNER, floors_us, owned
+from orbitlake.positions.motion import motion_of
+from orbitlake.positions.track import LONGEST_GAP_S, MINUTE_US, NONE, Indices, Mask, Track, reals, starts_of_runs
 from orbitlake.tables import POSITIONS
 
-NEW: Final = "new"
-CHANGED: Final = "changed"
-SAME: Final = "same"
 PUBLISHED: Final = tuple(name for name in POSITIONS.column_names if name not in POSITIONS.key)
 
 
-def merge_fixes(known: DataFrame, fresh: DataFrame) -> DataFrame:
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """Positions and the live file that owns each (null: of none), by object and in the order of fixes; masks of them.
+
+    touched: the row's minute must be summed again; kept: the next batch may need the row.
+    """
+
+    rows: pa.Table
+    is_new: Mask
+    is_changed: Mask
+    touched: Mask
+    kept: Mask
+
+    def where(self, mask: Mask) -> pa.Table:
+        return self.rows.filter(pa.array(mask))
+
+
+def merge_fixes(known: pa.Table, fresh: pa.Table) -> Merged:
     """Return the positions of known and fresh fixes together.
 
-    `known`: published positions and the file that owns each (null: a closed day's), complete from 120 s before, and
-    through the minute after, the 120 s that follow each fresh fix. `fresh`: base columns, any order, repeats allowed.
-    Columns: those of positions, owner, status (new, changed, same), touched (the row's minute must be summed again),
-    kept (within reach of its object's newest fix); a row that is the same, not touched and not kept is left out. Only
-    rows up to 120 s after a fresh fix are derived again: others cannot have changed, and what they were derived from
-    may not be among the known fixes any more.
+    `known`: published positions and the file that owns each (null: a closed day's), complete from the start of the
+    earliest fresh fix's minute through the minute after the 120 s that follow the latest, and with what lies up to
+    120 s before; some may be there twice. `fresh`: base columns, any order, repeats allowed. A row that is the same,
+    not touched and not kept is left out. Only rows up to 120 s after a fresh fix are derived again: others cannot have
+    changed, and what they were derived from may not be among the known fixes any more.
     """
-    published = F.struct(*PUBLISHED, OWNER)
-    nothing = F.lit(None).cast(known.select(published.alias("published")).schema["published"].dataType)
-    union = known.select(*BASE_COLUMNS, published.alias("published"), F.lit(False).alias("fresh")).unionByName(
-        fresh.select(*BASE_COLUMNS, nothing.alias("published"), F.lit(True).alias("fresh"))
-    )
-    distinct = distinct_fixes(union, published=F.max("published"), fresh=F.max("fresh"))
-    rows = with_motion(distinct.withColumn("open", follows_fresh()))
-    derived_again = F.struct(*PUBLISHED, F.col("published.owner").alias(OWNER))
-    is_new = F.col("published").isNull()
-    is_changed = F.col("open") & ~derived_again.eqNullSafe(F.col("published")) & F.col("published.owner").isNotNull()
-    status = F.when(is_new, NEW).when(is_changed, CHANGED).otherwise(SAME)
-    return (
-        rows.withColumn("status", status)
-        .withColumns(
-            {name: F.when(F.col("open"), F.col(name)).otherwise(F.col(f"published.{name}")) for name in PUBLISHED}
-        )
-        .withColumn("touched", F.max("open").over(Window.partitionBy(*OF_OBJECT, F.date_trunc("minute", "event_time"))))
-        .withColumn(
-            "kept", F.col("event_time") >= minute_in_reach(F.max("event_time").over(Window.partitionBy(*OF_OBJECT)))
-        )
-        .where(F.col("kept") | F.col("touched") | (F.col("status") != SAME))
-        .select(*POSITIONS.column_names, F.col("published.owner").alias(OWNER), "status", "touched", "kept")
-    )
+    both = pa.concat_tables([known, fresh], promote_options="default").combine_chunks()
+    track = Track.of(both)
+    order, starts = track.repeats(reals(both.column("altitude_km")))
+    is_known = order < known.num_rows
+    is_fresh = np.logical_or.reduceat(~is_known, starts)
+    published = np.maximum.reduceat(np.where(is_known, order, NONE), starts)
+    first = order[starts]
+    sequence = track.take(first).in_order()
+    first, published, is_fresh = first[sequence], published[sequence], is_fresh[sequence]
+    track = track.take(first)
+
+    is_open = follows_fresh(track, is_fresh)
+    touched = in_one_minute_with(track, is_open)
+    kept = needed_next(track)
+    shown = np.flatnonzero(kept | touched)
+    is_open, touched, kept, published = (each[shown] for each in (is_open, touched, kept, published))
+    owners = both.column(OWNER).take(pa.array(published, mask=published == NONE))
+    rows = both.take(first[shown])
+    rows = rows.set_column(rows.column_names.index(OWNER), OWNER, owners)
+    for name, values in motion_of(track, shown[is_open]).items():
+        column = pc.replace_with_mask(rows.column(name), pa.array(is_open), values)
+        rows = rows.set_column(rows.column_names.index(name), name, column)
+    rows = rows.select(owned(POSITIONS).column_names).cast(owned(POSITIONS).schema)
+    return Merged(rows, published == NONE, changes(rows, known, published, is_open), touched, kept)
 
 
-def follows_fresh() -> Column:
+def follows_fresh(track: Track, is_fresh: Mask) -> Mask:
     """Whether a fresh fix of the same object lies at the row's time or at most 120 s before it."""
-    up_to_here = (
-        Window.partitionBy(*OF_OBJECT).orderBy("event_time").rangeBetween(Window.unboundedPreceding, Window.currentRow)
-    )
-    latest_fresh = F.max(F.when(F.col("fresh"), F.col("event_time"))).over(up_to_here)
-    return F.coalesce(seconds(F.col("event_time")) - seconds(latest_fresh) <= LONGEST_GAP_S, F.lit(False))
+    latest_fresh = np.maximum.accumulate(np.where(is_fresh, np.arange(is_fresh.size), NONE))
+    starts = starts_of_runs(track.object, track.event_us)
+    lengths = np.diff(starts, append=is_fresh.size)
+    # A fresh fix of the very same time may stand behind the row.
+    latest_fresh = np.repeat(latest_fresh[starts + lengths - 1], lengths)
+    is_of_object = (latest_fresh != NONE) & (track.object[latest_fresh] == track.object)
+    return is_of_object & (track.event_us - track.event_us[latest_fresh] <= LONGEST_GAP_S * 1_000_000)
 
 
-def minute_in_reach(newest: Column) -> Column:
-    """The start of the first whole minute within reach of the newest fix."""
-    return F.date_trunc("minute", F.timestamp_micros(F.unix_micros(newest) - F.lit(STATE_REACH_S * 1_000_000)))
+def in_one_minute_with(track: Track, chosen: Mask) -> Mask:
+    """Whether any of the chosen rows lies in the row's minute."""
+    starts = starts_of_runs(track.object, track.event_us // MINUTE_US)
+    return np.repeat(np.logical_or.reduceat(chosen, starts), np.diff(starts, append=chosen.size))
+
+
+def needed_next(track: Track) -> Mask:
+    """Whether the row lies within reach of its object's newest fix, or is the last one before that."""
+    starts = starts_of_runs(track.object)
+    lengths = np.diff(starts, append=track.object.size)
+    within = track.event_us >= np.repeat(floors_us(track.event_us[starts + lengths - 1]), lengths)
+    # An object's newest row is within its reach, so the row before a reach is of the same object.
+    return within | np.append(within[1:], False)
+
+
+def changes(rows: pa.Table, known: pa.Table, published: Indices, is_open: Mask) -> Mask:
+    """Whether the row is in a live file in another form than derived now."""
+    result = np.zeros(rows.num_rows, np.bool_)
+    candidates = np.flatnonzero(is_open & (published != NONE) & rows.column(OWNER).is_valid().to_numpy())
+    # The rule in an orderly feed, and taking nothing from a large table of texts is not free.
+    if not candidates.size:
+        return result
+    differs = np.zeros(candidates.size, np.bool_)
+    now, before = rows.take(candidates), known.take(published[candidates])
+    for name in PUBLISHED:
+        ours, theirs = now.column(name), before.column(name)
+        same = pc.fill_null(pc.equal(ours, theirs), pc.and_(pc.is_null(ours), pc.is_null(theirs)))
+        differs |= ~same.to_numpy()
+    result[candidates[differs]] = True
+    return result

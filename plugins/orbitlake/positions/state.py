@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from orbitlake.lake import Lake, publish, write_file
 from orbitlake.positions.journal import TAKEN
-from orbitlake.positions.live import Object, Stretch, floor_of, newest_times, owned, read_back
+from orbitlake.positions.live import GAP, Object, Stretch, floors_of, newest_of, newest_times, owned, read_back
 from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS, Table
 
 STREAM_VERSION: Final = 2
@@ -29,10 +29,17 @@ class CheckpointError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Published rows with their owners: positions and window_stats within reach of each object's newest fix."""
+    """Published rows with their owners: positions and window_stats within reach of each object's newest fix.
+
+    Of positions also the last one before that, which the first within reach is measured against.
+    """
 
     positions: pa.Table
     window_stats: pa.Table
+
+    def floors(self) -> pa.Table:
+        """Return since when the state is complete, an object and source a row (floor)."""
+        return floors_of(newest_of(self.positions))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +155,7 @@ class Checkpoint:
 def published_state(lake: Lake) -> State:
     """Return the state that the published files amount to: what a stream without a memory must know first."""
     stretches: dict[Object, Stretch] = {
-        key: Stretch(floor_of(newest), newest + timedelta(microseconds=1)) for key, newest in newest_times(lake).items()
+        (each["object_id"], each["source"]): Stretch(each["floor"] - GAP, each["newest"] + timedelta(microseconds=1))
+        for each in floors_of(newest_times(lake)).to_pylist()
     }
     return State(*(read_back(lake, table, stretches, leave_out="") for table in POSITION_TABLES))

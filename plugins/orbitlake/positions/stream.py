@@ -12,27 +12,26 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 
-from orbitlake.lake import Lake, quarantine, spark_schema, write_file
+from orbitlake.lake import Lake, quarantine, write_file
 from orbitlake.positions.fixes import BAD, BASE_COLUMNS, FAILED, FIX, read_records
 from orbitlake.positions.live import (
+    GAP,
     OWNER,
     Object,
     Stretch,
     correct_rows,
-    floor_of,
-    newest_of,
     owned,
     publish_rows,
     read_back,
+    table_of,
 )  # fmt: skip
-from orbitlake.positions.merge import CHANGED, NEW, merge_fixes
-from orbitlake.positions.motion import LONGEST_GAP_S
+from orbitlake.positions.merge import Merged, merge_fixes
 from orbitlake.positions.source import RawRecords
 from orbitlake.positions.state import Checkpoint, State
+from orbitlake.positions.track import OF_OBJECT
 from orbitlake.positions.windows import minutes_of
 from orbitlake.tables import POSITIONS, WINDOW_STATS
 
-GAP: Final = timedelta(seconds=LONGEST_GAP_S)
 MINUTE: Final = timedelta(minutes=1)
 MOST_PROGRESS_BYTES: Final = 2**20
 RECORD_NAME: Final = "open_notify.json"
@@ -101,7 +100,7 @@ class PositionStream:
             # Named by its bytes alone: read again, from a packed day now, the line is the same one.
             quarantine(self.checkpoint.lake, RECORD_NAME, row["line"], row["reason"], file_name=row["file_name"])
         if fixes.num_rows:
-            self.publish(lines.sparkSession, fixes, progress)
+            self.publish(fixes, progress)
         now = datetime.now(UTC)
         newest_fetch = pc.max(fixes.column("fetch_time")).as_py()
         if newest_fetch and progress.rows:
@@ -110,30 +109,29 @@ class PositionStream:
         progress.finished_at = now.isoformat(timespec="milliseconds")
         return progress
 
-    def publish(self, spark: SparkSession, fixes: pa.Table, progress: Progress) -> None:
+    def publish(self, fixes: pa.Table, progress: Progress) -> None:
         """Derive and write what the fixes of the batch change."""
         lake, staging = self.checkpoint.lake, self.checkpoint.staging
         owner = self.checkpoint.owner(progress.batch)
         state = self.checkpoint.load(progress.batch)
-        floors = {key: floor_of(newest) for key, newest in newest_of(state.positions).items()}
-        stretches = late_stretches(fixes, floors)
+        stretches = late_stretches(fixes, state.floors())
         known = with_stretches(lake, state, stretches, owner)
 
-        rows = merge_fixes(frame_of(spark, known.positions), frame_of(spark, fixes)).toArrow()
-        new, changed = (rows.filter(pc.equal(rows.column("status"), status)) for status in (NEW, CHANGED))
+        merged = merge_fixes(known.positions, fixes)
+        new, changed = merged.where(merged.is_new), merged.where(merged.is_changed)
         progress.rows, progress.corrected = new.num_rows, changed.num_rows
         progress.repeats = progress.fixes - progress.rows
-        progress.late = late_rows(new, floors) if stretches else 0
+        progress.late = late_rows(new, stretches)
         if not new.num_rows and not changed.num_rows:
             return
         publish_rows(lake, POSITIONS, new, owner, staging)
         correct_rows(lake, POSITIONS, changed, staging)
-        minutes = minutes_of(rows.filter(rows.column("touched")))
+        minutes = minutes_of(merged.where(merged.touched))
         minutes = differing(with_owner(minutes, known.window_stats), known.window_stats)
         is_published = pc.is_valid(minutes.column(OWNER))
         publish_rows(lake, WINDOW_STATS, minutes.filter(pc.invert(is_published)), owner, staging)
         correct_rows(lake, WINDOW_STATS, minutes.filter(is_published), staging)
-        self.checkpoint.save(state_after(state, rows, minutes, owner), progress.batch + 1)
+        self.checkpoint.save(state_after(state, merged, minutes, owner), progress.batch + 1)
 
     def report(self, progress: Progress) -> None:
         """Say what a batch did: a JSON line in the job's log, and in a file that stays small."""
@@ -147,20 +145,15 @@ def of_outcome(records: pa.Table, outcome: str) -> pa.Table:
     return records.filter(pc.equal(records.column("outcome"), outcome))
 
 
-def frame_of(spark: SparkSession, rows: pa.Table) -> DataFrame:
-    """Return the rows as a frame."""
-    # PySpark 4.2 takes an empty chunk of an Arrow table for its end, and drops the rows after it without a word.
-    return spark.createDataFrame(rows.combine_chunks(), spark_schema(rows.schema))
-
-
-def late_stretches(fixes: pa.Table, floors: Mapping[Object, datetime]) -> dict[Object, Stretch]:
-    """Return what must be read back: around fixes so late that their neighbours may have left the state."""
-    spans = fixes.group_by(["object_id", "source"]).aggregate([("event_time", "min"), ("event_time", "max")])
-    columns = (spans.column(n).to_pylist() for n in ("object_id", "source", "event_time_min", "event_time_max"))
+def late_stretches(fixes: pa.Table, floors: pa.Table) -> dict[Object, Stretch]:
+    """Return what must be read back: around fixes so late that their minute or their neighbours have left the state."""
+    spans = fixes.group_by(list(OF_OBJECT)).aggregate([("event_time", "min"), ("event_time", "max")])
+    spans = spans.join(floors, keys=list(OF_OBJECT), join_type="inner")
+    late = spans.filter(pc.less(spans.column("event_time_min"), spans.column("floor")))
+    columns = (late.column(n).to_pylist() for n in (*OF_OBJECT, "event_time_min", "event_time_max", "floor"))
     return {
         (object_id, source): Stretch(minute_of(first) - GAP, min(floor, minute_of(last + GAP) + MINUTE))
-        for object_id, source, first, last in zip(*columns, strict=True)
-        if (floor := floors.get((object_id, source))) is not None and first - GAP < floor
+        for object_id, source, first, last, floor in zip(*columns, strict=True)
     }
 
 
@@ -198,21 +191,19 @@ def differing(minutes: pa.Table, published: pa.Table) -> pa.Table:
     return both.filter(pc.invert(same)).select(minutes.column_names).cast(minutes.schema)
 
 
-def late_rows(new: pa.Table, floors: Mapping[Object, datetime]) -> int:
+def late_rows(new: pa.Table, stretches: Mapping[Object, Stretch]) -> int:
     """Count the new rows that came later than the state reaches."""
-    columns = (new.column(name).to_pylist() for name in ("object_id", "source", "event_time"))
-    return sum(
-        (floor := floors.get((object_id, source))) is not None and event_time - GAP < floor
-        for object_id, source, event_time in zip(*columns, strict=True)
-    )
+    if not stretches:
+        return 0
+    rows = new.join(table_of(stretches), keys=list(OF_OBJECT), join_type="inner")
+    return int(pc.sum(pc.less(rows.column("event_time"), rows.column("until"))).as_py() or 0)
 
 
-def state_after(state: State, rows: pa.Table, minutes: pa.Table, owner: str) -> State:
+def state_after(state: State, merged: Merged, minutes: pa.Table, owner: str) -> State:
     """Return the state that the next batch starts from; `minutes` are those that changed."""
-    is_new = pc.equal(rows.column("status"), NEW)
-    owners = pc.if_else(is_new, owner, rows.column(OWNER))
-    positions = rows.set_column(rows.column_names.index(OWNER), OWNER, owners).filter(rows.column("kept"))
-    positions = positions.select(owned(POSITIONS).column_names).cast(owned(POSITIONS).schema)
+    positions = merged.where(merged.kept)
+    owners = pc.if_else(pa.array(merged.is_new[merged.kept]), owner, positions.column(OWNER))
+    positions = positions.set_column(positions.column_names.index(OWNER), OWNER, owners)
 
     owners = pc.fill_null(minutes.column(OWNER), owner)
     minutes = minutes.set_column(minutes.column_names.index(OWNER), OWNER, owners)
@@ -220,15 +211,15 @@ def state_after(state: State, rows: pa.Table, minutes: pa.Table, owner: str) -> 
     untouched = state.window_stats.join(minutes.select(key), keys=key, join_type="left anti")
     schema = owned(WINDOW_STATS).schema
     window_stats = pa.concat_tables([untouched.cast(schema), minutes.cast(schema)])
-    floors = {key: floor_of(newest) for key, newest in newest_of(positions).items()}
-    return State(positions, since_floors(window_stats, floors))
+    after = State(positions, window_stats)
+    return State(positions, since_floors(window_stats, after.floors()))
 
 
-def since_floors(window_stats: pa.Table, floors: Mapping[Object, datetime]) -> pa.Table:
+def since_floors(window_stats: pa.Table, floors: pa.Table) -> pa.Table:
     """Keep the minutes from their object's floor on."""
-    columns = (window_stats.column(name).to_pylist() for name in ("object_id", "source", "window_start"))
-    kept = [start >= floors[object_id, source] for object_id, source, start in zip(*columns, strict=True)]
-    return window_stats.filter(pa.array(kept, pa.bool_()))
+    rows = window_stats.join(floors, keys=list(OF_OBJECT), join_type="inner")
+    rows = rows.filter(pc.greater_equal(rows.column("window_start"), rows.column("floor")))
+    return rows.select(window_stats.column_names).cast(window_stats.schema)
 
 
 def append_line(log: Path, line: str, staging: Path) -> None:

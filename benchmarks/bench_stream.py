@@ -1,0 +1,305 @@
+"""How fast, how steady and how late the position stream is, beside a stream that only passes its records on.
+
+PYTHONPATH=plugins python benchmarks/bench_stream.py [--objects 10000] [--ticks 250] [--fixes 24]
+"""
+
+import argparse
+import json
+import math
+import os
+import platform
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psutil
+import pyarrow.parquet as pq
+
+from orbitlake.lake import Lake, open_session
+from orbitlake.positions.lifecycle import AVAILABLE_NOW, Ending, run
+from orbitlake.positions.state import Checkpoint
+from orbitlake.tables import POSITIONS, WINDOW_STATS
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+ISS = "1998-067A"
+TICK_S = 5
+ROWS_A_BATCH = 100_000
+LEAST_RATIO = 0.5
+MOST_LATENCY_S = 12.0
+MOST_GROWTH = 1.10
+MOST_QUIET_S = 300
+SESSION = {"spark_master": "local[2]", "spark_ui_enabled": "false", "spark_sql_shuffle_partitions": "2"}
+"""Of both streams alike; the shuffle partitions are those of the job."""
+RECORD = (
+    '{{"object_id": "{}", "source": "open_notify", "fetch_time": "{}Z", "latency_ms": {}, "http_status": 200, '
+    '"error": null, "latitude": {}, "longitude": {}, "timestamp": {}, "altitude_km": null}}\n'
+)
+RECORD_SCHEMA = (
+    "object_id string, source string, fetch_time timestamp, latency_ms double, http_status int, error string, "
+    "latitude double, longitude double, timestamp double, altitude_km double"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One figure that must be at least, or at most, `bar`."""
+
+    name: str
+    figure: float
+    bar: float
+    at_least: bool
+
+    @property
+    def holds(self) -> bool:
+        return self.figure >= self.bar if self.at_least else self.figure <= self.bar
+
+    def __str__(self) -> str:
+        sign = ">=" if self.at_least else "<="
+        return f"{'ok  ' if self.holds else 'MISS'} {self.name}: {self.figure:.2f}, bar {sign} {self.bar:g}"
+
+
+def record(object_id: str, phase: float, at: datetime, latency_ms: float) -> str:
+    """The raw record of one poll; `phase` (turns) sets an object's place on the track that all share."""
+    turns = at.timestamp() / 5560 + phase
+    return RECORD.format(
+        object_id,
+        (at + timedelta(milliseconds=500)).replace(tzinfo=None).isoformat(),
+        latency_ms,
+        round(51.6 * math.sin(2 * math.pi * turns), 4),
+        round((turns * 336.0 + 360 * phase) % 360 - 180, 4),
+        int(at.timestamp()),
+    )
+
+
+def land(lake: Lake, at: datetime, text: str) -> None:
+    """Put a raw file in its place as the collector does."""
+    folder = lake.raw_open_notify / f"date={at:%Y-%m-%d}" / f"hour={at:%H}"
+    folder.mkdir(parents=True, exist_ok=True)
+    aside = lake.root / "aside"
+    aside.write_text(text)
+    aside.rename(folder / f"{at:%Y%m%dT%H%M%S%f}.json")
+
+
+def land_ticks(lake: Lake, objects: int, ticks: int) -> None:
+    """Land one file a tick, each with one fix of every object."""
+    start = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    names = [f"{1960 + n // 1000}-{n % 1000:03}A" for n in range(objects)]
+    for tick in range(ticks):
+        at = start + timedelta(seconds=TICK_S * tick)
+        land(lake, at, "".join(record(name, n / objects, at, 10 + n % 90) for n, name in enumerate(names)))
+
+
+def stream(lake: Lake, trigger: str, max_files: int) -> None:
+    """Drive our stream."""
+    with open_session("stream", **SESSION) as spark, Ending().on_signals() as ending:
+        run(spark, lake, ISS, trigger, ending, max_files)
+
+
+def pass_through(lake: Lake, out: Path, max_files: int) -> None:
+    """Drive a stream of the same records that keeps no state and writes through Spark's file sink."""
+    from pyspark.sql import functions as F
+
+    with open_session("pass-through", **SESSION) as spark:
+        lines = (
+            spark.readStream.format("text")
+            .option("recursiveFileLookup", "true")
+            .option("pathGlobFilter", "*.json")
+            .option("maxFilesPerTrigger", max_files)
+            .option("maxFileAge", "36500d")
+            .load(str(lake.raw_open_notify))
+        )
+        records = lines.select(F.from_json("value", RECORD_SCHEMA).alias("record")).select("record.*")
+        query = (
+            records.writeStream.format("parquet")
+            .option("path", str(out / "rows"))
+            .option("checkpointLocation", str(out / "checkpoint"))
+            .trigger(availableNow=True)
+            .start()
+        )
+        query.awaitTermination()
+
+
+def started(*role: object) -> subprocess.Popen[bytes]:
+    """Start this file in a process of its own, with the driver's memory of the scheduled job."""
+    environment = {**os.environ, "PYSPARK_SUBMIT_ARGS": "--driver-memory 1g pyspark-shell"}
+    command = [sys.executable, __file__, "--role", *map(str, role)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+
+
+def finish(process: subprocess.Popen[bytes]) -> None:
+    if process.wait() != 0:
+        raise RuntimeError(f"{process.args} ended with {process.returncode}")
+
+
+def rate_of(commits: Path, rows_a_batch: int, rows: int) -> float:
+    """Return rows/s from the first batch's commit to the last one's."""
+    times = {int(file.name): file.stat().st_mtime for file in commits.iterdir() if file.name.isdigit()}
+    return (rows - rows_a_batch) / (times[max(times)] - times[0])
+
+
+def watch(process: subprocess.Popen[bytes]) -> dict[str, list[tuple[float, int]]]:
+    """Sample until its end the resident memory of a driver, its JVM and its Python workers: (time, bytes) each."""
+    samples: dict[str, list[tuple[float, int]]] = defaultdict(list)
+    driver = psutil.Process(process.pid)
+    while process.poll() is None:
+        resident: dict[str, int] = defaultdict(int)
+        for each in [driver, *driver.children(recursive=True)]:
+            try:
+                kind = "Python driver" if each.pid == driver.pid else "JVM" if each.name() == "java" else "workers"
+                resident[kind] += each.memory_info().rss
+            except psutil.NoSuchProcess:
+                continue
+        for kind, size in resident.items():
+            samples[kind].append((time.time(), size))
+        time.sleep(0.2)
+    return samples
+
+
+def resident_bytes(samples: list[tuple[float, int]], commits: Path) -> tuple[float, float]:
+    """Return the median memory of the middle and of the last third of the run, from first to last commit."""
+    times = sorted(file.stat().st_mtime for file in commits.iterdir() if file.name.isdigit())
+    third_s = (times[-1] - times[0]) / 3
+    middle, last = (
+        statistics.median(size for at, size in samples if begin <= at <= begin + third_s)
+        for begin in (times[0] + third_s, times[0] + 2 * third_s)
+    )
+    return middle, last
+
+
+def throughput(folder: Path, objects: int, ticks: int) -> list[Bar]:
+    """Run both streams over the same files, one after the other."""
+    lake, out = Lake(folder / "data"), folder / "pass-through"
+    land_ticks(lake, objects, ticks)
+    rows, max_files = objects * ticks, max(1, ROWS_A_BATCH // objects)
+    finish(started("pass-through", lake.root, out, max_files))
+    ours = started("stream", lake.root, AVAILABLE_NOW, max_files)
+    samples = watch(ours)
+    finish(ours)
+    check_complete(lake, rows)
+    commits = Checkpoint(lake).spark / "commits"
+    passed = rate_of(out / "checkpoint" / "commits", max_files * objects, rows)
+    rate = rate_of(commits, max_files * objects, rows)
+    print(f"     {rows} rows of {objects} objects, {max_files * objects} a batch")
+    print(f"     pass-through: {passed:.0f} rows/s; orbitlake: {rate:.0f} rows/s, steady state")
+    bars = [Bar("throughput over that of a pass-through stream", rate / passed, LEAST_RATIO, at_least=True)]
+    for kind, values in samples.items():
+        middle, last = resident_bytes(values, commits)
+        print(f"     memory of {kind}: {middle / 2**20:.0f} MiB in the middle third, {last / 2**20:.0f} in the last")
+        bars.append(Bar(f"memory of {kind}, last third over middle third", last / middle, MOST_GROWTH, at_least=False))
+    return bars
+
+
+def check_complete(lake: Lake, rows: int) -> None:
+    """Raise unless every fix is published once and the minutes count each once."""
+    positions = sum(pq.read_metadata(file).num_rows for file in lake.live(POSITIONS).glob("**/*.parquet"))
+    points = sum(
+        sum(pq.read_table(file, columns=["data_points"], partitioning=None).column(0).to_pylist())
+        for file in lake.live(WINDOW_STATS).glob("**/*.parquet")
+    )
+    if (positions, points) != (rows, rows):
+        raise RuntimeError(f"{rows} fixes made {positions} positions and {points} data points")
+
+
+def latency(folder: Path, fixes: int) -> list[Bar]:
+    """Land a fix of one object about each 5 s, at any phase of the 5 s trigger, and watch for it as a reader does."""
+    lake = Lake(folder / "live")
+    landed: dict[datetime, float] = {}
+    ours = started("stream", lake.root, f"{TICK_S} seconds", 5000)
+
+    def poll() -> None:
+        chance = random.Random(5)
+        begin = time.time()
+        for tick in range(fixes + 1):
+            time.sleep(max(0.0, begin + TICK_S * (tick + chance.random()) - time.time()))
+            at = datetime.now(UTC).replace(microsecond=0)
+            land(lake, at, record(ISS, 0.0, at, 12.5))
+            landed[at] = time.time()
+
+    lake.root.mkdir(parents=True)
+    first = datetime.now(UTC).replace(microsecond=0)
+    land(lake, first, record(ISS, 0.0, first, 12.5))
+    seen: dict[datetime, float] = {}
+    try:
+        wait_for(lake, seen, lambda: first in seen)
+        collector = threading.Thread(target=poll)
+        collector.start()
+        wait_for(lake, seen, lambda: not collector.is_alive() and landed.keys() <= seen.keys())
+    finally:
+        ours.terminate()
+        ours.wait()
+    waits_s = sorted(seen[at] - moment for at, moment in landed.items())
+    log = Checkpoint(lake).progress_log.read_text().splitlines()[1:]
+    p50, p95 = statistics.median(waits_s), statistics.quantiles(waits_s, n=20, method="inclusive")[-1]
+    print(f"     {len(waits_s)} fixes of one object, trigger {TICK_S} s; landed -> visible: p50 {p50:.2f} s")
+    print(f"     work of such a batch: median {statistics.median(json.loads(x)['duration_s'] for x in log):.2f} s")
+    return [Bar("p95 of landed -> visible, s", p95, MOST_LATENCY_S, at_least=False)]
+
+
+def wait_for(lake: Lake, seen: dict[datetime, float], enough: Callable[[], bool]) -> None:
+    """Read new files of live/positions as they appear, until `enough`."""
+    known: set[Path] = set()
+    quiet_since = time.time()
+    while not enough():
+        for file in set(lake.live(POSITIONS).glob("**/*.parquet")) - known:
+            times = pq.read_table(file, columns=["event_time"], partitioning=None).column(0).to_pylist()
+            known.add(file)
+            quiet_since = time.time()
+            for at in times:
+                seen.setdefault(at, quiet_since)
+        if time.time() - quiet_since > MOST_QUIET_S:
+            raise RuntimeError(f"nothing became visible for {MOST_QUIET_S} s")
+        time.sleep(0.02)
+
+
+def load() -> str:
+    """The machine's load averages: on a busy one only the ratio says much."""
+    return ", ".join(f"{value:.1f}" for value in os.getloadavg())
+
+
+def play(role: list[str]) -> None:
+    """Be one of the processes that the benchmark starts."""
+    what, root, argument, max_files = role
+    lake = Lake(Path(root))
+    if what == "stream":
+        stream(lake, argument, int(max_files))
+    else:
+        pass_through(lake, Path(argument), int(max_files))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--objects", type=int, default=10_000)
+    parser.add_argument("--ticks", type=int, default=250, help=f"fixes an object, {TICK_S} s apart; 0: no throughput")
+    parser.add_argument("--fixes", type=int, default=24, help="fixes to follow in real time; 0: no latency")
+    parser.add_argument("--json", type=Path, help="write the figures there as well")
+    parser.add_argument("--role", nargs=4, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.role:
+        play(arguments.role)
+        return 0
+    print(f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}, load {load()}")
+    bars = []
+    with tempfile.TemporaryDirectory() as name:
+        if arguments.ticks:
+            bars += throughput(Path(name), arguments.objects, arguments.ticks)
+        if arguments.fixes:
+            bars += latency(Path(name), arguments.fixes)
+    print(f"     load at the end {load()}")
+    for bar in bars:
+        print(bar)
+    if arguments.json:
+        arguments.json.write_text(json.dumps({bar.name: bar.figure for bar in bars}))
+    return 0 if all(bar.holds for bar in bars) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
