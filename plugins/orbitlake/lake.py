@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 PART: Final = "part-0.parquet"
 ROW_GROUP_ROWS: Final = 1_000_000
+BLOCK_BYTES: Final = 4_096
 SAFE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
 
 
@@ -89,11 +90,19 @@ def issue_name(creation_date: datetime) -> str:
 
 
 def write_file(target: Path, content: bytes, staging: Path) -> None:
-    """Put `content` at `target` whole or not at all, durably: written in `staging`, synced, then renamed."""
+    """Put `content` at `target` whole or not at all, durably: written in `staging`, synced, then renamed.
+
+    Blocks of zeros become holes, which take no room on the disk.
+    """
     staging.mkdir(parents=True, exist_ok=True)
     aside = staging / f"{target.name}.{uuid.uuid4().hex}"
     with aside.open("wb") as sink:
-        sink.write(content)
+        for start in range(0, len(content), BLOCK_BYTES):
+            block = content[start : start + BLOCK_BYTES]
+            if any(block):
+                sink.seek(start)
+                sink.write(block)
+        sink.truncate(len(content))
         sink.flush()
         os.fsync(sink.fileno())
     settle(aside, target)
@@ -104,12 +113,7 @@ def publish(rows: pa.Table, table: Table, target: Path, staging: Path) -> None:
 
     The columns must be those of the table, in any order; equal rows give equal bytes. Raises LakeError by name.
     """
-    typed = conform(rows, table)
-    # Arrow cannot sort by a dictionary: where a key is one, its values are sorted in its place.
-    keys = pa.table(
-        {key: column.cast(plain_type(column.type)) for key in table.sort_by for column in [typed.column(key)]}
-    )
-    sorted_rows = typed.take(pc.sort_indices(keys, [(key, "ascending") for key in table.sort_by]))
+    sorted_rows = in_order(rows, table)
     staging.mkdir(parents=True, exist_ok=True)
     aside = staging / f"{table.name}.{uuid.uuid4().hex}.parquet"
     with aside.open("wb") as sink:
@@ -117,6 +121,16 @@ def publish(rows: pa.Table, table: Table, target: Path, staging: Path) -> None:
         sink.flush()
         os.fsync(sink.fileno())
     settle(aside, target)
+
+
+def in_order(rows: pa.Table, table: Table) -> pa.Table:
+    """Return `rows` in the table's schema and order. Raises LakeError by name."""
+    typed = conform(rows, table)
+    # Arrow cannot sort by a dictionary: where a key is one, its values are sorted in its place.
+    keys = pa.table(
+        {key: column.cast(plain_type(column.type)) for key in table.sort_by for column in [typed.column(key)]}
+    )
+    return typed.take(pc.sort_indices(keys, [(key, "ascending") for key in table.sort_by]))
 
 
 def plain_type(type_: pa.DataType) -> pa.DataType:

@@ -14,6 +14,7 @@ from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS
 pytestmark = pytest.mark.spark
 DAY = date(2025, 12, 22)
 NOON_TO_MIDNIGHT_S = 43_200
+SHUFFLES = 20
 
 
 @pytest.fixture
@@ -66,12 +67,16 @@ def test_closed_tables_carry_the_schema_and_equal_the_streamed_ones(spark, strea
 
 
 def test_any_order_of_arrival_ends_in_the_same_bytes(spark, stream, lake):
+    once = across_midnight()[::3]
+    received_again = [row | {"fetch_time": row["fetch_time"] - timedelta(seconds=0.25)} for row in once[::4]]
+    without_time = [row | {"fetch_time": None} for row in once[1::4]]
+    beside = [row | {"latitude_deg": row["latitude_deg"] + 0.01} for row in once[2::8]]
     results = set()
-    for seed in range(3):
-        rows = across_midnight()
+    for seed in range(SHUFFLES):
+        rows = [*once, *received_again, *without_time, *beside]
         random.Random(seed).shuffle(rows)
-        for start in range(0, len(rows), 60):
-            stream.batch(lines(rows[start : start + 60]))
+        for start in range(0, len(rows), 25):
+            stream.batch(lines(rows[start : start + 25]))
         compact_day(spark, lake, DAY)
         results.add(tuple(lake.day(table, DAY).read_bytes() for table in POSITION_TABLES))
         for file in [*lake.root.glob("live/**/*.parquet"), *lake.root.glob("lake/**/*.parquet")]:

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from orbitlake.lake import Lake, LakeError, publish
+from orbitlake.lake import Lake, LakeError, in_order
+from orbitlake.positions.revisions import publish_revisable, publish_revision
 from orbitlake.positions.track import LONGEST_GAP_S, MINUTE_US, OF_OBJECT, Indices, micros
 from orbitlake.tables import POSITIONS, TEXT, UTC_MICROSECONDS, WINDOW_STATS, Column, Table
 
@@ -50,7 +51,7 @@ def owned(table: Table) -> Table:
 def publish_rows(lake: Lake, table: Table, rows: pa.Table, owner: str, staging: Path) -> None:
     """Write rows as the live file `owner` of each of their days, replacing what a first attempt left there."""
     for day, of_day in by_day(table, rows):
-        publish(of_day.select(table.column_names), table, live_file(lake, table, day, owner), staging)
+        publish_revisable(of_day.select(table.column_names), table, live_file(lake, table, day, owner), staging)
 
 
 def correct_rows(lake: Lake, table: Table, rows: pa.Table, staging: Path) -> int:
@@ -65,8 +66,12 @@ def correct_rows(lake: Lake, table: Table, rows: pa.Table, staging: Path) -> int
             if not file.exists():
                 continue
             corrections = of_day.filter(pc.equal(of_day.column(OWNER), owner)).select(table.column_names)
-            publish(replaced(read_checked(table, file), corrections, table), table, file, staging)
-            files += 1
+            published = read_checked(table, file)
+            corrected = in_order(replaced(published, corrections, table), table)
+            # A batch done again finds its corrections there.
+            if not corrected.equals(published):
+                publish_revision(corrected, table, file, staging)
+                files += 1
     return files
 
 

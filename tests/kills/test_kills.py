@@ -1,0 +1,163 @@
+"""The stream under kill -9: driver, worker and master, at random moments, with every kind of reader looking on.
+
+ORBITLAKE_KILLS sets how often; 4 take about two minutes, 50 with ten thousand polls are the full run.
+"""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tests.kills.cluster import Cluster
+from tests.kills.readers import READERS, keys_of
+from tests.kills.records import land, unkind_records
+from tests.positions.reference import expected_minutes, expected_positions
+
+from orbitlake.embedded.topology import CHECKOUT
+from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS
+
+KILLS = int(os.environ.get("ORBITLAKE_KILLS", "4"))
+POLLS = max(2000, 220 * KILLS)
+SEED = int(os.environ.get("ORBITLAKE_KILLS_SEED", "1"))
+VICTIMS = ("driver", "worker", "driver", "master")
+STALLED_AFTER_S = 120
+DONE_WITHIN_S = 600
+
+pytestmark = [pytest.mark.spark, pytest.mark.timeout(120 + 90 * KILLS + DONE_WITHIN_S)]
+
+
+@pytest.fixture
+def choose():
+    return random.Random(SEED)
+
+
+@pytest.fixture
+def cluster(tmp_path, lake, choose):
+    scratch = tmp_path / "cluster"
+    scratch.mkdir()
+    started = Cluster(scratch, lake.root, choose)
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def watch(tmp_path, lake):
+    """Start the readers; the returned function ends them and gives their accounts."""
+    out = tmp_path / "readers"
+    out.mkdir()
+    readers = {}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(CHECKOUT / "plugins"), str(CHECKOUT)))}
+
+    def start(expected):
+        (out / "expected.json").write_text(
+            json.dumps({table.name: keys_of(rows, table) for table, rows in expected.items()})
+        )
+        for kind in READERS:
+            command = [sys.executable, "-m", "tests.kills.readers", kind, lake.root, out / "expected.json", out]
+            with (out / f"{kind}.log").open("wb") as log:
+                readers[kind] = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=CHECKOUT)
+
+        def end():
+            (out / "stop").touch()
+            ended = {kind: reader.wait(300) for kind, reader in readers.items()}
+            accounts = {kind: json.loads((out / f"{kind}.json").read_text()) for kind in ended}
+            tables = {
+                (kind, table.name): pq.read_table(out / f"{kind}-{table.name}.parquet")
+                for kind in ended
+                for table in expected
+            }
+            return accounts, tables
+
+        return end
+
+    yield start
+    for reader in readers.values():
+        reader.kill()
+        reader.wait()
+
+
+def expected_of(fixes):
+    """The live tables as plain Python computes them."""
+    positions = expected_positions(fixes)
+    rows = {POSITIONS: positions, WINDOW_STATS: expected_minutes(positions)}
+    return {table: pa.Table.from_pylist(rows[table], schema=table.schema) for table in POSITION_TABLES}
+
+
+def in_order(rows, table):
+    return sorted(rows.to_pylist(), key=lambda row: [row[name] for name in table.key])
+
+
+def approximately(rows):
+    return [
+        {n: pytest.approx(v, rel=1e-7, abs=1e-6) if isinstance(v, float) else v for n, v in row.items()} for row in rows
+    ]
+
+
+def stream(cluster):
+    """Start the stream where it does not run."""
+    if cluster.driver is None or cluster.driver.poll() is not None:
+        cluster.submit("--trigger", "1 second", "--max-files", "40")
+
+
+def wait_for_batch(cluster, batches, seconds):
+    """Wait until more batches than so many are done; tell whether it came to that. The stream is started if it ends."""
+    deadline = time.monotonic() + seconds
+    while len(cluster.progress()) <= batches and time.monotonic() < deadline:
+        stream(cluster)
+        time.sleep(0.1)
+    return len(cluster.progress()) > batches
+
+
+def test_kills_at_any_moment_lose_double_and_tear_nothing_for_any_reader(lake, cluster, watch, choose):
+    landing = unkind_records(POLLS, SEED)
+    expected = expected_of(landing.fixes)
+    end_watch = watch(expected)
+    kills = Counter()
+    share = len(landing.files) // (KILLS + 1) + 1
+    for number in range(KILLS):
+        land(landing.files[number * share : (number + 1) * share], lake.raw_open_notify)
+        stream(cluster)
+        if choose.random() < 0.3:
+            time.sleep(choose.uniform(0, 10))
+        else:
+            if not wait_for_batch(cluster, len(cluster.progress()), STALLED_AFTER_S):
+                # A driver without its master waits for ever: whoever runs it starts it again.
+                cluster.kill_driver()
+                kills["stalled driver"] += 1
+                stream(cluster)
+                wait_for_batch(cluster, len(cluster.progress()), STALLED_AFTER_S)
+            time.sleep(choose.uniform(0, 3))
+        victim = VICTIMS[number % len(VICTIMS)]
+        getattr(cluster, f"kill_{victim}")()
+        kills[victim] += 1
+    land(landing.files[KILLS * share :], lake.raw_open_notify)
+    cluster.kill_driver()
+    deadline = time.monotonic() + DONE_WITHIN_S
+    while time.monotonic() < deadline:
+        ended = cluster.submit("--trigger", "available-now", "--max-files", "200").wait(DONE_WITHIN_S)
+        if ended == 0:
+            break
+    progress = cluster.progress().values()
+    accounts, tables = end_watch()
+    looks = {kind: account["looks"] for kind, account in accounts.items()}
+    files = len(landing.files)
+    print(f"kills {dict(kills)}, batches {len(progress)}, polls {landing.polls}, files {files}, looks {looks}")
+    quarantined = [file.read_bytes() for file in lake.quarantine.iterdir() if not file.name.endswith(".reason.json")]
+
+    assert [wrong for account in accounts.values() for wrong in account["wrong"]] == []
+    assert ended == 0
+    for (_, name), rows in tables.items():
+        table = next(table for table in POSITION_TABLES if table.name == name)
+        assert in_order(rows, table) == approximately(in_order(expected[table], table))
+    assert sum(batch["records"] for batch in progress) == landing.polls + len(landing.bad_lines)
+    assert sum(batch["failed_polls"] for batch in progress) == landing.failed_polls
+    assert sorted(content.strip() for content in quarantined) == sorted(
+        text.strip().encode() for text in landing.bad_lines
+    )
+    assert all(account["last"] and account["looks"] for account in accounts.values())
