@@ -1,9 +1,10 @@
 """DuckDB over the published Parquet files: one view a table, closed and live days together, nothing twice."""
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Self
 
 import duckdb
 import pyarrow as pa
@@ -12,7 +13,8 @@ from orbitlake.lake import PART, Lake, safe_name
 from orbitlake.settings import from_environment
 from orbitlake.tables import POSITION_TABLES, TABLES, Table
 
-EVERYWHERE: Final = ("**",)
+DAY_FOLDER: Final = "date="
+PART_FILE: Final = "part-"
 
 
 def connect(
@@ -22,28 +24,73 @@ def connect(
     issue: str | None = None,
     tables: Iterable[Table] = tuple(TABLES.values()),
     live: Mapping[str, pa.Table] | None = None,
-) -> duckdb.DuckDBPyConnection:
+) -> "Connection":
     """Return an in-memory DuckDB with the views; `data` is the root, by default that of the settings.
 
     `since` leaves out earlier days, `issue` every other issue, such as 20230324T225531Z, `tables` every other table.
     A query that asks for no more gets the same rows, in a time that does not grow with the lake: what is left out is
     not even opened. `live` gives a table's live rows, with their `date`, to be used in place of its live files.
 
-    A day that has been closed is read from `lake/`, any other from `live/`. The views follow new files by themselves;
-    a table that has no file at the time of the call is an empty view until the next call.
+    A day that has been closed is read from `lake/`, any other from `live/`; which is which is decided once a statement.
     """
     lake = Lake(data or from_environment().data)
-    connection = duckdb.connect()
-    connection.execute("SET TimeZone = 'UTC'")
-    for table in tables:
-        source = None
-        if live and table.name in live:
-            source = f"live_{table.name}"
-            connection.register(source, live[table.name])
-        # The views' names and globs are ours alone: no user's text gets here.
-        sql = view_sql(lake, table, since=since, issue=issue, live=source)
-        connection.execute(f"CREATE VIEW {table.name} AS {sql}")
-    return connection
+    return Connection(lake, tuple(tables), since, issue, live or {})
+
+
+def files(table: str, data: Path | None = None, *, since: date | None = None) -> list[str]:
+    """Return the files that hold the table's rows now, each row once: for pandas, Polars, Spark and others.
+
+    The rule is that of the views. Raises KeyError for a table that there is not.
+    """
+    lake = Lake(data or from_environment().data)
+    if TABLES[table] not in POSITION_TABLES:
+        return sorted(map(str, lake.closed(TABLES[table]).glob(f"**/{PART}")))
+    closed, open_days = standing_days(lake, TABLES[table], since)
+    live = (file for day in open_days for file in sorted(Path(day).glob("*.parquet")))
+    return [*(file for parts in closed.values() for file in parts), *map(str, live)]
+
+
+class Connection:
+    """A DuckDB connection that looks at the lake anew before each use, so that its views follow new and closed days.
+
+    It has all that DuckDB's own connection has.
+    """
+
+    def __init__(
+        self,
+        lake: Lake,
+        tables: Sequence[Table],
+        since: date | None,
+        issue: str | None,
+        live: Mapping[str, pa.Table],
+    ) -> None:
+        self._lake, self._tables, self._since, self._issue = lake, tables, since, issue
+        self._views: dict[str, str] = {}
+        self._duckdb = duckdb.connect()
+        self._duckdb.execute("SET TimeZone = 'UTC'")
+        self._live = {name: f"live_{name}" for name in live}
+        for name, rows in live.items():
+            self._duckdb.register(self._live[name], rows)
+        self._look()
+
+    def __getattr__(self, name: str) -> Any:
+        self._look()
+        return getattr(self._duckdb, name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._duckdb.close()
+
+    def _look(self) -> None:
+        """Define each view by the files that hold its table now."""
+        for table in self._tables:
+            # The views' names and paths are ours alone: no user's text gets here.
+            sql = view_sql(self._lake, table, since=self._since, issue=self._issue, live=self._live.get(table.name))
+            if self._views.get(table.name) != sql:
+                self._duckdb.execute(f"CREATE OR REPLACE VIEW {table.name} AS {sql}")
+                self._views[table.name] = sql
 
 
 def view_sql(
@@ -52,34 +99,46 @@ def view_sql(
     """The SELECT behind a table's view, its columns in the order of `tables.py`; `live` names its live rows."""
     columns = ", ".join(table.column_names)
     if table not in POSITION_TABLES:
-        closed = globs_of(lake.closed(table), PART, (f"object_id=*/issue={safe_name(issue)}",) if issue else EVERYWHERE)
-        return f"SELECT {columns} FROM {reading(closed)}" if closed else empty_sql(table)  # noqa: S608
-    closed = globs_of(lake.closed(table), PART, day_folders(lake.closed(table), since))
-    if live is None:
-        files = globs_of(lake.live(table), "*.parquet", day_folders(lake.live(table), since))
-        live = reading(files, by_date=True) if files else None
+        below = f"object_id=*/issue={safe_name(issue)}" if issue else "**"
+        found = any(lake.closed(table).glob(f"{below}/{PART}"))
+        return f"SELECT {columns} FROM {reading([f'{lake.closed(table)}/{below}/{PART}'])}" if found else empty(table)  # noqa: S608
+    closed, open_days = standing_days(lake, table, since)
+    selected = f"SELECT date, {columns} FROM"
     parts = []
     if closed:
-        parts.append(f"SELECT date, {columns} FROM {reading(closed, by_date=True)}")  # noqa: S608
-    if live and closed:
-        still_open = f"date NOT IN (SELECT date FROM {days(closed)})"  # noqa: S608
-        parts.append(f"SELECT date, {columns} FROM {live} WHERE {still_open}")  # noqa: S608
-    elif live:
-        parts.append(f"SELECT date, {columns} FROM {live}")  # noqa: S608
-    return " UNION ALL ".join(parts) or empty_sql(table, with_date=True)
+        parts.append(f"{selected} {reading([file for parts in closed.values() for file in parts], by_date=True)}")
+    if live is not None:
+        names = ", ".join(f"DATE {quoted(day)}" for day in closed)
+        parts.append(f"{selected} {live}" + (f" WHERE date NOT IN ({names})" if closed else ""))
+    elif open_days:
+        parts.append(f"{selected} {reading([f'{day}/*.parquet' for day in open_days], by_date=True)}")
+    return " UNION ALL ".join(parts) or empty(table, with_date=True)
 
 
-def day_folders(folder: Path, since: date | None) -> Iterable[str]:
-    """The names of the day folders from `since` on, or the pattern of them all, present and to come."""
-    if since is None:
-        return EVERYWHERE
-    return sorted(day.name for day in folder.glob("date=*") if day.name >= f"date={since.isoformat()}")
+def standing_days(lake: Lake, table: Table, since: date | None) -> tuple[dict[str, list[str]], list[str]]:
+    """Return the files of each closed day by its name, and the live folders of all other days, from `since` on.
+
+    One look decides for each day. Live files outlast the closing of their day by hours, so that a day seen open here
+    can still be read when it has been closed since.
+    """
+    closed = {
+        folder.name.removeprefix(DAY_FOLDER): parts
+        for folder in day_folders(lake.closed(table), since)
+        if (parts := sorted(entry.path for entry in os.scandir(folder) if entry.name.startswith(PART_FILE)))
+    }
+    live = [
+        str(folder)
+        for folder in day_folders(lake.live(table), since)
+        if folder.name.removeprefix(DAY_FOLDER) not in closed and any(folder.glob("*.parquet"))
+    ]
+    return closed, live
 
 
-def globs_of(folder: Path, name: str, folders: Iterable[str]) -> str | None:
-    """The globs of a table's files in `folders` below it, as a list in SQL, or None where there is no file yet."""
-    globs = [f"{folder}/{below}/{name}" for below in folders if any(folder.glob(f"{below}/{name}"))]
-    return "[" + ", ".join(quoted(glob) for glob in globs) + "]" if globs else None
+def day_folders(folder: Path, since: date | None) -> list[Path]:
+    """The day folders of a table from `since` on, in order of time."""
+    first = f"{DAY_FOLDER}{since.isoformat() if since else ''}"
+    found = folder.iterdir() if folder.is_dir() else ()
+    return sorted(day for day in found if day.name.startswith(DAY_FOLDER) and day.name >= first)
 
 
 def quoted(text: str) -> str:
@@ -87,19 +146,15 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def reading(globs: str, *, by_date: bool = False) -> str:
-    """The table function that reads the files of quoted globs."""
+def reading(globs: Iterable[str], *, by_date: bool = False) -> str:
+    """The table function that reads some files."""
     # `date` of the folder is a date; the folder keys of the OEM tables stay text.
     types = ", hive_types = {'date': DATE}" if by_date else ""
-    return f"read_parquet({globs}, hive_partitioning = true, hive_types_autocast = false{types})"
+    listed = ", ".join(map(quoted, globs))
+    return f"read_parquet([{listed}], hive_partitioning = true, hive_types_autocast = false{types})"
 
 
-def days(globs: str) -> str:
-    """A subquery with the closed days, read from the folders' names alone."""
-    return f"(SELECT CAST(regexp_extract(file, 'date=([0-9-]{{10}})', 1) AS DATE) AS date FROM glob({globs}))"  # noqa: S608
-
-
-def empty_sql(table: Table, *, with_date: bool = False) -> str:
+def empty(table: Table, *, with_date: bool = False) -> str:
     """A SELECT without rows but with the table's columns and types."""
     typed = ", ".join(f"CAST(NULL AS {sql_type(column.type)}) AS {column.name}" for column in table.columns)
     return f"SELECT {'CAST(NULL AS DATE) AS date, ' if with_date else ''}{typed} WHERE false"

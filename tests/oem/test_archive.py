@@ -242,6 +242,14 @@ def test_the_steps_of_a_dag_do_what_one_ingestion_does(lake, folder, tmp_path):
     assert check(at_once, lake)["states"] == 3
 
 
+def test_both_notations_of_a_new_issue_in_one_run_are_one_ingested_and_one_unchanged(lake, folder, tmp_path):
+    sources = [put(folder / "issue.txt", kvn()), put(folder / "issue.xml", xml())]
+    archived = [archive(delivery(source, lake), lake) for source in sources]
+    outcomes = [tabulate(each, lake)["outcome"] for each in archived]
+
+    assert outcomes == ["ingested", "unchanged"]
+
+
 def test_a_refused_source_passes_the_steps_and_fails_the_check(lake, folder):
     archived = archive(delivery(put(folder / "bad.txt", b"no OEM"), lake), lake)
     outcome = tabulate(archived, lake)

@@ -1,6 +1,6 @@
 """The checks of an issue: each can fail, says why, and leaves a sound issue alone."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -81,12 +81,21 @@ def test_states_must_be_possible_at_their_centre(states, reason):
 
 
 def test_the_states_must_reach_the_promised_span_but_for_one_step():
-    end = datetime(2023, 3, 24, 18, 53, 29, 4000, UTC)
-    beyond = datetime(2023, 3, 24, 18, 53, 29, 5000, UTC)
+    end = datetime(2023, 3, 24, 19, 13, 29, 4000, UTC)
+    beyond = datetime(2023, 3, 24, 19, 13, 29, 5000, UTC)
+    place = SAMPLE.states.column_names.index("epoch")
+    field = SAMPLE.states.schema.field("epoch")
+    start = ROW["start_time"]
+    epochs = pa.array([start + timedelta(minutes=minute) for minute in range(0, 32, 4)], field.type)
+    eight = SAMPLE.states.take([0] * 8).set_column(place, field, epochs)
 
-    assert problems(stop_time=end) == ()
-    assert problems(stop_time=beyond) == ("the states reach 66.7% of the span that the header promises",)
-    assert problems(stop_time=beyond, useable_stop_time=end) == ()
+    assert problems(eight, state_count=8, stop_time=end) == ()
+    assert problems(eight, state_count=8, stop_time=beyond) == (
+        "the states reach 87.5% of the span that the header promises",
+    )
+    assert problems(eight, state_count=8, stop_time=beyond, useable_stop_time=end) == ()
+    # The same states shared out over two segments are printed examples, shortened by hand.
+    assert problems(eight, state_count=8, stop_time=beyond, segment_count=2) == ()
 
 
 def test_the_histogram_names_the_commonest_steps_and_counts_the_rest():

@@ -39,7 +39,10 @@ class Outcome(TypedDict):
 
 
 class Archived(TypedDict):
-    """A source between two tasks: `archived` with its raw file, relative to the data root, or its final outcome."""
+    """A source between two tasks: its outcome, and the raw file that is to be tabulated, relative to the data root.
+
+    Without a raw file the outcome is final.
+    """
 
     outcome: Outcome
     raw_path: str | None
@@ -90,8 +93,11 @@ def tabulate(archived: Archived, lake: Lake) -> Outcome:
     issue = read(raw)
     holding = Holding(lake, issue.object_id, issue.creation_date)
     with holding.locked():
-        label = _publish_once(holding, issue, raw)
-    return _outcome(archived["outcome"]["source"], label, issue)
+        if not holding.is_listed:
+            holding.publish(issue, raw)
+            return _outcome(archived["outcome"]["source"], "ingested", issue)
+    # Published since by another file of the same issue: this one still was the first.
+    return archived["outcome"]
 
 
 def check(outcome: Outcome, lake: Lake) -> dict[str, Any]:
@@ -135,7 +141,9 @@ def _take(delivery: Delivery, lake: Lake, *, publish_at_once: bool) -> Archived:
         holding = Holding(lake, issue.object_id, issue.creation_date)
         with holding.locked():
             raw = _admit(holding, issue, text, delivery)
-            label = _publish_once(holding, issue, raw) if publish_at_once else "archived"
+            label = "unchanged" if holding.is_listed else "ingested"
+            if publish_at_once and not holding.is_listed:
+                holding.publish(issue, raw)
         taken = Archived(outcome=_outcome(source, label, issue), raw_path=str(raw.relative_to(lake.root)))
     except _RefusedError as refused:
         quarantine(lake, Path(source).name, content, refused.reason, outcome=refused.outcome)
@@ -183,13 +191,6 @@ def _complete(holding: Holding, raw: Path) -> None:
     except OemError as error:
         quarantine(holding.lake, raw.name, raw.read_bytes(), error.reason)
         raw.unlink()
-
-
-def _publish_once(holding: Holding, issue: Issue, raw: Path) -> str:
-    if holding.is_listed:
-        return "unchanged"
-    holding.publish(issue, raw)
-    return "ingested"
 
 
 def _outcome(source: str, label: str, issue: Issue | None = None, reason: str | None = None) -> Outcome:

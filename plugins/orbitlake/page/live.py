@@ -48,7 +48,7 @@ class LiveRows:
         """
         root = self.lake.live(table)
         with self.lock:
-            folders = [root / name for name in day_folders(root, day)]
+            folders = day_folders(root, day)
             for closed in [folder for folder in self.days if folder.parent == root and not folder.exists()]:
                 del self.days[closed]
             for folder in folders:
