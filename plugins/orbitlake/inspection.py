@@ -75,7 +75,7 @@ def size(count: float) -> str:
 
 def tables_printout(lake: Lake) -> Printout:
     """One line a table and place."""
-    printout = Printout("table", "where", "partitions", "files", "most a partition", "rows", "size", title="Tables")
+    printout = Printout("table", "where", "partitions", "files", "most in one", "rows", "size", title="Tables")
     for column in printout.columns[2:]:
         column.justify = "right"
     for table in TABLES.values():
@@ -137,7 +137,9 @@ def main() -> int:
         print(f"inspect: {error}", file=sys.stderr)
         return 1
     console = Console()
-    console.print(f"{lake.root}" + ("" if lake.root.is_dir() else ": nothing there yet"), highlight=False)
+    console.print(
+        f"{lake.root}" + ("" if lake.root.is_dir() else ": nothing there yet"), highlight=False, soft_wrap=True
+    )
     console.print(tables_printout(lake))
     details = Printout(show_header=False, box=None)
     with connect(lake.root) as tables:

@@ -1,6 +1,8 @@
 """What may go: live files of closed days whose rows are found there, and by setting old raw days and quarantine."""
 
-from collections.abc import Iterator
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import Final
 import duckdb
 
 from orbitlake.lake import Lake, parts_of
-from orbitlake.settings import Settings
+from orbitlake.settings import Settings, from_environment
 from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS, Table
 
 LIVE, RAW, QUARANTINE = "live", "raw", "quarantine"
@@ -41,6 +43,20 @@ def removals(lake: Lake, settings: Settings, now: datetime | None = None) -> Ite
         yield from raw_removals(lake, (now - timedelta(days=settings.keep_raw_days)).date())
     if settings.keep_quarantine_days is not None:
         yield from quarantine_removals(lake, now - timedelta(days=settings.keep_quarantine_days))
+
+
+def retire(dry_run: bool = False, show: Callable[[str], None] = print) -> dict[str, object]:
+    """Remove what may go from the lake of the settings, a line of JSON for each file; return the summary."""
+    settings = from_environment()
+    files: Counter[str] = Counter()
+    freed: Counter[str] = Counter()
+    for removal in removals(Lake(settings.data), settings):
+        show(json.dumps(removal.as_json()))
+        if not dry_run:
+            remove(removal)
+        files[removal.kind] += 1
+        freed[removal.kind] += removal.bytes
+    return {"removed": not dry_run, "files": dict(files), "bytes": dict(freed)}
 
 
 def remove(removal: Removal) -> None:
