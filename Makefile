@@ -5,7 +5,7 @@ BIN := .venv/bin
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 export PYTHONPATH := plugins
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench up down lock env backup restore test-compose
+.PHONY: help setup demo test lint bench inspect up down lock env backup restore test-compose
 
 help:    ## this list
 	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -32,6 +32,9 @@ lint: setup    ## ruff, formatting, strict types on the engine-free packages
 
 bench: setup    ## measure speed beside other readers and streams, in one run
 	@$(BIN)/python -m benchmarks
+
+inspect: setup    ## what lies in the data root: rows, days, sizes, the newest, gaps
+	@$(BIN)/python -m orbitlake.inspection
 
 lock: setup    ## renew constraints.txt from the direct dependencies
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-annotate --no-header requirements.txt tests/requirements.txt -o constraints.txt

@@ -1,7 +1,8 @@
-"""Each closed UTC day: live positions and window_stats -> one file a table in the lake.
+"""Each closed UTC day: live positions and window_stats -> one file a table in the lake; then old live files go.
 
 **Reads** `live/positions/` and, for late fixes, the day's closed file.
 **Writes** `lake/positions/date=…/part-0.parquet` and `lake/window_stats/date=…/part-0.parquet`, each replaced whole.
+**Removes** live files of days closed for a day or more, each row of them looked up in the closed day first.
 
 **Read by** analysts and every query over more than today.
 
@@ -13,7 +14,7 @@ Running a day again without new fixes rewrites nothing. A run also takes in fixe
 
 from datetime import timedelta
 
-from airflow.sdk import CronDataIntervalTimetable, Param, dag
+from airflow.sdk import CronDataIntervalTimetable, Param, dag, task
 
 from orbitlake.orchestration.assets import LIVE_POSITIONS, LIVE_WINDOW_STATS, POSITIONS, WINDOW_STATS
 from orbitlake.orchestration.defaults import FIRST_DAY, RETRYING
@@ -47,7 +48,14 @@ DAY = (
     },
 )
 def compact_positions():
-    spark_job(
+    @task
+    def retire() -> dict:
+        """Remove live files of closed days after their grace, and what the settings let go."""
+        from orbitlake.positions.retention import retire
+
+        return retire()
+
+    compact = spark_job(
         "compact",
         "compact_positions.py",
         ["--date", DAY, "--reopened"],
@@ -56,6 +64,7 @@ def compact_positions():
         inlets=[LIVE_POSITIONS, LIVE_WINDOW_STATS],
         outlets=[POSITIONS, WINDOW_STATS],
     )
+    compact >> retire()
 
 
 compact_positions()

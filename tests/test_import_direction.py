@@ -15,6 +15,7 @@ MAY_IMPORT = {
     "settings": set(),
     "lake": {"tables"},
     "query": {"tables", "settings", "lake"},
+    "inspection": {"tables", "settings", "lake", "query"},
     "physics": set(),
     "positions": {"physics", "tables", "settings", "lake"},
     "oem": {"physics", "tables", "settings", "lake"},

@@ -39,6 +39,9 @@ class Settings:
     collect_duration_s: float
     stream_trigger: str
     stream_max_runtime_s: float
+    keep_live_hours: float
+    keep_raw_days: float | None
+    keep_quarantine_days: float | None
 
     @property
     def uses_simulator(self) -> bool:
@@ -66,6 +69,9 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         if not 0 < value < float("inf"):
             raise SettingError(f"{name} is {raw!r}: expected a number above zero")
         return value
+
+    def number_or_forever(name: str) -> float | None:
+        return None if text(name, "forever") == "forever" else number(name, 0)
 
     upstream = text("ORBITLAKE_UPSTREAM", "live")
     if upstream not in ("live", "simulator"):
@@ -96,6 +102,9 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         collect_duration_s=number("ORBITLAKE_COLLECT_DURATION_S", 3600),
         stream_trigger=text("ORBITLAKE_STREAM_TRIGGER", "5 seconds"),
         stream_max_runtime_s=number("ORBITLAKE_STREAM_MAX_RUNTIME_S", 3600),
+        keep_live_hours=number("ORBITLAKE_KEEP_LIVE_HOURS", 24),
+        keep_raw_days=number_or_forever("ORBITLAKE_KEEP_RAW_DAYS"),
+        keep_quarantine_days=number_or_forever("ORBITLAKE_KEEP_QUARANTINE_DAYS"),
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 CHECKOUT = Path(__file__).resolve().parents[2]
 EXPECTED = {
     "collect_positions": ["collect"],
-    "compact_positions": ["compact"],
+    "compact_positions": ["compact", "retire"],
     "ingest_oem": ["archive", "check", "download", "tabulate"],
     "stream_positions": ["stream"],
 }

@@ -8,6 +8,8 @@ import pytest
 from tests.positions.reference import expected_minutes, expected_positions
 from tests.positions.samples import fix, line, lines, orbit
 
+from orbitlake.lake import parts_of
+from orbitlake.positions import compaction
 from orbitlake.positions.compaction import DayNotOverError, compact_day, days_before, reopened_days
 from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS
 
@@ -155,3 +157,42 @@ def test_the_days_before_a_day_are_those_with_live_files(stream, lake):
     stream.batch(lines([fix(), fix(NOON_TO_MIDNIGHT_S + 1), fix(3 * NOON_TO_MIDNIGHT_S + 1)]))
 
     assert days_before(lake, date(2025, 12, 23)) == [date(2025, 12, 21), DAY]
+
+
+def test_a_large_day_is_split_by_object_and_keeps_its_split(spark, stream, lake, monkeypatch):
+    monkeypatch.setattr(compaction, "ROWS_A_PART", 40)
+    monkeypatch.setattr(compaction, "ROWS_AT_ONCE", 20)
+    midnight = range(NOON_TO_MIDNIGHT_S - 50, NOON_TO_MIDNIGHT_S + 250, 25)
+    rows = [row for number in range(20) for row in orbit(midnight, object_id=f"20{number:02d}-001A")]
+    late = rows.pop(66)
+    stream.batch(lines(rows))
+    first = compact_day(spark, lake, DAY)
+    objects = [
+        set(pq.read_table(part, partitioning=None)["object_id"].to_pylist()) for part in parts_of(lake, POSITIONS, DAY)
+    ]
+    stream.batch([line(late)])
+    monkeypatch.undo()
+    again = compact_day(spark, lake, DAY)
+    after = [pq.read_table(part, partitioning=None) for part in parts_of(lake, POSITIONS, DAY)]
+
+    assert first.parts == again.parts == 5
+    assert again.replaced
+    assert sum(map(len, objects)) == 20
+    assert [set(part["object_id"].to_pylist()) for part in after] == objects
+    found = sorted(
+        (row for part in after for row in part.to_pylist()), key=lambda row: (row["object_id"], row["event_time"])
+    )
+    assert found == approximately(expected_of([*rows, late])[0])
+
+
+def test_a_replaced_day_keeps_its_length_while_late_fixes_find_room(spark, stream, lake, closed):
+    rows = across_midnight()
+    late = [rows.pop(60), rows.pop(70)]
+    stream.batch(lines(rows))
+    compact_day(spark, lake, DAY)
+    length = lake.day(POSITIONS, DAY).stat().st_size
+    stream.batch(lines(late))
+    compact_day(spark, lake, DAY)
+
+    assert lake.day(POSITIONS, DAY).stat().st_size == length
+    assert closed(POSITIONS) == approximately(expected_of([*rows, *late])[0])

@@ -1,20 +1,34 @@
 """Live files of a finished UTC day -> one file a table, derived anew from all of the day's fixes."""
 
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
+from fcntl import LOCK_EX, flock
 from pathlib import Path
+from typing import Final
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from pyspark import TaskContext
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from orbitlake.lake import Lake, publish_frame, read_files
+from orbitlake.lake import Lake, PartWriter, parts_of, publish_parts, read_files
 from orbitlake.positions.fixes import BASE_COLUMNS
 from orbitlake.positions.live import live_files
-from orbitlake.positions.motion import derive_motion
-from orbitlake.positions.track import LONGEST_GAP_S
-from orbitlake.positions.windows import aggregate_minutes
+from orbitlake.positions.motion import positions_of
+from orbitlake.positions.track import LONGEST_GAP_S, OF_OBJECT
+from orbitlake.positions.windows import minutes_of
 from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS, Table
+
+ROWS_A_PART: Final = 5_000_000
+"""A larger day is split by object into several files, written at once."""
+ROWS_AT_ONCE: Final = 500_000
+"""An executor derives whole objects, as many at a time as come to so many rows."""
 
 
 class DayNotOverError(ValueError):
@@ -23,11 +37,12 @@ class DayNotOverError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Compacted:
-    """What a closed day holds: rows a table, and whether either file is another than before."""
+    """What a closed day holds: rows and files a table, and whether any file is another than before."""
 
     date: date
     positions: int = 0
     window_stats: int = 0
+    parts: int = 0
     replaced: bool = False
 
     def as_json(self) -> dict[str, object]:
@@ -40,27 +55,91 @@ def refuse_open_day(day: date, now: datetime | None = None) -> None:
         raise DayNotOverError(f"{day} is not over in UTC: its fixes are still arriving")
 
 
+@contextmanager
+def alone(lake: Lake) -> Iterator[int]:
+    """Wait until no other compaction of the lake is at work: the slower of two would bring back what it read before.
+
+    Yields the time at which the wait was over (ns), by the clock with which the file system stamps files.
+    """
+    lock = lake.checkpoints / "compact_positions" / "lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as held:
+        flock(held, LOCK_EX)
+        lock.touch()
+        yield lock.stat().st_mtime_ns
+
+
 def compact_day(spark: SparkSession, lake: Lake, day: date) -> Compacted:
     """Publish the closed day from its live files and what is closed already; a day without a fix stays without a file.
 
     Doing it again without news leaves the files untouched. Raises DayNotOverError before the day's end in UTC.
     """
     refuse_open_day(day)
-    files = files_of(lake, POSITIONS, day)
-    if not files:
-        return Compacted(day)
-    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    eve = read_files(spark, POSITIONS, files_of(lake, POSITIONS, day - timedelta(days=1))).where(
-        F.col("event_time") >= F.lit(midnight - timedelta(seconds=LONGEST_GAP_S))
-    )
-    fixes = read_files(spark, POSITIONS, files).unionByName(eve).select(*BASE_COLUMNS)
-    positions = derive_motion(fixes).where(F.col("event_time") >= F.lit(midnight))
-    replaced = publish_frame(positions, POSITIONS, lake.day(POSITIONS, day), lake.staging)
-    # From the published file: it is what the statistics speak of, and deriving it twice would cost twice.
-    closed = read_files(spark, POSITIONS, [lake.day(POSITIONS, day)])
-    replaced |= publish_frame(aggregate_minutes(closed), WINDOW_STATS, lake.day(WINDOW_STATS, day), lake.staging)
-    counts = {table.name: rows_in(lake.day(table, day)) for table in POSITION_TABLES}
-    return Compacted(day, **counts, replaced=replaced)
+    with alone(lake) as looked_ns:
+        files = files_of(lake, POSITIONS, day)
+        if not files:
+            return Compacted(day)
+        # A day that is closed keeps its split, so that an object's rows stay in one file while others are replaced.
+        parts = len(parts_of(lake, POSITIONS, day)) or math.ceil(sum(map(rows_in, files)) / ROWS_A_PART)
+        midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        eve = read_files(spark, POSITIONS, files_of(lake, POSITIONS, day - timedelta(days=1))).where(
+            F.col("event_time") >= F.lit(midnight - timedelta(seconds=LONGEST_GAP_S))
+        )
+        fixes = read_files(spark, POSITIONS, files).unionByName(eve).select(*BASE_COLUMNS)
+        of_objects = fixes.repartition(parts, "object_id").sortWithinPartitions(*OF_OBJECT)
+        written = of_objects.mapInArrow(day_writer(lake, midnight), "part long, name string, path string").collect()
+        replaced = False
+        for table in POSITION_TABLES:
+            asides = {row.part: Path(row.path) for row in written if row.name == table.name}
+            replaced |= publish_parts(asides, lake.closed(table) / f"date={day.isoformat()}", looked_ns)
+        counts = {table.name: sum(map(rows_in, parts_of(lake, table, day))) for table in POSITION_TABLES}
+        return Compacted(day, **counts, parts=parts, replaced=replaced)
+
+
+def day_writer(lake: Lake, midnight: datetime) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """Return the function that derives and writes one part of a day on an executor.
+
+    It is given fixes sorted by object and source, and yields for each table the number of its part, the name of the
+    table, and the path of the file aside.
+    """
+
+    def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        part = TaskContext.get().partitionId()
+        with PartWriter(POSITIONS, lake.staging) as positions, PartWriter(WINDOW_STATS, lake.staging) as minutes:
+            for fixes in whole_objects(batches):
+                derived = positions_of(fixes)
+                of_day = derived.filter(pc.greater_equal(derived.column("event_time"), pa.scalar(midnight)))
+                positions.write(of_day)
+                minutes.write(minutes_of(of_day))
+        rows = [(part, writer.table.name, str(writer.path)) for writer in (positions, minutes)]
+        yield pa.RecordBatch.from_arrays(
+            [pa.array(values) for values in zip(*rows, strict=True)], names=["part", "name", "path"]
+        )
+
+    return write
+
+
+def whole_objects(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Gather batches sorted by object and source into tables that end where an object's rows end."""
+    gathered: list[pa.Table] = []
+    for batch in batches:
+        fixes = pa.Table.from_batches([batch])
+        if sum(each.num_rows for each in gathered) >= ROWS_AT_ONCE:
+            begin = last_begin(gathered[-1].slice(gathered[-1].num_rows - 1), fixes)
+            if begin is not None:
+                yield pa.concat_tables([*gathered, fixes.slice(0, begin)])
+                gathered, fixes = [], fixes.slice(begin)
+        gathered.append(fixes)
+    if gathered:
+        yield pa.concat_tables(gathered)
+
+
+def last_begin(before: pa.Table, fixes: pa.Table) -> int | None:
+    """Return the row of `fixes` where its last object begins, None where that began at or before the row `before`."""
+    keys = pa.concat_tables([before, fixes]).select(list(OF_OBJECT)).combine_chunks()
+    changes = [pc.not_equal(column.slice(1), column.slice(0, fixes.num_rows)) for column in keys.columns]
+    begins = np.flatnonzero(pc.or_(*changes).to_numpy())
+    return int(begins[-1]) if begins.size else None
 
 
 def days_before(lake: Lake, limit: date) -> list[date]:
@@ -74,15 +153,17 @@ def reopened_days(lake: Lake, limit: date) -> list[date]:
     return [
         day
         for day in days_before(lake, limit)
-        if (closed := lake.day(POSITIONS, day)).exists()
-        and any(file.stat().st_mtime_ns > closed.stat().st_mtime_ns for file in live_files(lake, POSITIONS, day))
+        if (closed := parts_of(lake, POSITIONS, day))
+        and any(
+            file.stat().st_mtime_ns >= min(part.stat().st_mtime_ns for part in closed)
+            for file in live_files(lake, POSITIONS, day)
+        )
     ]
 
 
 def files_of(lake: Lake, table: Table, day: date) -> list[Path]:
     """Every published file of a day, live and closed."""
-    closed = lake.day(table, day)
-    return [*live_files(lake, table, day), *([closed] if closed.exists() else [])]
+    return [*live_files(lake, table, day), *parts_of(lake, table, day)]
 
 
 def rows_in(file: Path) -> int:

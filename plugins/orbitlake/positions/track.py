@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from orbitlake.physics.kinematics import Reals
@@ -90,11 +91,12 @@ def starts_of_runs(*keys: NDArray[np.generic]) -> Indices:
 
 
 def object_numbers(rows: pa.Table) -> Indices:
-    """Return a number for the object and source of each row."""
+    """Return a number for the object and source of each row, in the order of their names."""
     numbers = np.zeros(rows.num_rows, np.int64)
     for name in OF_OBJECT:
         encoded = rows.column(name).combine_chunks().dictionary_encode()
-        numbers = numbers * len(encoded.dictionary) + encoded.indices.to_numpy()
+        ranks = pc.rank(encoded.dictionary).to_numpy().astype(np.int64) - 1
+        numbers = numbers * ranks.size + ranks[encoded.indices.to_numpy()]
     return numbers
 
 

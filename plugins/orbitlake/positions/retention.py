@@ -1,0 +1,142 @@
+"""What may go: live files of closed days whose rows are found there, and by setting old raw days and quarantine."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from orbitlake.lake import Lake, parts_of
+from orbitlake.settings import Settings, from_environment
+from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS, Table
+
+LIVE, RAW, QUARANTINE = "live", "raw", "quarantine"
+MEMORY_LIMIT: Final = "1GB"
+
+
+class ClosedDayError(Exception):
+    """A closed day that lacks what its live files hold; nothing of it was removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """One file that may go: what it is, how large, and why."""
+
+    kind: str
+    path: str
+    bytes: int
+    reason: str
+
+    def as_json(self) -> dict[str, object]:
+        return asdict(self)
+
+
+def removals(lake: Lake, settings: Settings, now: datetime | None = None) -> Iterator[Removal]:
+    """Find what may go now. Raises ClosedDayError where a closed day does not hold all rows of its live files."""
+    now = now or datetime.now(UTC)
+    yield from live_removals(lake, now - timedelta(hours=settings.keep_live_hours))
+    if settings.keep_raw_days is not None:
+        yield from raw_removals(lake, (now - timedelta(days=settings.keep_raw_days)).date())
+    if settings.keep_quarantine_days is not None:
+        yield from quarantine_removals(lake, now - timedelta(days=settings.keep_quarantine_days))
+
+
+def retire(dry_run: bool = False, show: Callable[[str], None] = print) -> dict[str, object]:
+    """Remove what may go from the lake of the settings, a line of JSON for each file; return the summary."""
+    settings = from_environment()
+    files: Counter[str] = Counter()
+    freed: Counter[str] = Counter()
+    for removal in removals(Lake(settings.data), settings):
+        show(json.dumps(removal.as_json()))
+        if not dry_run:
+            remove(removal)
+        files[removal.kind] += 1
+        freed[removal.kind] += removal.bytes
+    return {"removed": not dry_run, "files": dict(files), "bytes": dict(freed)}
+
+
+def remove(removal: Removal) -> None:
+    """Remove one file, and its folder where that is empty now."""
+    path = Path(removal.path)
+    path.unlink(missing_ok=True)
+    if removal.kind != QUARANTINE and not any(path.parent.iterdir()):
+        path.parent.rmdir()
+
+
+def live_removals(lake: Lake, closed_before: datetime) -> Iterator[Removal]:
+    """Live files that are older than their day's closing, for days closed long enough; each row is looked up first."""
+    for folder in sorted(lake.live(POSITIONS).glob("date=*")):
+        day = date.fromisoformat(folder.name.removeprefix("date="))
+        parts = {table: parts_of(lake, table, day) for table in POSITION_TABLES}
+        if not all(parts.values()):
+            continue
+        closed_s = min(part.stat().st_mtime for found in parts.values() for part in found)
+        if closed_s > closed_before.timestamp():
+            continue
+        old = {
+            table: [file for file in files_in(lake.live(table) / folder.name) if file.stat().st_mtime < closed_s]
+            for table in POSITION_TABLES
+        }
+        verify_day(day, parts, old)
+        for table in POSITION_TABLES:
+            for file in old[table]:
+                reason = f"{day} is closed and holds its rows"
+                yield Removal(LIVE, str(file), file.stat().st_size, reason)
+
+
+def verify_day(day: date, parts: dict[Table, list[Path]], live: dict[Table, list[Path]]) -> None:
+    """Hold a closed day against its live files. Raises ClosedDayError that says what is wrong.
+
+    Every key of a live file is in the closed day, no key there twice, and the minutes count as many fixes as there are.
+    """
+    with duckdb.connect(config={"memory_limit": MEMORY_LIMIT}) as database:
+        for table in POSITION_TABLES:
+            key = ", ".join(table.key)
+            closed = rows_of(database, parts[table]).select(key)
+            rows, keys = (number(each.count("*")) for each in (closed, closed.distinct()))
+            if rows != keys:
+                raise ClosedDayError(f"{table.name} of {day}: {rows} rows, {keys} distinct keys")
+            if live[table]:
+                lacking = rows_of(database, live[table]).select(key).except_(closed)
+                if count := number(lacking.count("*")):
+                    raise ClosedDayError(f"{table.name} of {day}: {count} live rows are not in the closed day")
+        counted = number(rows_of(database, parts[WINDOW_STATS]).sum("data_points"))
+        rows = number(rows_of(database, parts[POSITIONS]).count("*"))
+        if counted != rows:
+            raise ClosedDayError(f"window_stats of {day} count {counted} fixes, positions hold {rows}")
+
+
+def raw_removals(lake: Lake, before: date) -> Iterator[Removal]:
+    """Packed raw records of closed days: what is not packed has not been streamed yet."""
+    for folder in sorted(lake.raw_open_notify.glob("date=*")):
+        day = date.fromisoformat(folder.name.removeprefix("date="))
+        if day < before and parts_of(lake, POSITIONS, day):
+            for pack in sorted(folder.glob("*.jsonl.gz")):
+                yield Removal(RAW, str(pack), pack.stat().st_size, f"{day} is closed and older than the setting")
+
+
+def quarantine_removals(lake: Lake, before: datetime) -> Iterator[Removal]:
+    """What has lain in quarantine long enough, reasons included."""
+    for file in files_in(lake.quarantine, "*"):
+        if file.stat().st_mtime < before.timestamp():
+            yield Removal(QUARANTINE, str(file), file.stat().st_size, "older than the setting")
+
+
+def files_in(folder: Path, pattern: str = "*.parquet") -> list[Path]:
+    """The files of a folder in order of their names, none where it is absent."""
+    return sorted(file for file in folder.glob(pattern) if file.is_file())
+
+
+def rows_of(database: duckdb.DuckDBPyConnection, files: list[Path]) -> duckdb.DuckDBPyRelation:
+    """The rows of some files."""
+    return database.read_parquet([str(file) for file in files], hive_partitioning=False)
+
+
+def number(answer: duckdb.DuckDBPyRelation) -> int:
+    """The one number of an answer, 0 where it is null."""
+    row = answer.fetchone()
+    return int(row[0] or 0) if row else 0

@@ -1,0 +1,144 @@
+"""What goes, and what stays: nothing is removed that the closed day does not hold, or that nobody allowed to go."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, date, datetime, timedelta
+
+import pyarrow as pa
+import pytest
+from tests.conftest import CHECKOUT
+from tests.positions.samples import orbit
+
+from orbitlake.lake import publish, quarantine
+from orbitlake.positions.motion import positions_of
+from orbitlake.positions.retention import ClosedDayError, removals, remove
+from orbitlake.positions.windows import minutes_of
+from orbitlake.settings import from_environment
+from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS
+
+DAY = date(2025, 12, 21)
+SETTINGS = from_environment({})
+CLOSED_AT = datetime(2025, 12, 22, 1, tzinfo=UTC)
+NEXT_DAY = CLOSED_AT + timedelta(hours=25)
+
+
+def derived(seconds):
+    """positions and window_stats of some fixes of DAY."""
+    base = pa.Table.from_pylist(orbit(seconds), schema=pa.schema([POSITIONS.schema.field(n) for n in orbit([0])[0]]))
+    positions = positions_of(base)
+    return {POSITIONS: positions, WINDOW_STATS: minutes_of(positions)}
+
+
+def put(lake, rows, at, live=None):
+    for table in POSITION_TABLES:
+        closed = lake.day(table, DAY)
+        place = lake.live(table) / closed.parent.name / f"{live}.parquet" if live else closed
+        publish(rows[table], table, place, lake.staging)
+        os.utime(place, (at.timestamp(), at.timestamp()))
+
+
+@pytest.fixture
+def closed_day(lake):
+    """A closed day of two live batches."""
+    put(lake, derived(range(0, 60, 5)), CLOSED_AT - timedelta(hours=3), live="a")
+    put(lake, derived(range(60, 120, 5)), CLOSED_AT - timedelta(hours=2), live="b")
+    put(lake, derived(range(0, 120, 5)), CLOSED_AT)
+    return lake
+
+
+def going(lake, now=NEXT_DAY, **settings):
+    return list(removals(lake, dataclasses.replace(SETTINGS, **settings), now))
+
+
+def test_live_files_of_a_closed_day_go_after_the_grace_and_not_before(closed_day):
+    assert going(closed_day, CLOSED_AT + timedelta(hours=23)) == []
+    found = going(closed_day)
+    assert [removal.kind for removal in found] == ["live"] * 4
+    for removal in found:
+        remove(removal)
+    assert list((closed_day.root / "live").glob("*/*")) == []
+    assert going(closed_day) == []
+
+
+def test_a_live_file_younger_than_the_closing_stays(closed_day):
+    put(closed_day, derived([130]), CLOSED_AT + timedelta(minutes=1), live="late")
+
+    assert {removal.path.rsplit("/", 1)[1] for removal in going(closed_day)} == {"a.parquet", "b.parquet"}
+
+
+@pytest.mark.parametrize(
+    ("closed", "reason"),
+    [
+        (range(0, 115, 5), "positions of 2025-12-21: 1 live rows are not in the closed day"),
+        (range(0, 60, 5), "positions of 2025-12-21: 12 live rows are not in the closed day"),
+    ],
+)
+def test_a_closed_day_that_lacks_rows_of_its_live_files_stops_the_removal(closed_day, closed, reason):
+    put(closed_day, derived(closed), CLOSED_AT)
+
+    with pytest.raises(ClosedDayError, match=reason):
+        going(closed_day)
+
+
+def test_a_closed_day_with_a_row_twice_stops_the_removal(closed_day):
+    rows = derived(range(0, 120, 5))
+    put(closed_day, rows | {POSITIONS: pa.concat_tables([rows[POSITIONS], rows[POSITIONS].slice(3, 1)])}, CLOSED_AT)
+
+    with pytest.raises(ClosedDayError, match="25 rows, 24 distinct keys"):
+        going(closed_day)
+
+
+def test_minutes_that_count_other_fixes_than_there_are_stop_the_removal(closed_day):
+    rows = derived(range(0, 120, 5))
+    counts = pa.array([12, 11])
+    place = WINDOW_STATS.column_names.index("data_points")
+    wrong = rows[WINDOW_STATS].set_column(place, WINDOW_STATS.schema.field("data_points"), counts)
+    put(closed_day, rows | {WINDOW_STATS: wrong}, CLOSED_AT)
+
+    with pytest.raises(ClosedDayError, match="count 23 fixes, positions hold 24"):
+        going(closed_day)
+
+
+def test_raw_records_and_quarantine_stay_for_ever_unless_a_setting_says_otherwise(closed_day):
+    raw = closed_day.raw_open_notify / "date=2025-12-21"
+    raw.mkdir(parents=True)
+    (raw / "20251221-0123456789ab.jsonl.gz").write_bytes(b"packed")
+    (raw / "hour=12").mkdir()
+    (raw / "hour=12" / "loose.json").write_bytes(b"{}")
+    unclosed = closed_day.raw_open_notify / "date=2025-12-20"
+    unclosed.mkdir()
+    (unclosed / "20251220-0123456789ab.jsonl.gz").write_bytes(b"packed")
+    kept = quarantine(closed_day, "bad.json", b"bad", "no JSON")
+    os.utime(kept, (CLOSED_AT.timestamp(), CLOSED_AT.timestamp()))
+
+    def others(now, **settings):
+        return [
+            (removal.kind, removal.path) for removal in going(closed_day, now, **settings) if removal.kind != "live"
+        ]
+
+    month = CLOSED_AT + timedelta(days=31)
+    assert others(month) == []
+    assert others(month, keep_raw_days=30) == [("raw", str(raw / "20251221-0123456789ab.jsonl.gz"))]
+    assert others(month, keep_raw_days=32) == []
+    assert others(month, keep_quarantine_days=30) == [("quarantine", str(kept))]
+
+
+def test_a_dry_run_says_what_would_go_and_removes_nothing(closed_day):
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT / "plugins"), "ORBITLAKE_DATA": str(closed_day.root)}
+
+    def run(*arguments):
+        job = [sys.executable, str(CHECKOUT / "jobs" / "retire_files.py"), *arguments]
+        done = subprocess.run(job, env=environment, capture_output=True, text=True, check=True)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    dry = run("--dry-run")
+    kept = len(list(closed_day.root.glob("live/*/*/*.parquet")))
+    wet = run()
+
+    assert dry[-1] | {"removed": True} == wet[-1]
+    assert wet[-1]["files"] == {"live": 4}
+    assert kept == 4
+    assert run()[-1]["files"] == {}
