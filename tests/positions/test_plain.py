@@ -74,7 +74,7 @@ def plain_rows(lines):
 def assert_never_other_than_line_by_line(lines):
     """Each line is read as alone, or left alone."""
     for text, row in zip(lines, plain_rows(lines), strict=True):
-        outcome, _, _, _, *expected = judge(text, "a.json", ISS)
+        outcome, _, _, _, *expected = judge(text.encode(), "a.json", ISS)
         assert row is None or (outcome, repr(list(row))) == (FIX, repr(as_arrow(expected))), text
 
 
