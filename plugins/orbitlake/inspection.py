@@ -76,6 +76,8 @@ def size(count: float) -> str:
 def tables_printout(lake: Lake) -> Printout:
     """One line a table and place."""
     printout = Printout("table", "where", "partitions", "files", "most in one", "rows", "size", title="Tables")
+    printout.columns[0].no_wrap = True
+    printout.columns[0].min_width = max(map(len, TABLES))
     for column in printout.columns[2:]:
         column.justify = "right"
     for table in TABLES.values():

@@ -99,10 +99,11 @@ def write_file(target: Path, content: bytes, staging: Path) -> None:
     """
     staging.mkdir(parents=True, exist_ok=True)
     aside = staging / f"{target.name}.{uuid.uuid4().hex}"
+    hole = bytes(BLOCK_BYTES)
     with aside.open("wb") as sink:
         for start in range(0, len(content), BLOCK_BYTES):
             block = content[start : start + BLOCK_BYTES]
-            if any(block):
+            if block != hole[: len(block)]:
                 sink.seek(start)
                 sink.write(block)
         sink.truncate(len(content))
