@@ -28,6 +28,7 @@ PARTS_ASIDE: Final = ".parts"
 """Suffix of a folder in `staging/` that is to become a closed day."""
 ROW_GROUP_ROWS: Final = 1_000_000
 BLOCK_BYTES: Final = 4_096
+VERSION_KEY: Final = b"orbitlake.version"
 SAFE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
 
 
@@ -273,14 +274,23 @@ def spark_schema(schema: pa.Schema) -> "StructType":
     return StructType([StructField(field.name, from_arrow_type(field.type)) for field in schema])
 
 
+def check_file(file: Path, table: Table) -> None:
+    """Raise LakeError by name where a published file is of another version or schema than the table here."""
+    found = pq.read_schema(file)
+    version = (found.metadata or {}).get(VERSION_KEY, b"none").decode()
+    if version != str(table.version):
+        raise LakeError(f"{file}: {table.name} of version {version}, this program knows version {table.version}")
+    if not found.equals(table.schema):
+        raise LakeError(f"{file}: not the schema of {table.name} version {table.version}")
+
+
 def read_files(spark: "SparkSession", table: Table, files: Sequence[Path]) -> "DataFrame":
     """Read published files of a table. Raises LakeError by name where one has another schema.
 
     Spark alone would fill a column that a file lacks with nulls and say nothing.
     """
     for file in files:
-        if not pq.read_schema(file).equals(table.schema):
-            raise LakeError(f"{file}: not the schema of {table.name} version {table.version}")
+        check_file(file, table)
     frame = spark.read.schema(spark_schema(table.schema))
     return frame.parquet(*map(str, files)) if files else spark.createDataFrame([], spark_schema(table.schema))
 
