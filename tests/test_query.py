@@ -1,5 +1,6 @@
 """The views and `files`: each row once at every moment, while days open, close and lose their live files."""
 
+import dataclasses
 from datetime import UTC, date, datetime, timedelta
 
 import duckdb
@@ -8,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from orbitlake.lake import publish
+from orbitlake.lake import LakeError, publish
 from orbitlake.query import connect, files
 from orbitlake.tables import POSITIONS, TABLES, WINDOW_STATS
 
@@ -79,6 +80,19 @@ def test_a_day_in_parts_is_read_whole(lake):
     put(lake, 4, 7, live="a").rename(first.with_name("part-1.parquet"))
 
     assert connect(lake.root).sql("SELECT count(*) FROM positions").fetchone() == (3,)
+
+
+@pytest.mark.parametrize("day", [3, 5])
+def test_files_of_another_version_are_refused_by_name(lake, day):
+    newer = dataclasses.replace(POSITIONS, version=2)
+    for each in (3, 4, 5):
+        put(lake, each, 0)
+    rows = pa.Table.from_pylist([FIX], schema=newer.schema)
+    publish(rows, newer, lake.day(POSITIONS, date(2026, 3, day)), lake.staging)
+
+    with pytest.raises(LakeError, match="positions of version 2, this program knows version 1"):
+        connect(lake.root)
+    assert connect(lake.root, tables=[WINDOW_STATS]).sql("FROM window_stats").fetchall() == []
 
 
 def test_since_leaves_out_earlier_days_unopened(lake):

@@ -14,7 +14,7 @@ import pytest
 from orbitlake.embedded.topology import PORTS
 from orbitlake.lake import Lake, publish
 from orbitlake.settings import CHECKOUT
-from orbitlake.tables import POSITIONS, TABLES, WINDOW_STATS, dictionary
+from orbitlake.tables import POSITIONS, TABLES, WINDOW_STATS, dictionary, overview
 
 README = (CHECKOUT / "README.md").read_text()
 CI = (CHECKOUT / ".ci" / "run").read_text()
@@ -61,6 +61,7 @@ def data(tmp_path: Path) -> Path:
 def test_every_table_of_the_readme_is_that_of_the_code():
     for table in TABLES.values():
         assert dictionary(table) in README
+    assert overview() in README
 
 
 @pytest.mark.spark

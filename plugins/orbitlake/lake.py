@@ -1,18 +1,17 @@
 """Where things lie below the data root, and the one way a partition is published: written aside, then renamed."""
 
-import filecmp
-import math
 import os
 import re
+import shutil
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,10 +24,11 @@ if TYPE_CHECKING:
     from pyspark.sql.types import StructType
 
 PART: Final = "part-0.parquet"
+PARTS_ASIDE: Final = ".parts"
+"""Suffix of a folder in `staging/` that is to become a closed day."""
 ROW_GROUP_ROWS: Final = 1_000_000
 BLOCK_BYTES: Final = 4_096
-LENGTH_OVER_CONTENT: Final = 1.25
-"""A closed day has room, as a hole that takes no space on the disk, for late fixes without a change of its length."""
+VERSION_KEY: Final = b"orbitlake.version"
 SAFE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
 
 
@@ -219,12 +219,19 @@ def explained(lake: Lake, identity: str, name: str, reason: str, **facts: object
 
 
 def sweep_staging(lake: Lake, older_than_s: float = 86_400.0) -> None:
-    """Remove what killed writers left in `staging/`; younger files may be another process at work."""
+    """Remove what killed writers left in `staging/`; younger files may be another process at work.
+
+    Folders of other names than PARTS_ASIDE are their owners' own.
+    """
     for left in lake.staging.glob("*") if lake.staging.is_dir() else ():
         # Another sweep may have been faster.
         with suppress(FileNotFoundError):
-            if left.is_file() and time.time() - left.stat().st_mtime > older_than_s:
+            if time.time() - left.stat().st_mtime <= older_than_s:
+                continue
+            if left.is_file():
                 left.unlink()
+            elif left.suffix == PARTS_ASIDE:
+                shutil.rmtree(left)
 
 
 @contextmanager
@@ -268,47 +275,25 @@ def spark_schema(schema: pa.Schema) -> "StructType":
     return StructType([StructField(field.name, from_arrow_type(field.type)) for field in schema])
 
 
+def check_file(file: Path, table: Table) -> None:
+    """Raise LakeError by name where a published file is of another version or schema than the table here."""
+    found = pq.read_schema(file)
+    version = (found.metadata or {}).get(VERSION_KEY, b"none").decode()
+    if version != str(table.version):
+        raise LakeError(f"{file}: {table.name} of version {version}, this program knows version {table.version}")
+    if not found.equals(table.schema):
+        raise LakeError(f"{file}: not the schema of {table.name} version {table.version}")
+
+
 def read_files(spark: "SparkSession", table: Table, files: Sequence[Path]) -> "DataFrame":
     """Read published files of a table. Raises LakeError by name where one has another schema.
 
     Spark alone would fill a column that a file lacks with nulls and say nothing.
     """
     for file in files:
-        if not pq.read_schema(file).equals(table.schema):
-            raise LakeError(f"{file}: not the schema of {table.name} version {table.version}")
+        check_file(file, table)
     frame = spark.read.schema(spark_schema(table.schema))
     return frame.parquet(*map(str, files)) if files else spark.createDataFrame([], spark_schema(table.schema))
-
-
-class PartWriter:
-    """Writes rows, sorted already, to one Parquet file in `staging`; whole and synced once the `with` block ends."""
-
-    def __init__(self, table: Table, staging: Path) -> None:
-        staging.mkdir(parents=True, exist_ok=True)
-        self.table = table
-        self.path = staging / f"{table.name}.{uuid.uuid4().hex}.parquet"
-        self._gathered: list[pa.Table] = []
-        self._writer = pq.ParquetWriter(self.path, table.schema, compression="zstd", write_page_index=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def write(self, rows: pa.Table) -> None:
-        """Add rows; they reach the file in groups of at least ROW_GROUP_ROWS."""
-        self._gathered.append(conform(rows, self.table))
-        if sum(each.num_rows for each in self._gathered) >= ROW_GROUP_ROWS:
-            self._flush()
-
-    def _flush(self) -> None:
-        rows, self._gathered = pa.concat_tables(self._gathered), []
-        self._writer.write_table(rows, row_group_size=max(rows.num_rows, 1))
-
-    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
-        if failed is None and self._gathered:
-            self._flush()
-        self._writer.close()
-        with self.path.open("rb") as written:
-            os.fsync(written.fileno())
 
 
 def parts_of(lake: Lake, table: Table, day: date) -> list[Path]:
@@ -319,60 +304,3 @@ def parts_of(lake: Lake, table: Table, day: date) -> list[Path]:
 def part_number(part: Path) -> int:
     """The number in a part's name."""
     return int(part.stem.removeprefix("part-"))
-
-
-def publish_parts(asides: Mapping[int, Path], folder: Path, looked_ns: int) -> bool:
-    """Make finished files the parts of a closed day by their numbers; False where they hold the very same bytes.
-
-    A day that is new appears whole, one that was closed before is replaced a part at a time. Either way the parts bear
-    the time `looked_ns` at which their sources were listed, so that whatever was written since is known to be younger.
-    """
-    parts = {number: folder / f"part-{number}.parquet" for number in asides}
-    if not any(part.exists() for part in parts.values()):
-        aside_folder = folder_aside(asides, looked_ns)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        aside_folder.rename(folder)
-        sync_folder(folder.parent)
-        return True
-    replaced = False
-    for number, aside in asides.items():
-        part = parts[number]
-        keep_length(aside, part.stat().st_size)
-        if filecmp.cmp(aside, part, shallow=False):
-            aside.unlink()
-        else:
-            os.utime(aside, ns=(looked_ns, looked_ns))
-            settle(aside, part)
-            replaced = True
-    return replaced
-
-
-def folder_aside(asides: Mapping[int, Path], looked_ns: int) -> Path:
-    """Gather files into one new folder beside them, under the names of parts."""
-    folder = next(iter(asides.values())).with_suffix(".parts")
-    folder.mkdir()
-    for number, aside in asides.items():
-        keep_length(aside, math.ceil(aside.stat().st_size * LENGTH_OVER_CONTENT))
-        os.utime(aside, ns=(looked_ns, looked_ns))
-        aside.rename(folder / f"part-{number}.parquet")
-    sync_folder(folder)
-    return folder
-
-
-def keep_length(file: Path, length: int) -> None:
-    """Give a Parquet file the length `length` where it is shorter: a hole before its footer, which no reader looks at.
-
-    Spark opens a file by the length that its listing saw. Where another file has taken the place meanwhile, it finds
-    the footer only if that is as long.
-    """
-    with file.open("r+b") as content:
-        size = content.seek(0, os.SEEK_END)
-        if size < length:
-            content.seek(-8, os.SEEK_END)
-            footer_length = int.from_bytes(content.read(4), "little") + 8
-            content.seek(-footer_length, os.SEEK_END)
-            footer = content.read()
-            content.truncate(size - footer_length)
-            content.seek(length - footer_length)
-            content.write(footer)
-            os.fsync(content.fileno())

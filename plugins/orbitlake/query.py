@@ -2,14 +2,16 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Self
 
 import duckdb
 import pyarrow as pa
 
-from orbitlake.lake import PART, Lake, safe_name
+from orbitlake.lake import PART, Lake, check_file, safe_name
 from orbitlake.settings import from_environment
 from orbitlake.tables import POSITION_TABLES, TABLES, Table
 
@@ -32,6 +34,7 @@ def connect(
     not even opened. `live` gives a table's live rows, with their `date`, to be used in place of its live files.
 
     A day that has been closed is read from `lake/`, any other from `live/`; which is which is decided once a statement.
+    Raises LakeError where the files are of another version than the tables here.
     """
     lake = Lake(data or from_environment().data)
     return Connection(lake, tuple(tables), since, issue, live or {})
@@ -45,9 +48,7 @@ def files(table: str, data: Path | None = None, *, since: date | None = None) ->
     lake = Lake(data or from_environment().data)
     if TABLES[table] not in POSITION_TABLES:
         return sorted(map(str, lake.closed(TABLES[table]).glob(f"**/{PART}")))
-    closed, open_days = standing_days(lake, TABLES[table], since)
-    live = (file for day in open_days for file in sorted(Path(day).glob("*.parquet")))
-    return [*(file for parts in closed.values() for file in parts), *map(str, live)]
+    return standing_files(lake, TABLES[table], since)
 
 
 class Connection:
@@ -89,8 +90,25 @@ class Connection:
             # The views' names and paths are ours alone: no user's text gets here.
             sql = view_sql(self._lake, table, since=self._since, issue=self._issue, live=self._live.get(table.name))
             if self._views.get(table.name) != sql:
+                check_ends(self._lake, table, self._since)
                 self._duckdb.execute(f"CREATE OR REPLACE VIEW {table.name} AS {sql}")
                 self._views[table.name] = sql
+
+
+def check_ends(lake: Lake, table: Table, since: date | None) -> None:
+    """Raise LakeError where the oldest or newest file of a table is of another version than the view.
+
+    DuckDB would name a column that it misses, or say nothing where only a unit differs. Looking into every file would
+    take longer than most queries; a program of another version leaves its mark at one of the two ends.
+    """
+    if table in POSITION_TABLES:
+        found = standing_files(lake, table, since)
+    else:
+        found = list(map(str, islice(lake.closed(table).glob(f"**/{PART}"), 1)))
+    for file in {*found[:1], *found[-1:]}:
+        # A live file may be gone since; the statement then finds it closed.
+        with suppress(FileNotFoundError):
+            check_file(Path(file), table)
 
 
 def view_sql(
@@ -132,6 +150,13 @@ def standing_days(lake: Lake, table: Table, since: date | None) -> tuple[dict[st
         if folder.name.removeprefix(DAY_FOLDER) not in closed and any(folder.glob("*.parquet"))
     ]
     return closed, live
+
+
+def standing_files(lake: Lake, table: Table, since: date | None) -> list[str]:
+    """Return the files of those days, closed ones first."""
+    closed, open_days = standing_days(lake, table, since)
+    live = (file for day in open_days for file in sorted(Path(day).glob("*.parquet")))
+    return [*(file for parts in closed.values() for file in parts), *map(str, live)]
 
 
 def day_folders(folder: Path, since: date | None) -> list[Path]:

@@ -6,7 +6,8 @@ from typing import Final
 
 import pyarrow as pa
 
-UTC_MICROSECONDS: Final = pa.timestamp("us", tz="UTC")
+TIME_SCALE: Final = "UTC"
+UTC_MICROSECONDS: Final = pa.timestamp("us", tz=TIME_SCALE)
 TEXT: Final = pa.string()
 LABEL: Final = pa.dictionary(pa.int32(), pa.string())
 """A string that is also a folder's key: pandas reads a folder only where the file's type is the folder's."""
@@ -34,7 +35,8 @@ class Table:
     """One table: its columns in file order, the key that makes a row distinct, and the folders it is split into.
 
     `partition_by` names the keys of the folders below `lake/<name>/`; `sort_by` is the order of rows in a file.
-    `version` rises whenever a column changes its name, type, unit or meaning.
+    `version` rises whenever a column changes its name, type, unit or meaning, or the table its frame. `frame` says what
+    coordinates are given in, where there are any. Every time is UTC.
     """
 
     name: str
@@ -44,13 +46,15 @@ class Table:
     partition_by: tuple[str, ...]
     sort_by: tuple[str, ...]
     version: int = 1
+    frame: str | None = None
 
     @cached_property
     def schema(self) -> pa.Schema:
-        """The Arrow schema of a file, with version, meanings and units as metadata."""
+        """The Arrow schema of a file, with version, meanings, units, time scale and frame as metadata."""
         fields = []
         for column in self.columns:
             metadata = {"description": column.meaning} | ({"unit": column.unit} if column.unit else {})
+            metadata |= {"time_scale": TIME_SCALE} if pa.types.is_timestamp(column.type) else {}
             fields.append(pa.field(column.name, column.type, nullable=not column.required, metadata=metadata))
         return pa.schema(
             fields,
@@ -58,7 +62,9 @@ class Table:
                 "orbitlake.table": self.name,
                 "orbitlake.version": str(self.version),
                 "orbitlake.description": self.meaning,
-            },
+                "orbitlake.time_scale": TIME_SCALE,
+            }
+            | ({"orbitlake.frame": self.frame} if self.frame else {}),
         )
 
     @property
@@ -79,6 +85,7 @@ POSITIONS: Final = Table(
     key=("object_id", "source", "event_time", "latitude_deg", "longitude_deg"),
     partition_by=("date",),
     sort_by=("object_id", "source", "event_time", "fetch_time", "latitude_deg", "longitude_deg"),
+    frame="latitude and longitude as the feed gives them; speed and distance on a sphere of 6371 km",
     columns=(
         OBJECT_ID,
         SOURCE,
@@ -116,6 +123,7 @@ WINDOW_STATS: Final = Table(
     key=("object_id", "source", "window_start"),
     partition_by=("date",),
     sort_by=("object_id", "source", "window_start"),
+    frame="latitude and longitude as the feed gives them; speed on a sphere of 6371 km",
     columns=(
         OBJECT_ID,
         SOURCE,
@@ -188,6 +196,7 @@ STATE_VECTORS: Final = Table(
     key=("object_id", "creation_date", "segment", "epoch"),
     partition_by=("object_id", "issue"),
     sort_by=("object_id", "creation_date", "segment", "epoch"),
+    frame="Cartesian and spherical columns in ref_frame of oem_issues; geodetic ones in ITRS on WGS-84",
     columns=(
         ISSUE_OBJECT_ID,
         CREATION_DATE,
@@ -254,6 +263,7 @@ THRUST_EPISODES: Final = Table(
     key=("object_id", "creation_date", "thrust_episode"),
     partition_by=("object_id", "issue"),
     sort_by=("object_id", "creation_date", "thrust_episode"),
+    frame="radial, in-track and cross-track of the orbit at each state",
     columns=(
         ISSUE_OBJECT_ID,
         CREATION_DATE,
@@ -301,6 +311,7 @@ OEM_COVARIANCES: Final = Table(
     key=("object_id", "creation_date", "segment", "epoch", "cov_ref_frame"),
     partition_by=("object_id", "issue"),
     sort_by=("object_id", "creation_date", "segment", "epoch", "cov_ref_frame"),
+    frame="cov_ref_frame of the row",
     columns=(
         ISSUE_OBJECT_ID,
         CREATION_DATE,
@@ -345,6 +356,7 @@ def dictionary(table: Table) -> str:
         f"### {table.name}",
         "",
         f"{table.meaning} Version {table.version}; partitioned by {folders}.",
+        *([f"Frame: {table.frame}."] if table.frame else []),
         "",
         "| column | type | unit | meaning |",
         "|---|---|---|---|",
@@ -352,6 +364,15 @@ def dictionary(table: Table) -> str:
     for column in table.columns:
         name = f"`{column.name}`" + ("" if column.required else " (null where unknown)")
         lines.append(f"| {name} | {type_name(column.type)} | {column.unit or ''} | {column.meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+def overview() -> str:
+    """All tables at a glance as Markdown: what the README prints, and a test compares."""
+    lines = ["| table | one row | partitioned by |", "|---|---|---|"]
+    for table in TABLES.values():
+        row = table.meaning.removeprefix("One row ")
+        lines.append(f"| [`{table.name}`](#{table.name}) | {row} | {', '.join(table.partition_by)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -1,6 +1,7 @@
 """Live files of a finished UTC day -> one file a table, derived anew from all of the day's fixes."""
 
 import math
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -17,10 +18,11 @@ from pyspark import TaskContext
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from orbitlake.lake import Lake, PartWriter, parts_of, publish_parts, read_files
+from orbitlake.lake import Lake, part_number, parts_of, read_files, sweep_staging
 from orbitlake.positions.fixes import BASE_COLUMNS
-from orbitlake.positions.live import live_files
+from orbitlake.positions.live import live_files, read_checked
 from orbitlake.positions.motion import positions_of
+from orbitlake.positions.parts import PartWriter, publish_parts
 from orbitlake.positions.track import LONGEST_GAP_S, OF_OBJECT
 from orbitlake.positions.windows import minutes_of
 from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS, Table
@@ -72,46 +74,66 @@ def alone(lake: Lake) -> Iterator[int]:
 def compact_day(spark: SparkSession, lake: Lake, day: date) -> Compacted:
     """Publish the closed day from its live files and what is closed already; a day without a fix stays without a file.
 
-    Doing it again without news leaves the files untouched. Raises DayNotOverError before the day's end in UTC.
+    The first rows of the day after are derived anew with it where they are closed and late fixes bear on them. Doing it
+    again without news leaves the files untouched. Raises DayNotOverError before the day's end in UTC.
     """
     refuse_open_day(day)
     with alone(lake) as looked_ns:
-        files = files_of(lake, POSITIONS, day)
-        if not files:
-            return Compacted(day)
-        # A day that is closed keeps its split, so that an object's rows stay in one file while others are replaced.
-        parts = len(parts_of(lake, POSITIONS, day)) or math.ceil(sum(map(rows_in, files)) / ROWS_A_PART)
-        midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
-        eve = read_files(spark, POSITIONS, files_of(lake, POSITIONS, day - timedelta(days=1))).where(
-            F.col("event_time") >= F.lit(midnight - timedelta(seconds=LONGEST_GAP_S))
-        )
-        fixes = read_files(spark, POSITIONS, files).unionByName(eve).select(*BASE_COLUMNS)
-        of_objects = fixes.repartition(parts, "object_id").sortWithinPartitions(*OF_OBJECT)
-        written = of_objects.mapInArrow(day_writer(lake, midnight), "part long, name string, path string").collect()
-        replaced = False
-        for table in POSITION_TABLES:
-            asides = {row.part: Path(row.path) for row in written if row.name == table.name}
-            replaced |= publish_parts(asides, lake.closed(table) / f"date={day.isoformat()}", looked_ns)
-        counts = {table.name: sum(map(rows_in, parts_of(lake, table, day))) for table in POSITION_TABLES}
-        return Compacted(day, **counts, parts=parts, replaced=replaced)
+        sweep_staging(lake)
+        # First the day after: should this end in between, the live files tell the next run that both are to be done.
+        if bears_on_next(lake, day):
+            close_day(spark, lake, day + timedelta(days=1), looked_ns)
+        return close_day(spark, lake, day, looked_ns)
 
 
-def day_writer(lake: Lake, midnight: datetime) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def close_day(spark: SparkSession, lake: Lake, day: date, looked_ns: int) -> Compacted:
+    """Do the work of compact_day for this one day; its sources are listed after `looked_ns`."""
+    files = files_of(lake, POSITIONS, day)
+    if not files:
+        return Compacted(day)
+    was_reopened = is_reopened(lake, day)
+    # A day that is closed keeps its split, so that an object's rows stay in one file while others are replaced.
+    closed = parts_of(lake, POSITIONS, day)
+    parts = part_number(closed[-1]) + 1 if closed else math.ceil(sum(map(rows_in, files)) / ROWS_A_PART)
+    eve = read_files(spark, POSITIONS, files_of(lake, POSITIONS, day - timedelta(days=1))).where(
+        F.col("event_time") >= F.lit(midnight_of(day) - timedelta(seconds=LONGEST_GAP_S))
+    )
+    fixes = read_files(spark, POSITIONS, files).unionByName(eve).select(*BASE_COLUMNS)
+    of_objects = fixes.repartition(parts, "object_id").sortWithinPartitions(*OF_OBJECT)
+    written = of_objects.mapInArrow(day_writer(lake, day), "part long, name string, path string").collect()
+    replaced = False
+    for table in POSITION_TABLES:
+        asides = {row.part: Path(row.path) for row in written if row.name == table.name}
+        replaced |= publish_parts(asides, lake.day(table, day).parent, looked_ns)
+    closed = [part for table in POSITION_TABLES for part in parts_of(lake, table, day)]
+    if was_reopened:
+        # Parts that hold all live rows already have seen them all the same.
+        for part in closed:
+            os.utime(part, ns=(looked_ns, looked_ns))
+    counts = {table.name: sum(map(rows_in, parts_of(lake, table, day))) for table in POSITION_TABLES}
+    return Compacted(day, **counts, parts=parts, replaced=replaced)
+
+
+def day_writer(lake: Lake, day: date) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """Return the function that derives and writes one part of a day on an executor.
 
     It is given fixes sorted by object and source, and yields for each table the number of its part, the name of the
     table, and the path of the file aside.
     """
+    midnight = pa.scalar(midnight_of(day))
+
+    def writer(table: Table, part: int) -> PartWriter:
+        return PartWriter(table, lake.day(table, day).with_name(f"part-{part}.parquet"), lake.staging)
 
     def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         part = TaskContext.get().partitionId()
-        with PartWriter(POSITIONS, lake.staging) as positions, PartWriter(WINDOW_STATS, lake.staging) as minutes:
+        with writer(POSITIONS, part) as positions, writer(WINDOW_STATS, part) as minutes:
             for fixes in whole_objects(batches):
                 derived = positions_of(fixes)
-                of_day = derived.filter(pc.greater_equal(derived.column("event_time"), pa.scalar(midnight)))
+                of_day = derived.filter(pc.greater_equal(derived.column("event_time"), midnight))
                 positions.write(of_day)
                 minutes.write(minutes_of(of_day))
-        rows = [(part, writer.table.name, str(writer.path)) for writer in (positions, minutes)]
+        rows = [(part, written.table.name, str(written.path)) for written in (positions, minutes)]
         yield pa.RecordBatch.from_arrays(
             [pa.array(values) for values in zip(*rows, strict=True)], names=["part", "name", "path"]
         )
@@ -144,21 +166,48 @@ def last_begin(before: pa.Table, fixes: pa.Table) -> int | None:
 
 def days_before(lake: Lake, limit: date) -> list[date]:
     """The days before `limit` that have live files."""
-    folders = (folder.name.removeprefix("date=") for folder in lake.live(POSITIONS).glob("date=*"))
-    return sorted(day for day in map(date.fromisoformat, folders) if day < limit)
+    folders = (folder for table in POSITION_TABLES for folder in lake.live(table).glob("date=*"))
+    return sorted({day for each in folders if (day := date.fromisoformat(each.name.removeprefix("date="))) < limit})
 
 
 def reopened_days(lake: Lake, limit: date) -> list[date]:
-    """The closed days before `limit` with a live file younger than the closed one: fixes came after the closing."""
-    return [
-        day
-        for day in days_before(lake, limit)
-        if (closed := parts_of(lake, POSITIONS, day))
-        and any(
-            file.stat().st_mtime_ns >= min(part.stat().st_mtime_ns for part in closed)
-            for file in live_files(lake, POSITIONS, day)
-        )
-    ]
+    """The closed days before `limit` that are to be compacted again."""
+    return [day for day in days_before(lake, limit) if parts_of(lake, POSITIONS, day) and is_reopened(lake, day)]
+
+
+def is_reopened(lake: Lake, day: date) -> bool:
+    """Tell whether live files came to a closed day after its closing, or its closing was cut off between the tables."""
+    closed_ns = closed_at_ns(lake, day)
+    return closed_ns is None or any(
+        visible_ns(file) >= closed_ns for table in POSITION_TABLES for file in live_files(lake, table, day)
+    )
+
+
+def bears_on_next(lake: Lake, day: date) -> bool:
+    """Tell whether the day after was closed before a fix came that its first rows are to be measured against."""
+    closed_ns = closed_at_ns(lake, day + timedelta(days=1))
+    if closed_ns is None:
+        return False
+    since = pa.scalar(midnight_of(day + timedelta(days=1)) - timedelta(seconds=LONGEST_GAP_S))
+    late = [file for file in live_files(lake, POSITIONS, day) if visible_ns(file) >= closed_ns]
+    times = (read_checked(POSITIONS, file, ["event_time"]).column("event_time") for file in late)
+    return any(pc.any(pc.greater_equal(each, since)).as_py() for each in times)
+
+
+def closed_at_ns(lake: Lake, day: date) -> int | None:
+    """When the sources of a closed day were listed, of its oldest part; None where a table is not closed."""
+    parts = [parts_of(lake, table, day) for table in POSITION_TABLES]
+    return min(part.stat().st_mtime_ns for found in parts for part in found) if all(parts) else None
+
+
+def visible_ns(file: Path) -> int:
+    """When a file got its name: it was written before that, perhaps before a compaction that did not see it."""
+    return file.stat().st_ctime_ns
+
+
+def midnight_of(day: date) -> datetime:
+    """The first instant of a day."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 def files_of(lake: Lake, table: Table, day: date) -> list[Path]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from orbitlake.lake import Lake, LakeError, in_order, parts_of
+from orbitlake.lake import Lake, check_file, in_order, parts_of
 from orbitlake.positions.revisions import publish_revisable, publish_revision
 from orbitlake.positions.track import LONGEST_GAP_S, MINUTE_US, OF_OBJECT, Indices, micros
 from orbitlake.tables import POSITIONS, TEXT, UTC_MICROSECONDS, WINDOW_STATS, Column, Table
@@ -159,8 +159,7 @@ def read_checked(
     table: Table, file: Path, columns: Sequence[str] | None = None, filters: pc.Expression | None = None
 ) -> pa.Table:
     """Read a published file. Raises LakeError by name where its schema is not the table's."""
-    if not pq.read_schema(file).equals(table.schema):
-        raise LakeError(f"{file}: not the schema of {table.name} version {table.version}")
+    check_file(file, table)
     return pq.read_table(file, columns=columns and list(columns), filters=filters, partitioning=None)
 
 

@@ -66,7 +66,7 @@ def assembled(before: bytes, at: int, pages: bytes, footer: bytes) -> bytes:
 
 
 def pages_of(file: Path) -> tuple[int, int]:
-    """Return where the pages of the newest revision begin and end."""
+    """Return where the pages of the newest revision begin and end; a file without rows has none."""
     metadata = pq.read_metadata(file)
     chunks = [
         metadata.row_group(group).column(column)
@@ -75,4 +75,4 @@ def pages_of(file: Path) -> tuple[int, int]:
     ]
     begins = [chunk.dictionary_page_offset if chunk.has_dictionary_page else chunk.data_page_offset for chunk in chunks]
     ends = [begin + chunk.total_compressed_size for begin, chunk in zip(begins, chunks, strict=True)]
-    return min(begins), max(ends)
+    return min(begins, default=len(MAGIC)), max(ends, default=len(MAGIC))

@@ -1,0 +1,138 @@
+"""The files of a closed day: written aside by executors, then put in place of those before, under any reader's eyes.
+
+A reader opens a file more than once: Spark by the length that its listing saw, Polars with a footer that it read
+before. So a part never changes its length, and its pages take the half of it that the revision before did not, which
+stays where its own footer says: old footer or new, the rows are whole. Room not used yet is a hole and takes no disk.
+"""
+
+import math
+import os
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from orbitlake.lake import PARTS_ASIDE, ROW_GROUP_ROWS, conform, settle, sync_folder
+from orbitlake.positions.revisions import MAGIC, SPARE_FOOTER_BYTES, pages_of
+from orbitlake.tables import Table
+
+ROOM_OVER_PAGES: Final = 1.25
+"""What a half holds, over the pages of the first closing: room for late fixes."""
+
+
+class PartWriter:
+    """Writes rows, sorted already, to one Parquet file in `staging`; whole and synced once the `with` block ends.
+
+    It is to become the file `part`: where that exists already, it takes its length and what readers may still look for.
+    """
+
+    def __init__(self, table: Table, part: Path, staging: Path) -> None:
+        staging.mkdir(parents=True, exist_ok=True)
+        self.table = table
+        self.path = staging / f"{table.name}.{uuid.uuid4().hex}.parquet"
+        self._before = part if part.exists() else None
+        self._middle = part.stat().st_size // 2 if self._before else 0
+        self._takes_second = self._before is not None and pages_of(self._before)[0] < self._middle
+        self._gathered: list[pa.Table] = []
+        self._sink = pa.OSFile(str(self.path), mode="wb")
+        self._writer = pq.ParquetWriter(self._sink, table.schema, compression="zstd", write_page_index=True)
+        if self._takes_second:
+            # The writer has begun the file; what comes before its pages counts in their offsets.
+            self._sink.write(slice_of(part, len(MAGIC), self._middle))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def write(self, rows: pa.Table) -> None:
+        """Add rows; they reach the file in groups of at least ROW_GROUP_ROWS."""
+        self._gathered.append(conform(rows, self.table))
+        if sum(each.num_rows for each in self._gathered) >= ROW_GROUP_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        rows, self._gathered = pa.concat_tables(self._gathered), []
+        self._writer.write_table(rows, row_group_size=max(rows.num_rows, 1))
+
+    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        if failed is None and self._gathered:
+            self._flush()
+        self._writer.close()
+        self._sink.close()
+        if failed is None:
+            self._make_room()
+        else:
+            self.path.unlink()
+
+    def _make_room(self) -> None:
+        """Move the footer to the end of a file as long as the one before, the half not taken as it was there."""
+        with self.path.open("r+b") as file:
+            size = file.seek(-8, os.SEEK_END) + 8
+            footer_bytes = int.from_bytes(file.read(4), "little") + 8
+            end = file.seek(size - footer_bytes)
+            footer = file.read()
+            length = 2 * (math.ceil(ROOM_OVER_PAGES * end) + footer_bytes + SPARE_FOOTER_BYTES)
+            file.truncate(end)
+            if self._before is not None:
+                kept = self._before.stat().st_size
+                if end <= (kept - footer_bytes if self._takes_second else self._middle):
+                    length = kept
+                    if not self._takes_second:
+                        file.seek(self._middle)
+                        file.write(slice_of(self._before, self._middle, length - footer_bytes))
+            file.seek(length - footer_bytes)
+            file.write(footer)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def slice_of(file: Path, start: int, stop: int) -> bytes:
+    """The bytes of a file from `start` to before `stop`."""
+    with file.open("rb") as content:
+        content.seek(start)
+        return content.read(stop - start)
+
+
+def publish_parts(asides: Mapping[int, Path], folder: Path, looked_ns: int) -> bool:
+    """Make finished files the parts of a closed day by their numbers; False where they hold the very same rows.
+
+    A day that is new appears whole, one that was closed before is replaced a part at a time. Either way the parts bear
+    the time `looked_ns` at which their sources were listed, so that whatever was written since is known to be younger.
+    """
+    parts = {number: folder / f"part-{number}.parquet" for number in asides}
+    if not any(part.exists() for part in parts.values()):
+        aside_folder = folder_aside(asides, looked_ns)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        aside_folder.rename(folder)
+        sync_folder(folder.parent)
+        return True
+    replaced = False
+    for number, aside in asides.items():
+        part = parts[number]
+        if holds_same(aside, part):
+            aside.unlink()
+        else:
+            os.utime(aside, ns=(looked_ns, looked_ns))
+            settle(aside, part)
+            replaced = True
+    return replaced
+
+
+def folder_aside(asides: Mapping[int, Path], looked_ns: int) -> Path:
+    """Gather files into one new folder beside them, under the names of parts."""
+    folder = next(iter(asides.values())).with_suffix(PARTS_ASIDE)
+    folder.mkdir()
+    for number, aside in asides.items():
+        os.utime(aside, ns=(looked_ns, looked_ns))
+        aside.rename(folder / f"part-{number}.parquet")
+    sync_folder(folder)
+    return folder
+
+
+def holds_same(one: Path, other: Path) -> bool:
+    """Tell whether two files hold the same rows, in schemas alike to the last word, by the bytes of their pages."""
+    if not pq.read_schema(one).equals(pq.read_schema(other), check_metadata=True):
+        return False
+    return slice_of(one, *pages_of(one)) == slice_of(other, *pages_of(other))

@@ -1,0 +1,42 @@
+"""One Spark session that closes days on demand: `… compactor DATA`, a line `DAY ROWS_A_PART KEEP_LIVE_S` an order.
+
+It answers each order with a line of JSON. With KEEP_LIVE_S not negative it then removes live files of closed days.
+"""
+
+import json
+import sys
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from orbitlake.lake import Lake, open_session
+from orbitlake.positions import compaction
+from orbitlake.positions.retention import live_removals, remove
+
+SETTINGS = {
+    "spark_master": "local[2]",
+    "spark_ui_enabled": "false",
+    "spark_driver_memory": "1g",
+    "spark_driver_host": "127.0.0.1",
+    "spark_driver_bindAddress": "127.0.0.1",
+    "spark_sql_shuffle_partitions": "2",
+}
+
+
+def main() -> None:
+    lake = Lake(Path(sys.argv[1]))
+    with open_session("compactor", **SETTINGS) as spark:
+        print("ready", flush=True)
+        for order in sys.stdin:
+            day, rows_a_part, keep_live_s = order.split()
+            compaction.ROWS_A_PART = int(rows_a_part)
+            done = compaction.compact_day(spark, lake, date.fromisoformat(day)).as_json()
+            removed = 0
+            if float(keep_live_s) >= 0:
+                for removal in list(live_removals(lake, datetime.now(UTC) - timedelta(seconds=float(keep_live_s)))):
+                    remove(removal)
+                    removed += 1
+            print(json.dumps(done | {"removed": removed}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""tables.py is the only truth: files carry what it says, and nothing changes without the table's version rising."""
+
+import dataclasses
+import hashlib
+import json
+import re
+from datetime import date
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tests.kills.days import of_base
+from tests.oem.sample_oem import kvn
+from tests.positions.samples import orbit
+
+from orbitlake.lake import LakeError, check_file
+from orbitlake.oem.archive import take
+from orbitlake.positions.live import publish_rows
+from orbitlake.positions.motion import positions_of
+from orbitlake.positions.parts import PartWriter, publish_parts
+from orbitlake.positions.windows import minutes_of
+from orbitlake.settings import from_environment
+from orbitlake.tables import OEM_TABLES, POSITION_TABLES, POSITIONS, TABLES, WINDOW_STATS, Table
+
+DAY = date(2025, 12, 21)
+FINGERPRINTS = {
+    "positions": {1: "7a3f137ade512b12"},
+    "window_stats": {1: "642fbaa088d3c11d"},
+    "oem_issues": {1: "fcc310d2e80535aa"},
+    "state_vectors": {1: "8c06ee18a76dc302"},
+    "trajectory_events": {1: "6d23b74f3a544a11"},
+    "thrust_episodes": {1: "30987d35c047c71d"},
+    "oem_covariances": {1: "28e42d0dcd00e7ec"},
+}
+"""What each table is, by version: add a line when a version rises, change none."""
+
+
+def fingerprint(table: Table) -> str:
+    """A checksum of all that a reader of the table relies on."""
+    columns = [[c.name, str(c.type), c.unit, c.meaning, c.required] for c in table.columns]
+    whole = [table.name, columns, table.key, table.partition_by, table.sort_by, table.frame]
+    return hashlib.sha256(json.dumps(whole).encode()).hexdigest()[:16]
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
+def test_no_table_changes_without_its_version_rising(table):
+    known = FINGERPRINTS[table.name]
+
+    assert table.version == max(known)
+    assert fingerprint(table) == known[table.version], "raise the version, then record the new fingerprint"
+
+
+def write_live(lake, rows):
+    for table in POSITION_TABLES:
+        publish_rows(lake, table, rows[table], "batch-0.parquet", lake.staging)
+    return [(table, file) for table in POSITION_TABLES for file in lake.live(table).rglob("*.parquet")]
+
+
+def write_closed(lake, rows):
+    for table in POSITION_TABLES:
+        place = lake.day(table, DAY)
+        for some in (rows[table].slice(2), rows[table]):
+            with PartWriter(table, place, lake.staging) as part:
+                part.write(some)
+            publish_parts({0: part.path}, place.parent, 1)
+    return [(table, lake.day(table, DAY)) for table in POSITION_TABLES]
+
+
+def write_oem(lake, _rows):
+    lake.inbox_oem.mkdir(parents=True)
+    (lake.inbox_oem / "issue.txt").write_bytes(kvn())
+    take(str(lake.inbox_oem / "issue.txt"), lake, from_environment({}))
+    return [(table, file) for table in OEM_TABLES for file in lake.closed(table).rglob("*.parquet")]
+
+
+@pytest.mark.parametrize("write", [write_live, write_closed, write_oem])
+def test_every_file_says_what_is_in_it_whoever_wrote_it(lake, write):
+    positions = positions_of(of_base(orbit(range(0, 600, 5))))
+    written = write(lake, {POSITIONS: positions, WINDOW_STATS: minutes_of(positions)})
+    assert len(written) >= 2
+    for table, file in written:
+        schema, metadata = pq.read_schema(file), pq.read_metadata(file)
+        about = {key.decode(): value.decode() for key, value in schema.metadata.items()}
+        assert about["orbitlake.table"] == table.name
+        assert about["orbitlake.version"] == str(table.version)
+        assert about["orbitlake.description"] == table.meaning
+        assert about["orbitlake.time_scale"] == "UTC"
+        assert about.get("orbitlake.frame") == table.frame
+        for column, field in zip(table.columns, schema, strict=True):
+            said = {key.decode(): value.decode() for key, value in field.metadata.items()}
+            assert (field.name, said["description"], said.get("unit")) == (column.name, column.meaning, column.unit)
+            assert said.get("time_scale") == ("UTC" if pa.types.is_timestamp(column.type) else None)
+        # Where no row is, nothing is least and greatest and no page begins.
+        for group in range(metadata.num_row_groups if metadata.num_rows else 0):
+            for number in range(metadata.num_columns):
+                chunk = metadata.row_group(group).column(number)
+                assert chunk.compression == "ZSTD"
+                is_list = pa.types.is_list(table.columns[number].type)
+                assert chunk.is_stats_set or is_list
+                # A live file is a page a column: an index over its pages would find nothing.
+                assert write is write_live or (chunk.has_offset_index and chunk.has_column_index)
+        check_file(file, table)
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
+def test_every_name_with_a_unit_has_that_unit_and_every_time_is_utc(table):
+    ending = {"_km": "km", "_deg": "deg", "_km_s": "km/s", "_m_s": "m/s", "_rad": "rad", "_kg": "kg", "_m2": "m^2"}
+    for column in table.columns:
+        suffix = re.search(r"(_km2?_s2?|_m_s|_km|_deg|_rad|_kg|_m2)$", column.name)
+        if suffix and suffix.group() in ending:
+            assert column.unit == ending[suffix.group()]
+        assert (column.unit == "UTC") == pa.types.is_timestamp(column.type)
+
+
+def test_tables_with_coordinates_say_their_frame():
+    coordinates = re.compile(r"_deg$|^[xyz]_km$|^c[xyz]_|crosstrack")
+    with_coordinates = {t.name for t in TABLES.values() if any(coordinates.search(c.name) for c in t.columns)}
+
+    assert with_coordinates - {t.name for t in TABLES.values() if t.frame} == {"oem_issues"}
+
+
+def test_a_file_of_another_version_is_refused_by_name(lake):
+    newer = dataclasses.replace(POSITIONS, version=2)
+    positions = positions_of(of_base(orbit(range(0, 60, 5))))
+    publish_rows(lake, newer, positions, "batch-0.parquet", lake.staging)
+    (file,) = lake.live(POSITIONS).rglob("*.parquet")
+
+    with pytest.raises(LakeError, match="positions of version 2, this program knows version 1"):
+        check_file(file, POSITIONS)
