@@ -7,7 +7,7 @@ import re
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -21,12 +21,13 @@ import pyarrow.parquet as pq
 from orbitlake.tables import Table
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import SparkSession
     from pyspark.sql.types import StructType
 
 PART: Final = "part-0.parquet"
 ROW_GROUP_ROWS: Final = 1_000_000
 BLOCK_BYTES: Final = 4_096
+ZEROS: Final = bytes(BLOCK_BYTES)
 LENGTH_OVER_CONTENT: Final = 1.25
 """A closed day has room, as a hole that takes no space on the disk, for late fixes without a change of its length."""
 SAFE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
@@ -102,7 +103,7 @@ def write_file(target: Path, content: bytes, staging: Path) -> None:
     with aside.open("wb") as sink:
         for start in range(0, len(content), BLOCK_BYTES):
             block = content[start : start + BLOCK_BYTES]
-            if any(block):
+            if block != ZEROS[: len(block)]:
                 sink.seek(start)
                 sink.write(block)
         sink.truncate(len(content))
@@ -267,44 +268,48 @@ def spark_schema(schema: pa.Schema) -> "StructType":
     return StructType([StructField(field.name, from_arrow_type(field.type)) for field in schema])
 
 
-def read_files(spark: "SparkSession", table: Table, files: Sequence[Path]) -> "DataFrame":
-    """Read published files of a table. Raises LakeError by name where one has another schema.
-
-    Spark alone would fill a column that a file lacks with nulls and say nothing.
-    """
-    for file in files:
-        if not pq.read_schema(file).equals(table.schema):
-            raise LakeError(f"{file}: not the schema of {table.name} version {table.version}")
-    frame = spark.read.schema(spark_schema(table.schema))
-    return frame.parquet(*map(str, files)) if files else spark.createDataFrame([], spark_schema(table.schema))
-
-
 class PartWriter:
-    """Writes rows, sorted already, to one Parquet file in `staging`; whole and synced once the `with` block ends."""
+    """Writes rows, sorted already, to one Parquet file in `staging`; whole and synced once the `with` block ends.
+
+    Equal rows give equal bytes, however many come at a time.
+    """
 
     def __init__(self, table: Table, staging: Path) -> None:
         staging.mkdir(parents=True, exist_ok=True)
         self.table = table
         self.path = staging / f"{table.name}.{uuid.uuid4().hex}.parquet"
-        self._gathered: list[pa.Table] = []
-        self._writer = pq.ParquetWriter(self.path, table.schema, compression="zstd", write_page_index=True)
+        self._rows = table.schema.empty_table()
+        times = [field.name for field in table.schema if pa.types.is_timestamp(field.type)]
+        # A dictionary of numbers that hardly repeat takes time and no less room; sorted times differ by little.
+        repeating = [
+            field.name for field in table.schema if field.name not in times and not pa.types.is_floating(field.type)
+        ]
+        self._writer = pq.ParquetWriter(
+            self.path,
+            table.schema,
+            compression="zstd",
+            write_page_index=True,
+            use_dictionary=repeating,
+            column_encoding=dict.fromkeys(times, "DELTA_BINARY_PACKED"),
+        )
 
     def __enter__(self) -> Self:
         return self
 
     def write(self, rows: pa.Table) -> None:
-        """Add rows; they reach the file in groups of at least ROW_GROUP_ROWS."""
-        self._gathered.append(conform(rows, self.table))
-        if sum(each.num_rows for each in self._gathered) >= ROW_GROUP_ROWS:
-            self._flush()
+        """Add rows; they reach the file in groups of ROW_GROUP_ROWS."""
+        self._rows = pa.concat_tables([self._rows, conform(rows, self.table)])
+        while self._rows.num_rows >= ROW_GROUP_ROWS:
+            self._write_group()
 
-    def _flush(self) -> None:
-        rows, self._gathered = pa.concat_tables(self._gathered), []
-        self._writer.write_table(rows, row_group_size=max(rows.num_rows, 1))
+    def _write_group(self) -> None:
+        group, self._rows = self._rows.slice(0, ROW_GROUP_ROWS), self._rows.slice(ROW_GROUP_ROWS)
+        # Where Arrow's chunks end, pages would end too.
+        self._writer.write_table(group.combine_chunks(), row_group_size=ROW_GROUP_ROWS)
 
     def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
-        if failed is None and self._gathered:
-            self._flush()
+        if failed is None and self._rows.num_rows:
+            self._write_group()
         self._writer.close()
         with self.path.open("rb") as written:
             os.fsync(written.fileno())

@@ -9,7 +9,7 @@ from tests.positions.reference import expected_minutes, expected_positions
 from tests.positions.samples import fix, line, lines, orbit
 
 from orbitlake.lake import parts_of
-from orbitlake.positions import compaction
+from orbitlake.positions import blocks, compaction
 from orbitlake.positions.compaction import DayNotOverError, compact_day, days_before, reopened_days
 from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS
 
@@ -161,7 +161,7 @@ def test_the_days_before_a_day_are_those_with_live_files(stream, lake):
 
 def test_a_large_day_is_split_by_object_and_keeps_its_split(spark, stream, lake, monkeypatch):
     monkeypatch.setattr(compaction, "ROWS_A_PART", 40)
-    monkeypatch.setattr(compaction, "ROWS_AT_ONCE", 20)
+    monkeypatch.setattr(blocks, "ROWS_AT_ONCE", 20)
     midnight = range(NOON_TO_MIDNIGHT_S - 50, NOON_TO_MIDNIGHT_S + 250, 25)
     rows = [row for number in range(20) for row in orbit(midnight, object_id=f"20{number:02d}-001A")]
     late = rows.pop(66)

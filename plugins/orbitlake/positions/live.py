@@ -159,9 +159,17 @@ def read_checked(
     table: Table, file: Path, columns: Sequence[str] | None = None, filters: pc.Expression | None = None
 ) -> pa.Table:
     """Read a published file. Raises LakeError by name where its schema is not the table's."""
-    if not pq.read_schema(file).equals(table.schema):
-        raise LakeError(f"{file}: not the schema of {table.name} version {table.version}")
+    open_checked(table, file).close()
     return pq.read_table(file, columns=columns and list(columns), filters=filters, partitioning=None)
+
+
+def open_checked(table: Table, file: Path) -> pq.ParquetFile:
+    """Open a published file. Raises LakeError by name where its schema is not the table's."""
+    opened = pq.ParquetFile(file)
+    if not opened.schema_arrow.equals(table.schema):
+        opened.close()
+        raise LakeError(f"{file}: not the schema of {table.name} version {table.version}")
+    return opened
 
 
 def newest_times(lake: Lake) -> pa.Table:
