@@ -304,8 +304,7 @@ class PartWriter:
 
     def _write_group(self) -> None:
         group, self._rows = self._rows.slice(0, ROW_GROUP_ROWS), self._rows.slice(ROW_GROUP_ROWS)
-        # Where Arrow's chunks end, pages would end too.
-        self._writer.write_table(group.combine_chunks(), row_group_size=ROW_GROUP_ROWS)
+        self._writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
 
     def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
         if failed is None and self._rows.num_rows:

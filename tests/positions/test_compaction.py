@@ -3,6 +3,8 @@
 import random
 from datetime import UTC, date, datetime, timedelta
 
+import duckdb
+import polars as pl
 import pyarrow.parquet as pq
 import pytest
 from tests.positions.reference import expected_minutes, expected_positions
@@ -66,6 +68,18 @@ def test_closed_tables_carry_the_schema_and_equal_the_streamed_ones(spark, strea
         ]
         assert closed(table) == live
         assert pq.read_schema(lake.day(table, DAY)).equals(table.schema, check_metadata=True)
+
+
+def test_each_reader_finds_the_same_rows_in_a_closed_day(spark, stream, lake, closed):
+    stream.batch(lines(across_midnight()))
+    compact_day(spark, lake, DAY)
+
+    for table in POSITION_TABLES:
+        file, rows = str(lake.day(table, DAY)), closed(table)
+        assert spark.read.parquet(file).drop("date").toArrow().cast(table.schema).to_pylist() == rows
+        in_duckdb = duckdb.sql(f"SELECT {', '.join(table.column_names)} FROM '{file}'").to_arrow_table()
+        assert in_duckdb.cast(table.schema).to_pylist() == rows
+        assert pl.read_parquet(file, hive_partitioning=False).to_dicts() == rows
 
 
 def test_any_order_of_arrival_ends_in_the_same_bytes(spark, stream, lake):
