@@ -22,7 +22,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from multiprocessing import get_context
@@ -103,12 +103,11 @@ class Compactor:
         driver = psutil.Process(self._process.pid)
         while self._process.poll() is None:
             resident: dict[str, int] = defaultdict(int)
-            for each in [driver, *driver.children(recursive=True)]:
-                try:
+            # Each of them, the driver too, may end while it is looked at.
+            with suppress(psutil.NoSuchProcess):
+                for each in [driver, *driver.children(recursive=True)]:
                     kind = "Python driver" if each.pid == driver.pid else "JVM" if each.name() == "java" else "workers"
                     resident[kind] += each.memory_info().rss
-                except psutil.NoSuchProcess:
-                    continue
             resident["all together"] = sum(resident.values())
             for kind, size in resident.items():
                 self.peak_bytes[kind] = max(self.peak_bytes[kind], size)
