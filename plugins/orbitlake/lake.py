@@ -6,7 +6,7 @@ import shutil
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from orbitlake.tables import Table
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import SparkSession
     from pyspark.sql.types import StructType
 
 PART: Final = "part-0.parquet"
@@ -29,6 +29,7 @@ PARTS_ASIDE: Final = ".parts"
 ROW_GROUP_ROWS: Final = 1_000_000
 BLOCK_BYTES: Final = 4_096
 VERSION_KEY: Final = b"orbitlake.version"
+ZEROS: Final = bytes(BLOCK_BYTES)
 SAFE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
 
 
@@ -99,11 +100,10 @@ def write_file(target: Path, content: bytes, staging: Path) -> None:
     """
     staging.mkdir(parents=True, exist_ok=True)
     aside = staging / f"{target.name}.{uuid.uuid4().hex}"
-    hole = bytes(BLOCK_BYTES)
     with aside.open("wb") as sink:
         for start in range(0, len(content), BLOCK_BYTES):
             block = content[start : start + BLOCK_BYTES]
-            if block != hole[: len(block)]:
+            if block != ZEROS[: len(block)]:
                 sink.seek(start)
                 sink.write(block)
         sink.truncate(len(content))
@@ -277,23 +277,20 @@ def spark_schema(schema: pa.Schema) -> "StructType":
 
 def check_file(file: Path, table: Table) -> None:
     """Raise LakeError by name where a published file is of another version or schema than the table here."""
-    found = pq.read_schema(file)
+    open_checked(file, table).close()
+
+
+def open_checked(file: Path, table: Table) -> pq.ParquetFile:
+    """Open a published file. Raises LakeError by name where it is of another version or schema than the table here."""
+    opened = pq.ParquetFile(file)
+    found = opened.schema_arrow
     version = (found.metadata or {}).get(VERSION_KEY, b"none").decode()
+    if version == str(table.version) and found.equals(table.schema):
+        return opened
+    opened.close()
     if version != str(table.version):
         raise LakeError(f"{file}: {table.name} of version {version}, this program knows version {table.version}")
-    if not found.equals(table.schema):
-        raise LakeError(f"{file}: not the schema of {table.name} version {table.version}")
-
-
-def read_files(spark: "SparkSession", table: Table, files: Sequence[Path]) -> "DataFrame":
-    """Read published files of a table. Raises LakeError by name where one has another schema.
-
-    Spark alone would fill a column that a file lacks with nulls and say nothing.
-    """
-    for file in files:
-        check_file(file, table)
-    frame = spark.read.schema(spark_schema(table.schema))
-    return frame.parquet(*map(str, files)) if files else spark.createDataFrame([], spark_schema(table.schema))
+    raise LakeError(f"{file}: not the schema of {table.name} version {table.version}")
 
 
 def parts_of(lake: Lake, table: Table, day: date) -> list[Path]:

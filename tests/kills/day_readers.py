@@ -65,8 +65,6 @@ def spark_files(lake: Lake) -> Look:
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": "1",
-        "spark.sql.files.openCostInBytes": "1g",
-        "spark.sql.files.maxPartitionBytes": "1g",
     }
     session = SparkSession.builder.master("local[1]").config(map=conf).getOrCreate()
     session.sparkContext.setLogLevel("OFF")

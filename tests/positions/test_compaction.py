@@ -3,13 +3,15 @@
 import random
 from datetime import UTC, date, datetime, timedelta
 
+import duckdb
+import polars as pl
 import pyarrow.parquet as pq
 import pytest
 from tests.positions.reference import expected_minutes, expected_positions
 from tests.positions.samples import fix, line, lines, orbit
 
 from orbitlake.lake import parts_of
-from orbitlake.positions import compaction
+from orbitlake.positions import blocks, compaction
 from orbitlake.positions.compaction import DayNotOverError, compact_day, days_before, reopened_days
 from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS
 
@@ -66,6 +68,18 @@ def test_closed_tables_carry_the_schema_and_equal_the_streamed_ones(spark, strea
         ]
         assert closed(table) == live
         assert pq.read_schema(lake.day(table, DAY)).equals(table.schema, check_metadata=True)
+
+
+def test_each_reader_finds_the_same_rows_in_a_closed_day(spark, stream, lake, closed):
+    stream.batch(lines(across_midnight()))
+    compact_day(spark, lake, DAY)
+
+    for table in POSITION_TABLES:
+        file, rows = str(lake.day(table, DAY)), closed(table)
+        assert spark.read.parquet(file).drop("date").toArrow().cast(table.schema).to_pylist() == rows
+        in_duckdb = duckdb.sql(f"SELECT {', '.join(table.column_names)} FROM '{file}'").to_arrow_table()
+        assert in_duckdb.cast(table.schema).to_pylist() == rows
+        assert pl.read_parquet(file, hive_partitioning=False).to_dicts() == rows
 
 
 def test_any_order_of_arrival_ends_in_the_same_bytes(spark, stream, lake):
@@ -161,7 +175,7 @@ def test_the_days_before_a_day_are_those_with_live_files(stream, lake):
 
 def test_a_large_day_is_split_by_object_and_keeps_its_split(spark, stream, lake, monkeypatch):
     monkeypatch.setattr(compaction, "ROWS_A_PART", 40)
-    monkeypatch.setattr(compaction, "ROWS_AT_ONCE", 20)
+    monkeypatch.setattr(blocks, "ROWS_AT_ONCE", 20)
     midnight = range(NOON_TO_MIDNIGHT_S - 50, NOON_TO_MIDNIGHT_S + 250, 25)
     rows = [row for number in range(20) for row in orbit(midnight, object_id=f"20{number:02d}-001A")]
     late = rows.pop(66)

@@ -10,27 +10,23 @@ from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyspark import TaskContext
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
-from orbitlake.lake import Lake, part_number, parts_of, read_files, sweep_staging
-from orbitlake.positions.fixes import BASE_COLUMNS
+from orbitlake.lake import Lake, part_number, parts_of, sweep_staging
+from orbitlake.positions.blocks import by_objects, spread
 from orbitlake.positions.live import live_files, read_checked
 from orbitlake.positions.motion import positions_of
 from orbitlake.positions.parts import PartWriter, publish_parts
-from orbitlake.positions.track import LONGEST_GAP_S, OF_OBJECT
+from orbitlake.positions.track import LONGEST_GAP_S
 from orbitlake.positions.windows import minutes_of
 from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS, Table
 
 ROWS_A_PART: Final = 5_000_000
 """A larger day is split by object into several files, written at once."""
-ROWS_AT_ONCE: Final = 500_000
-"""An executor derives whole objects, as many at a time as come to so many rows."""
 
 
 class DayNotOverError(ValueError):
@@ -95,12 +91,9 @@ def close_day(spark: SparkSession, lake: Lake, day: date, looked_ns: int) -> Com
     # A day that is closed keeps its split, so that an object's rows stay in one file while others are replaced.
     closed = parts_of(lake, POSITIONS, day)
     parts = part_number(closed[-1]) + 1 if closed else math.ceil(sum(map(rows_in, files)) / ROWS_A_PART)
-    eve = read_files(spark, POSITIONS, files_of(lake, POSITIONS, day - timedelta(days=1))).where(
-        F.col("event_time") >= F.lit(midnight_of(day) - timedelta(seconds=LONGEST_GAP_S))
-    )
-    fixes = read_files(spark, POSITIONS, files).unionByName(eve).select(*BASE_COLUMNS)
-    of_objects = fixes.repartition(parts, "object_id").sortWithinPartitions(*OF_OBJECT)
-    written = of_objects.mapInArrow(day_writer(lake, day), "part long, name string, path string").collect()
+    of_eve = files_of(lake, POSITIONS, day - timedelta(days=1))
+    blocks = spread(spark, [*files, *of_eve], midnight_of(day) - timedelta(seconds=LONGEST_GAP_S), parts)
+    written = blocks.mapInArrow(day_writer(lake, day), "part long, name string, path string").collect()
     replaced = False
     for table in POSITION_TABLES:
         asides = {row.part: Path(row.path) for row in written if row.name == table.name}
@@ -117,8 +110,8 @@ def close_day(spark: SparkSession, lake: Lake, day: date, looked_ns: int) -> Com
 def day_writer(lake: Lake, day: date) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """Return the function that derives and writes one part of a day on an executor.
 
-    It is given fixes sorted by object and source, and yields for each table the number of its part, the name of the
-    table, and the path of the file aside.
+    It is given the part's fixes as blocks, and yields for each table the number of the part, the name of the table, and
+    the path of the file aside.
     """
     midnight = pa.scalar(midnight_of(day))
 
@@ -128,7 +121,7 @@ def day_writer(lake: Lake, day: date) -> Callable[[Iterator[pa.RecordBatch]], It
     def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         part = TaskContext.get().partitionId()
         with writer(POSITIONS, part) as positions, writer(WINDOW_STATS, part) as minutes:
-            for fixes in whole_objects(batches):
+            for fixes in by_objects(batches):
                 derived = positions_of(fixes)
                 of_day = derived.filter(pc.greater_equal(derived.column("event_time"), midnight))
                 positions.write(of_day)
@@ -139,29 +132,6 @@ def day_writer(lake: Lake, day: date) -> Callable[[Iterator[pa.RecordBatch]], It
         )
 
     return write
-
-
-def whole_objects(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Gather batches sorted by object and source into tables that end where an object's rows end."""
-    gathered: list[pa.Table] = []
-    for batch in batches:
-        fixes = pa.Table.from_batches([batch])
-        if sum(each.num_rows for each in gathered) >= ROWS_AT_ONCE:
-            begin = last_begin(gathered[-1].slice(gathered[-1].num_rows - 1), fixes)
-            if begin is not None:
-                yield pa.concat_tables([*gathered, fixes.slice(0, begin)])
-                gathered, fixes = [], fixes.slice(begin)
-        gathered.append(fixes)
-    if gathered:
-        yield pa.concat_tables(gathered)
-
-
-def last_begin(before: pa.Table, fixes: pa.Table) -> int | None:
-    """Return the row of `fixes` where its last object begins, None where that began at or before the row `before`."""
-    keys = pa.concat_tables([before, fixes]).select(list(OF_OBJECT)).combine_chunks()
-    changes = [pc.not_equal(column.slice(1), column.slice(0, fixes.num_rows)) for column in keys.columns]
-    begins = np.flatnonzero(pc.or_(*changes).to_numpy())
-    return int(begins[-1]) if begins.size else None
 
 
 def days_before(lake: Lake, limit: date) -> list[date]:

@@ -2,7 +2,8 @@
 
 A reader opens a file more than once: Spark by the length that its listing saw, Polars with a footer that it read
 before. So a part never changes its length, and its pages take the half of it that the revision before did not, which
-stays where its own footer says: old footer or new, the rows are whole. Room not used yet is a hole and takes no disk.
+stays where its own footer says: old footer or new, the rows are whole. A part of several megabytes has no halves, only
+its length stays. Room not used yet is a hole and takes no disk.
 """
 
 import math
@@ -21,12 +22,15 @@ from orbitlake.tables import Table
 
 ROOM_OVER_PAGES: Final = 1.25
 """What a half holds, over the pages of the first closing: room for late fixes."""
+WHOLE_FILE_BYTES: Final = 4 * 2**20
+"""A longer file has no halves: Spark reads it in several tasks, of which one might see the old half, one the new."""
 
 
 class PartWriter:
     """Writes rows, sorted already, to one Parquet file in `staging`; whole and synced once the `with` block ends.
 
-    It is to become the file `part`: where that exists already, it takes its length and what readers may still look for.
+    Equal rows give equal pages, however many come at a time. It is to become the file `part`: where that exists
+    already, it takes its length and what readers may still look for.
     """
 
     def __init__(self, table: Table, part: Path, staging: Path) -> None:
@@ -35,10 +39,23 @@ class PartWriter:
         self.path = staging / f"{table.name}.{uuid.uuid4().hex}.parquet"
         self._before = part if part.exists() else None
         self._middle = part.stat().st_size // 2 if self._before else 0
-        self._takes_second = self._before is not None and pages_of(self._before)[0] < self._middle
-        self._gathered: list[pa.Table] = []
+        self._has_halves = 0 < 2 * self._middle <= WHOLE_FILE_BYTES
+        self._takes_second = self._has_halves and pages_of(part)[0] < self._middle
+        self._rows = table.schema.empty_table()
         self._sink = pa.OSFile(str(self.path), mode="wb")
-        self._writer = pq.ParquetWriter(self._sink, table.schema, compression="zstd", write_page_index=True)
+        times = [field.name for field in table.schema if pa.types.is_timestamp(field.type)]
+        # A dictionary of numbers that hardly repeat takes time and no less room; sorted times differ by little.
+        repeating = [
+            field.name for field in table.schema if field.name not in times and not pa.types.is_floating(field.type)
+        ]
+        self._writer = pq.ParquetWriter(
+            self._sink,
+            table.schema,
+            compression="zstd",
+            write_page_index=True,
+            use_dictionary=repeating,
+            column_encoding=dict.fromkeys(times, "DELTA_BINARY_PACKED"),
+        )
         if self._takes_second:
             # The writer has begun the file; what comes before its pages counts in their offsets.
             self._sink.write(slice_of(part, len(MAGIC), self._middle))
@@ -47,18 +64,18 @@ class PartWriter:
         return self
 
     def write(self, rows: pa.Table) -> None:
-        """Add rows; they reach the file in groups of at least ROW_GROUP_ROWS."""
-        self._gathered.append(conform(rows, self.table))
-        if sum(each.num_rows for each in self._gathered) >= ROW_GROUP_ROWS:
-            self._flush()
+        """Add rows; they reach the file in groups of ROW_GROUP_ROWS."""
+        self._rows = pa.concat_tables([self._rows, conform(rows, self.table)])
+        while self._rows.num_rows >= ROW_GROUP_ROWS:
+            self._write_group()
 
-    def _flush(self) -> None:
-        rows, self._gathered = pa.concat_tables(self._gathered), []
-        self._writer.write_table(rows, row_group_size=max(rows.num_rows, 1))
+    def _write_group(self) -> None:
+        group, self._rows = self._rows.slice(0, ROW_GROUP_ROWS), self._rows.slice(ROW_GROUP_ROWS)
+        self._writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
 
     def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
-        if failed is None and self._gathered:
-            self._flush()
+        if failed is None and self._rows.num_rows:
+            self._write_group()
         self._writer.close()
         self._sink.close()
         if failed is None:
@@ -73,13 +90,16 @@ class PartWriter:
             footer_bytes = int.from_bytes(file.read(4), "little") + 8
             end = file.seek(size - footer_bytes)
             footer = file.read()
-            length = 2 * (math.ceil(ROOM_OVER_PAGES * end) + footer_bytes + SPARE_FOOTER_BYTES)
+            length = math.ceil(ROOM_OVER_PAGES * end) + footer_bytes + SPARE_FOOTER_BYTES
+            if 2 * length <= WHOLE_FILE_BYTES:
+                length *= 2
             file.truncate(end)
             if self._before is not None:
                 kept = self._before.stat().st_size
-                if end <= (kept - footer_bytes if self._takes_second else self._middle):
+                takes_first = self._has_halves and not self._takes_second
+                if end <= (self._middle if takes_first else kept - footer_bytes):
                     length = kept
-                    if not self._takes_second:
+                    if takes_first:
                         file.seek(self._middle)
                         file.write(slice_of(self._before, self._middle, length - footer_bytes))
             file.seek(length - footer_bytes)
