@@ -103,7 +103,7 @@ def test_a_file_of_another_schema_is_refused_by_name(landed):
 
 
 def test_the_rows_of_a_part_make_the_same_bytes_however_many_come_at_a_time(lake, monkeypatch):
-    monkeypatch.setattr("orbitlake.lake.ROW_GROUP_ROWS", 40)
+    monkeypatch.setattr("orbitlake.positions.parts.ROW_GROUP_ROWS", 40)
     rows = positions_of(pa.Table.from_pylist(orbit(range(0, 1000, 10)), BASE_SCHEMA))
     written = []
     for step in (100, 40, 7, 1):
