@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from tests.positions.samples import lines, orbit
 
+from orbitlake.settings import REFUSED
 from orbitlake.tables import POSITIONS, WINDOW_STATS
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -76,6 +77,6 @@ def test_an_open_day_is_refused_before_spark_starts(command):
     today = datetime.now(UTC).date().isoformat()
     refused = subprocess.run(**command("compact_positions", "--date", today), check=False)
 
-    assert refused.returncode == 1
+    assert refused.returncode == REFUSED
     assert "is not over in UTC" in refused.stderr
     assert time.monotonic() - began < 15
