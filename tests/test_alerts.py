@@ -2,7 +2,7 @@
 
 import json
 from contextlib import nullcontext
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -37,8 +37,8 @@ def board(lake, channels: Channels) -> Board:
 
 
 def test_an_alert_is_told_once_to_each_channel_however_often_it_is_raised(board: Board, channels: Channels):
-    for _ in range(3):
-        board.heed(WRONG, NOON)
+    for minutes in range(3):
+        board.heed(WRONG, NOON + timedelta(minutes=minutes))
 
     assert channels.told == [("log", "feed-silent", False), ("webhook:duty", "feed-silent", False)]
     assert [(alert.text, alert.since) for alert in board.standing()] == [(WRONG.text, "2026-11-20T12:00:00+00:00")]
