@@ -56,6 +56,7 @@ def test_of_an_empty_lake_nothing_is_wrong(lake: Lake):
 
 
 def test_while_fixes_arrive_and_are_streamed_nothing_is_wrong_however_old_their_own_times_are(lake: Lake):
+    land(lake, ago(days=2))
     for minutes in range(60):
         land(lake, ago(minutes=minutes))
     batch(lake, ago(seconds=5))
