@@ -54,7 +54,7 @@ def test_raw_records_become_live_rows_and_then_a_closed_day(lake, command):
     assert json.loads(streamed.stdout.splitlines()[-1])["rows"] == 60
     assert counts(lake.root, "live/positions/date=*/*.parquet", "live/window_stats/date=*/*.parquet") == [60, 5]
     assert json.loads(compacted.stdout.splitlines()[-1]) == {
-        "date": DAY, "positions": 60, "window_stats": 5, "replaced": True,
+        "date": DAY, "positions": 60, "window_stats": 5, "parts": 1, "replaced": True,
     }  # fmt: skip
     assert all(pq.read_metadata(lake.day(table, date(2025, 12, 21))).num_rows for table in (POSITIONS, WINDOW_STATS))
 

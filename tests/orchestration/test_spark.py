@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from orbitlake.orchestration.spark import SparkJob, spark_job
@@ -62,7 +63,7 @@ def test_the_jobs_own_words_are_the_error_and_noise_after_them_is_not(submitted)
         NOISE,
     ]
 
-    with pytest.raises(AirflowException, match=r"^compact: /data is full$") as caught:
+    with pytest.raises(AirflowException, match=r"^/data is full$") as caught:
         submitted(lines, 1)
     assert not isinstance(caught.value, AirflowFailException)
     assert caught.value.__suppress_context__
@@ -71,12 +72,12 @@ def test_the_jobs_own_words_are_the_error_and_noise_after_them_is_not(submitted)
 def test_a_setting_that_cannot_be_used_is_named(submitted):
     lines = [NOISE, "compact_positions.py: ORBITLAKE_KEEP_LIVE_HOURS is 'x': expected a number"]
 
-    with pytest.raises(AirflowException, match=r"^compact: ORBITLAKE_KEEP_LIVE_HOURS is 'x': expected a number$"):
+    with pytest.raises(AirflowException, match=r"^ORBITLAKE_KEEP_LIVE_HOURS is 'x': expected a number$"):
         submitted(lines, 1)
 
 
 def test_of_a_crash_the_last_line_of_pythons_print_is_the_error(submitted):
-    with pytest.raises(AirflowException, match=r"^compact: orbitlake\.positions\.raw_files\.RawFileError: /data/raw/x"):
+    with pytest.raises(AirflowException, match=r"^orbitlake\.positions\.raw_files\.RawFileError: /data/raw/x"):
         submitted([NOISE, *TRACEBACK, NOISE], 1)
 
 
@@ -86,5 +87,15 @@ def test_what_was_refused_is_not_tried_again(submitted):
 
 
 def test_a_job_that_says_nothing_is_told_by_its_status(submitted):
-    with pytest.raises(AirflowException, match=r"^compact: spark-submit gave no reason \(exit status 137\)$"):
+    with pytest.raises(AirflowException, match=r"^spark-submit gave no reason \(exit status 137\)$"):
         submitted([NOISE], 137)
+
+
+def test_what_failed_before_anything_was_submitted_speaks_for_itself(monkeypatch: pytest.MonkeyPatch):
+    def fail(*_: object) -> None:
+        raise AirflowException("the connection is no good")
+
+    monkeypatch.setattr(SparkSubmitOperator, "execute", fail)
+
+    with pytest.raises(AirflowException, match="the connection is no good"):
+        job().execute({})

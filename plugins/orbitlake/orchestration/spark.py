@@ -30,10 +30,11 @@ class SparkJob(SparkSubmitOperator):
             super().execute(context)
         except AirflowException as error:
             status = EXIT_STATUS.search(str(error))
-            kind = AirflowFailException if status and int(status[1]) == REFUSED else AirflowException
+            if status is None:
+                raise
+            kind = AirflowFailException if int(status[1]) == REFUSED else AirflowException
             # The original holds the whole command and hundreds of lines that the log has already.
-            cause = self.said or f"spark-submit gave no reason (exit status {status[1] if status else 'unknown'})"
-            raise kind(f"{self.task_id}: {cause}") from None
+            raise kind(self.said or f"spark-submit gave no reason (exit status {status[1]})") from None
         return self.result
 
     def _get_hook(self) -> SparkSubmitHook:
