@@ -11,10 +11,12 @@ such poll is a record with its reason. Records written before stay.
 **To run again** press Trigger; polls of the past cannot be made good.
 """
 
+from datetime import timedelta
+
 from airflow.sdk import Param, dag, task
 
 from orbitlake.orchestration.assets import RAW_OPEN_NOTIFY
-from orbitlake.orchestration.defaults import FIRST_DAY, RETRYING
+from orbitlake.orchestration.defaults import FIRST_DAY, RETRYING, TOLD
 from orbitlake.settings import FALLBACKS, from_environment
 
 SETTINGS = from_environment()
@@ -29,8 +31,9 @@ SETTINGS = from_environment()
     max_active_runs=1,
     catchup=False,
     default_args=RETRYING,
+    **TOLD,
     doc_md=__doc__,
-    tags=["positions", "collect"],
+    tags=["positions", "continuous"],
     params={
         "interval_s": Param(
             SETTINGS.collect_interval_s,
@@ -58,7 +61,7 @@ SETTINGS = from_environment()
     },
 )
 def collect_positions():
-    @task(outlets=[RAW_OPEN_NOTIFY])
+    @task(outlets=[RAW_OPEN_NOTIFY], execution_timeout=timedelta(days=1, hours=1))
     def collect(params: dict) -> dict:
         from orbitlake.positions import collector
 

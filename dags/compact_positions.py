@@ -15,9 +15,10 @@ Running a day again without new fixes rewrites nothing. A run also takes in fixe
 from datetime import timedelta
 
 from airflow.sdk import CronDataIntervalTimetable, Param, dag, task
+from airflow.sdk.exceptions import AirflowFailException
 
 from orbitlake.orchestration.assets import LIVE_POSITIONS, LIVE_WINDOW_STATS, POSITIONS, WINDOW_STATS
-from orbitlake.orchestration.defaults import FIRST_DAY, RETRYING
+from orbitlake.orchestration.defaults import FIRST_DAY, RETRYING, TOLD
 from orbitlake.orchestration.spark import spark_job
 
 # A run that a person triggers without a date has no data interval: it takes the day before.
@@ -35,6 +36,7 @@ DAY = (
     catchup=False,
     max_active_runs=1,
     default_args=RETRYING,
+    **TOLD,
     doc_md=__doc__,
     tags=["positions", "spark", "daily"],
     params={
@@ -51,9 +53,13 @@ def compact_positions():
     @task
     def retire() -> dict:
         """Remove live files of closed days after their grace, and what the settings let go."""
-        from orbitlake.positions.retention import retire
+        from orbitlake.positions.retention import ClosedDayError, retire
 
-        return retire()
+        try:
+            return retire()
+        except ClosedDayError as error:
+            # What a closed day lacks now it lacks in ten seconds, too; no file of it was removed.
+            raise AirflowFailException(str(error)) from None
 
     compact = spark_job(
         "compact",

@@ -12,7 +12,7 @@ an issue already held, is kept in `quarantine/` with its reason.
 """
 
 from airflow.sdk import Param, dag, task
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from orbitlake.orchestration.assets import (
     OEM_COVARIANCES,
@@ -22,7 +22,7 @@ from orbitlake.orchestration.assets import (
     THRUST_EPISODES,
     TRAJECTORY_EVENTS,
 )
-from orbitlake.orchestration.defaults import FIRST_DAY, RETRYING
+from orbitlake.orchestration.defaults import FIRST_DAY, RETRYING, TOLD
 
 
 @dag(
@@ -33,6 +33,7 @@ from orbitlake.orchestration.defaults import FIRST_DAY, RETRYING
     catchup=False,
     max_active_runs=1,
     default_args=RETRYING,
+    **TOLD,
     doc_md=__doc__,
     tags=["oem", "daily"],
     params={
@@ -51,8 +52,13 @@ def ingest_oem():
     @task
     def download(params: dict, ti) -> list[dict]:
         from orbitlake.oem import batch
+        from orbitlake.oem.delivery import DeliveryError
 
-        return batch.download(params["source"], is_last_try=ti.try_number > ti.max_tries)
+        try:
+            return batch.download(params["source"], is_last_try=ti.try_number > ti.max_tries)
+        except DeliveryError as error:
+            # Without the pages that the HTTP client's own exceptions fill.
+            raise AirflowException(str(error)) from None
 
     @task(outlets=[RAW_OEM])
     def archive(found: list[dict]) -> list[dict]:
@@ -60,7 +66,7 @@ def ingest_oem():
 
         return batch.archive(found)
 
-    @task(outlets=[OEM_ISSUES, STATE_VECTORS, TRAJECTORY_EVENTS, THRUST_EPISODES, OEM_COVARIANCES])
+    @task(inlets=[RAW_OEM], outlets=[OEM_ISSUES, STATE_VECTORS, TRAJECTORY_EVENTS, THRUST_EPISODES, OEM_COVARIANCES])
     def tabulate(archived: list[dict]) -> list[dict]:
         from orbitlake.oem import batch
 

@@ -17,7 +17,7 @@ from datetime import timedelta
 from airflow.sdk import Param, dag
 
 from orbitlake.orchestration.assets import LIVE_POSITIONS, LIVE_WINDOW_STATS, RAW_OPEN_NOTIFY
-from orbitlake.orchestration.defaults import FIRST_DAY, RETRYING
+from orbitlake.orchestration.defaults import FIRST_DAY, RETRYING, TOLD
 from orbitlake.orchestration.spark import spark_job
 from orbitlake.settings import from_environment
 
@@ -33,8 +33,9 @@ SETTINGS = from_environment()
     max_active_runs=1,
     catchup=False,
     default_args=RETRYING,
+    **TOLD,
     doc_md=__doc__,
-    tags=["positions", "spark", "stream"],
+    tags=["positions", "spark", "continuous"],
     params={
         "trigger": Param(
             SETTINGS.stream_trigger,

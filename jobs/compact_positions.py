@@ -6,7 +6,7 @@ import sys
 from datetime import date
 
 from orbitlake.positions.launcher import end_with_launcher
-from orbitlake.settings import from_environment
+from orbitlake.settings import REFUSED, of_command_line
 
 
 def main() -> int:
@@ -24,7 +24,7 @@ def main() -> int:
     from orbitlake.lake import Lake, open_session
     from orbitlake.positions.compaction import DayNotOverError, compact_day, days_before, refuse_open_day, reopened_days
 
-    lake = Lake(from_environment().data)
+    lake = Lake(of_command_line(None).data)
     days = [options.date] if options.date else days_before(lake, options.before)
     if options.date and options.reopened:
         days = [*reopened_days(lake, options.date), options.date]
@@ -33,13 +33,13 @@ def main() -> int:
             refuse_open_day(day)
     except DayNotOverError as error:
         print(f"compact_positions: {error}", file=sys.stderr)
-        return 1
+        return REFUSED
     with open_session("compact_positions", spark_sql_shuffle_partitions="8") as spark:
         for day in days:
             done = compact_day(spark, lake, day)
             print(json.dumps(done.as_json()), flush=True)
             if not done.positions:
-                print(f"compact_positions: {day} has no fixes, nothing written", file=sys.stderr)
+                print(f"{day} has no fixes, nothing written", file=sys.stderr)
     return 0
 
 

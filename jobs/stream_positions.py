@@ -1,10 +1,11 @@
 """raw/open_notify -> live/positions and live/window_stats: streamed in micro-batches, each fix exactly once."""
 
 import argparse
+import json
 import sys
 
 from orbitlake.positions.launcher import end_with_launcher
-from orbitlake.settings import from_environment
+from orbitlake.settings import REFUSED, of_command_line
 
 
 def main() -> int:
@@ -22,13 +23,13 @@ def main() -> int:
 
     from orbitlake.lake import Lake, open_session
     from orbitlake.positions.lifecycle import FILES_A_BATCH, Ending, run
-    from orbitlake.positions.state import CheckpointError
+    from orbitlake.positions.state import CheckpointError, VersionError
 
-    settings = from_environment()
+    settings = of_command_line(None)
     ending = Ending(options.max_runtime)
     with ending.on_signals(), open_session("stream_positions", spark_sql_shuffle_partitions="2") as spark:
         try:
-            run(
+            totals = run(
                 spark,
                 Lake(settings.data),
                 settings.object_id,
@@ -38,7 +39,8 @@ def main() -> int:
             )
         except CheckpointError as error:
             print(f"stream_positions: {error}", file=sys.stderr)
-            return 1
+            return REFUSED if isinstance(error, VersionError) else 1
+    print(json.dumps(totals))
     return 0
 
 

@@ -1,6 +1,7 @@
 """Environment -> one frozen dataclass. Every setting of ours is an ORBITLAKE_ variable; .env.example lists them all."""
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,6 +15,12 @@ NASA_OEM_URL: Final = "https://nasa-public-data.s3.amazonaws.com/iss-coords/curr
 
 OFF: Final = "off"
 FALLBACKS: Final = (OFF, "wheretheiss")
+CHANNEL: Final = re.compile(r"log|(webhook|smtp):[\w.-]+")
+"""Where an alert can go: the log, or a connection of Airflow."""
+
+
+REFUSED: Final = 3
+"""Exit status of a job that is asked for what it must not do: trying again is no use."""
 
 
 class SettingError(ValueError):
@@ -42,6 +49,10 @@ class Settings:
     keep_live_hours: float
     keep_raw_days: float | None
     keep_quarantine_days: float | None
+    alerts: tuple[str, ...]
+    alert_feed_minutes: float
+    alert_stream_minutes: float
+    alert_issue_days: float
 
     @property
     def uses_simulator(self) -> bool:
@@ -72,6 +83,13 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
 
     def number_or_forever(name: str) -> float | None:
         return None if text(name, "forever") == "forever" else number(name, 0)
+
+    def channels(name: str) -> tuple[str, ...]:
+        wanted = tuple(dict.fromkeys(word.strip() for word in text(name, "log").split(",")))
+        for channel in wanted:
+            if not CHANNEL.fullmatch(channel):
+                raise SettingError(f"{name} holds {channel!r}: expected log, webhook:<connection> or smtp:<connection>")
+        return wanted
 
     upstream = text("ORBITLAKE_UPSTREAM", "live")
     if upstream not in ("live", "simulator"):
@@ -105,6 +123,10 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         keep_live_hours=number("ORBITLAKE_KEEP_LIVE_HOURS", 24),
         keep_raw_days=number_or_forever("ORBITLAKE_KEEP_RAW_DAYS"),
         keep_quarantine_days=number_or_forever("ORBITLAKE_KEEP_QUARANTINE_DAYS"),
+        alerts=channels("ORBITLAKE_ALERTS"),
+        alert_feed_minutes=number("ORBITLAKE_ALERT_FEED_MINUTES", 10),
+        alert_stream_minutes=number("ORBITLAKE_ALERT_STREAM_MINUTES", 5),
+        alert_issue_days=number("ORBITLAKE_ALERT_ISSUE_DAYS", 5),
     )
 
 

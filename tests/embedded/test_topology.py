@@ -77,6 +77,7 @@ def test_a_root_of_real_tables_is_not_taken_by_a_simulation(tmp_path: Path):
 def test_what_a_demo_filled_is_known_and_cleared_and_nothing_else(tmp_path: Path):
     settings = make(tmp_path).settings
     (settings.data / "lake" / "positions").mkdir(parents=True)
+    (settings.data / "alerts").mkdir()
     (settings.data / MARKER).write_text('{"upstream": "simulator"}')
     claim(settings, "simulator")
     (settings.data / "notes.txt").write_text("mine")

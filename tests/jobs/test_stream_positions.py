@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from tests.positions.samples import lines, orbit
 
+from orbitlake.settings import REFUSED
 from orbitlake.tables import POSITIONS, WINDOW_STATS
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -53,7 +54,7 @@ def test_raw_records_become_live_rows_and_then_a_closed_day(lake, command):
     assert json.loads(streamed.stdout.splitlines()[-1])["rows"] == 60
     assert counts(lake.root, "live/positions/date=*/*.parquet", "live/window_stats/date=*/*.parquet") == [60, 5]
     assert json.loads(compacted.stdout.splitlines()[-1]) == {
-        "date": DAY, "positions": 60, "window_stats": 5, "replaced": True,
+        "date": DAY, "positions": 60, "window_stats": 5, "parts": 1, "replaced": True,
     }  # fmt: skip
     assert all(pq.read_metadata(lake.day(table, date(2025, 12, 21))).num_rows for table in (POSITIONS, WINDOW_STATS))
 
@@ -76,6 +77,6 @@ def test_an_open_day_is_refused_before_spark_starts(command):
     today = datetime.now(UTC).date().isoformat()
     refused = subprocess.run(**command("compact_positions", "--date", today), check=False)
 
-    assert refused.returncode == 1
+    assert refused.returncode == REFUSED
     assert "is not over in UTC" in refused.stderr
     assert time.monotonic() - began < 15

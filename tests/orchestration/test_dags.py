@@ -4,10 +4,16 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.sdk.exceptions import ParamValidationError
+
+from orbitlake.orchestration.defaults import TAGS
+from orbitlake.tables import TABLES
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 EXPECTED = {
@@ -15,12 +21,42 @@ EXPECTED = {
     "compact_positions": ["compact", "retire"],
     "ingest_oem": ["archive", "check", "download", "tabulate"],
     "stream_positions": ["stream"],
+    "watch_freshness": ["watch"],
+}
+INLETS = {
+    "collect_positions": set(),
+    "compact_positions": {"live_positions", "live_window_stats"},
+    "ingest_oem": {"raw_oem"},
+    "stream_positions": {"raw_open_notify"},
+    "watch_freshness": {"raw_open_notify", "live_positions", "oem_issues"},
 }
 OUTLETS = {
     "collect_positions": {"raw_open_notify"},
     "compact_positions": {"positions", "window_stats"},
     "ingest_oem": {"raw_oem", "oem_issues", "state_vectors", "trajectory_events", "thrust_episodes", "oem_covariances"},
     "stream_positions": {"live_positions", "live_window_stats"},
+    "watch_freshness": set(),
+}
+# What a person may type into the form that cannot be meant.
+REFUSED_VALUES = {
+    "collect_positions": {
+        "interval_s": [0.5, -1, 3601, "5", None],
+        "duration_s": [0, 86_401, "an hour", None],
+        "fallback": ["", "on", "open_notify", None],
+    },
+    "compact_positions": {"date": ["yesterday", "2026-02-30", "20.11.2026", "", 20261120]},
+    "ingest_oem": {
+        "source": ["ftp://example.org/a.txt", "/etc/passwd", "file:///etc/passwd", "", "http://" + "a" * 2000]
+    },
+    "stream_positions": {
+        "trigger": ["", "0 seconds", "1 fortnight", None],
+        "max_runtime_s": [0, 9, 86_401, "long", None],
+    },
+    "watch_freshness": {
+        "feed_minutes": [0, -1, 1441, "ten", None],
+        "stream_minutes": [0, -1, 1441, None],
+        "issue_days": [0, -1, 366, None],
+    },
 }
 HEAVY = ("pyspark", "pandas", "numpy", "pyarrow", "duckdb")
 PROBE = """
@@ -64,15 +100,39 @@ def test_dag_is_owned_retried_with_back_off_and_runs_once_at_a_time(dag_bag, dag
     assert not dag.catchup
     for task in dag.tasks:
         assert task.owner == "orbitlake"
-        assert task.retries == 3
+        # The next run of the watch comes within a minute.
+        assert task.retries == (1 if dag_id == "watch_freshness" else 3)
         assert task.retry_exponential_backoff > 1
+        assert timedelta(0) < task.execution_timeout <= timedelta(days=1, hours=1)
 
 
 @pytest.mark.parametrize("dag_id", EXPECTED)
 def test_tables_are_assets_of_the_dag_that_makes_them(dag_bag, dag_id: str):
-    outlets = {asset.name for task in dag_bag.dags[dag_id].tasks for asset in task.outlets}
+    tasks = dag_bag.dags[dag_id].tasks
 
-    assert outlets == OUTLETS[dag_id]
+    assert {asset.name for task in tasks for asset in task.inlets} == INLETS[dag_id]
+    assert {asset.name for task in tasks for asset in task.outlets} == OUTLETS[dag_id]
+
+
+def test_the_asset_graph_reaches_from_raw_to_every_table_and_names_its_folder(dag_bag, lake):
+    assets = {asset.name: asset for dag in dag_bag.dags.values() for task in dag.tasks for asset in task.outlets}
+
+    assert set(TABLES) < set(assets)
+    for name, asset in assets.items():
+        group, folder = asset.uri.split("/", 1)
+        assert group == asset.group
+        assert name == (folder if group == "lake" else f"{group}_{folder}")
+    assert {assets[name].uri for name in TABLES} == {f"lake/{lake.closed(table).name}" for table in TABLES.values()}
+
+
+@pytest.mark.parametrize("dag_id", EXPECTED)
+def test_dag_is_named_described_and_tagged_from_the_one_vocabulary(dag_bag, dag_id: str):
+    dag = dag_bag.dags[dag_id]
+
+    assert dag.dag_display_name.lower().replace(" ", "_") == dag_id
+    assert dag.description
+    assert dag.tags
+    assert dag.tags <= TAGS
 
 
 @pytest.mark.parametrize("dag_id", EXPECTED)
@@ -88,11 +148,56 @@ def test_every_param_is_typed_and_described_and_its_default_is_valid(dag_bag, da
         param.resolve()
 
 
+@pytest.mark.parametrize(
+    ("dag_id", "name", "value"),
+    [(dag_id, name, value) for dag_id, of in REFUSED_VALUES.items() for name, values in of.items() for value in values],
+)
+def test_a_form_refuses_what_cannot_be_meant(dag_bag, dag_id: str, name: str, value):
+    with pytest.raises(ParamValidationError):
+        dag_bag.dags[dag_id].params.get_param(name).resolve(value)
+
+
+def test_every_param_has_values_that_are_refused(dag_bag):
+    assert {dag_id: set(of) for dag_id, of in REFUSED_VALUES.items()} == {
+        dag_id: set(dag.params) for dag_id, dag in dag_bag.dags.items()
+    }
+
+
+@pytest.mark.parametrize("dag_id", EXPECTED)
+def test_failures_are_told_by_the_task_that_knows_the_cause_and_by_the_run(dag_bag, dag_id: str):
+    dag = dag_bag.dags[dag_id]
+
+    for task in dag.tasks:
+        assert [type(callback).__name__ for callback in task.on_failure_callback] == ["RunFailed"]
+    # The watch would have every minute's success told by the DAG processor: it clears its own alert.
+    if dag_id != "watch_freshness":
+        assert type(dag.on_failure_callback).__name__ == "RunFailed"
+        assert type(dag.on_success_callback).__name__ == "RunSucceeded"
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_backfill_of_days_makes_one_run_a_day_in_any_order_each_of_its_own_day(dag_bag, backwards: bool):
+    from airflow.models.backfill import _get_info_list
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    source = dag_bag.dags["compact_positions"]
+    dag = DagSerialization.from_dict(DagSerialization.to_dict(source))
+    first, last = datetime(2026, 2, 27, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC)
+    infos = _get_info_list(from_date=first, to_date=last, reverse=backwards, dag=dag)
+    day = source.get_template_env().from_string(source.get_task("compact").application_args[1])
+    days = [day.render(params={"date": None}, data_interval_start=info.data_interval.start) for info in infos]
+
+    expected = ["2026-02-27", "2026-02-28", "2026-03-01", "2026-03-02"]
+    assert days == (expected[::-1] if backwards else expected)
+    assert all(date.fromisoformat(each) == info.logical_date.date() for each, info in zip(days, infos, strict=True))
+    assert not any(task.depends_on_past or task.wait_for_downstream for task in source.tasks)
+
+
 def test_spark_tasks_give_driver_and_executors_the_same_python_and_leave_cores_to_others(dag_bag):
     tasks = [dag_bag.dags["stream_positions"].get_task("stream"), dag_bag.dags["compact_positions"].get_task("compact")]
 
     for task in tasks:
-        assert type(task).__name__ == "SparkSubmitOperator"
+        assert isinstance(task, SparkSubmitOperator)
         assert Path(task.application).is_file()
         assert task.env_vars["PYTHONPATH"] == task.conf["spark.executorEnv.PYTHONPATH"] == str(CHECKOUT / "plugins")
         assert task.conf["spark.pyspark.python"] == sys.executable
@@ -103,7 +208,7 @@ def test_spark_tasks_tell_their_jobs_to_end_with_them(dag_bag):
     from orbitlake.positions.launcher import VARIABLE
 
     for dag_id in ("stream_positions", "compact_positions"):
-        (task,) = dag_bag.dags[dag_id].tasks
+        (task,) = (each for each in dag_bag.dags[dag_id].tasks if isinstance(each, SparkSubmitOperator))
 
         assert task.env_vars[VARIABLE] == "1"
         assert "end_with_launcher()" in Path(task.application).read_text()

@@ -263,7 +263,7 @@ def cause_in(logs: Path) -> str:
 
 def clear(data: Path) -> None:
     """Empty a data root that a demo filled: the folders of the lake's layout and the mark, nothing else."""
-    for folder in ("inbox", "raw", "live", "lake", "quarantine", "staging", "checkpoints"):
+    for folder in ("inbox", "raw", "live", "lake", "quarantine", "staging", "checkpoints", "alerts"):
         shutil.rmtree(data / folder, ignore_errors=True)
     (data / MARKER).unlink(missing_ok=True)
 

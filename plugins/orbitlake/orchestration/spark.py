@@ -1,15 +1,67 @@
 """Submit one of our jobs to the Spark cluster of connection `spark_default`, with the same Python everywhere."""
 
+import json
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final
 
+from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from orbitlake.settings import CHECKOUT
+from orbitlake.settings import CHECKOUT, REFUSED
 
 PLUGINS: Final = str(CHECKOUT / "plugins")
+EXIT_STATUS: Final = re.compile(r"Error code is: (-?\d+)")
+RAISED: Final = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt|Exit)\b(?:: .+)?")
+"""How Python ends the print of an exception."""
+
+
+class SparkJob(SparkSubmitOperator):
+    """A job of ours on the cluster: its last line of JSON is the task's result, its own words the error."""
+
+    def execute(self, context: Any) -> dict[str, Any] | None:
+        """Run the job. Raises AirflowException with the cause, AirflowFailException where trying again is no use."""
+        self.said, self.result = "", None
+        try:
+            super().execute(context)
+        except AirflowException as error:
+            status = EXIT_STATUS.search(str(error))
+            if status is None:
+                raise
+            kind = AirflowFailException if int(status[1]) == REFUSED else AirflowException
+            # The original holds the whole command and hundreds of lines that the log has already.
+            raise kind(self.said or f"spark-submit gave no reason (exit status {status[1]})") from None
+        return self.result
+
+    def _get_hook(self) -> SparkSubmitHook:
+        hook = super()._get_hook()
+        hook._process_spark_submit_log = self.listening(hook._process_spark_submit_log)
+        return hook
+
+    def listening(self, log: Callable[[Iterator[str]], None]) -> Callable[[Iterator[str]], None]:
+        """Return what logs the job's output as `log` does and remembers what matters of it."""
+        return lambda lines: log(self.heard(lines))
+
+    def heard(self, lines: Iterable[str]) -> Iterator[str]:
+        """Pass the lines on; keep the last JSON object, and the last line that names an error: the job's own wins."""
+        ours = re.compile(rf"{re.escape(Path(self.application).stem)}(?:\.py)?: (.+)")
+        is_ours = False
+        for line in lines:
+            words = line.strip()
+            if told := ours.fullmatch(words):
+                self.said, is_ours = told[1], True
+            elif not is_ours and RAISED.fullmatch(words):
+                self.said = words
+            elif words.startswith("{") and words.endswith("}"):
+                try:
+                    self.result = json.loads(words)
+                except ValueError:
+                    self.log.debug("no JSON: %s", words)
+            yield line
 
 
 def spark_job(
@@ -18,15 +70,15 @@ def spark_job(
     arguments: Sequence[str],
     *,
     cores: int,
-    timeout: timedelta | None = None,
+    timeout: timedelta,
     **operator: Any,
-) -> SparkSubmitOperator:
+) -> SparkJob:
     """Return the task that runs `jobs/<script>` with templated `arguments` on `cores` executors of one core each.
 
     One core an executor lets the master spread a job over its workers, and the cap leaves room for the other jobs:
     without it the first application of a standalone cluster takes every core and the next one waits for ever.
     """
-    return SparkSubmitOperator(
+    return SparkJob(
         task_id=task_id,
         name=task_id,
         conn_id="spark_default",

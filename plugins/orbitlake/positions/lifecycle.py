@@ -19,6 +19,7 @@ from orbitlake.positions.stream import PositionStream, raw_records
 
 AVAILABLE_NOW: Final = "available-now"
 FILES_A_BATCH: Final = 5_000
+COUNTED: Final = ("records", "fixes", "rows", "repeats", "late", "failed_polls", "bad", "corrected")
 LONGEST_WAIT_S: Final = 120
 """How long the end waits for the batch in hand; one cut short is done again at the next start."""
 
@@ -61,17 +62,23 @@ def run(
     ending: Ending,
     max_files: int = FILES_A_BATCH,
     now: Callable[[], datetime] = utc_now,
-) -> None:
+) -> dict[str, int]:
     """Stream until the input is done (trigger `available-now`) or the end is due (an interval such as `5 seconds`).
 
-    Then pack the raw records of closed days: only who holds the checkpoint knows which of them were read.
+    Then pack the raw records of closed days: only who holds the checkpoint knows which of them were read. Returns the
+    counts of all batches together.
     Raises CheckpointError where another driver holds the checkpoint or it is of another version.
     """
     with Checkpoint(lake).held() as checkpoint:
         stream = PositionStream(checkpoint, object_id)
+        totals = dict.fromkeys(("batches", *COUNTED), 0)
 
         def batch(lines: DataFrame, number: int) -> None:
-            stream.report(stream.process(lines, number))
+            progress = stream.process(lines, number)
+            stream.report(progress)
+            totals["batches"] += 1
+            for name in COUNTED:
+                totals[name] += getattr(progress, name)
 
         writer = (
             raw_records(spark, checkpoint, max_files)
@@ -85,6 +92,7 @@ def run(
         ending.began = time.monotonic()
         supervise(query, ending)
         pack_closed_days(checkpoint, now(), is_enough=ending.asked.is_set)
+        return totals
 
 
 def supervise(query: StreamingQuery, ending: Ending) -> None:

@@ -27,6 +27,10 @@ class CheckpointError(Exception):
     """The checkpoint is in use or of another version; nothing was touched."""
 
 
+class VersionError(CheckpointError):
+    """The checkpoint is of another version: it stays so, however often one tries."""
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """Published rows with their owners: positions and window_stats within reach of each object's newest fix.
@@ -91,7 +95,7 @@ class Checkpoint:
                 ) from None
             for other in self.root.glob("v*"):
                 if other != self.folder:
-                    raise CheckpointError(
+                    raise VersionError(
                         f"{other} is of another version of the stream than v{STREAM_VERSION}: remove it to start anew "
                         "(the raw records are read again, nothing is published twice), or run the code that wrote it"
                     )

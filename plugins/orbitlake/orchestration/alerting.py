@@ -1,0 +1,184 @@
+"""Who is told of a failed run or of stale data: the channels of `ORBITLAKE_ALERTS`, as notifiers of Airflow."""
+
+import html
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow.sdk import BaseNotifier
+from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException, AirflowRuntimeError
+
+# The lake brings Arrow along, which no DAG needs while it is parsed: imported where it is used.
+if TYPE_CHECKING:
+    from orbitlake.alerts import Alert, Board
+
+LOG: Final = logging.getLogger(__name__)
+TIMEOUT_S: Final = 10
+LONGEST_CAUSE: Final = 500
+
+
+def board() -> "Board":
+    """The alerts of the data root and the channels of the settings."""
+    from orbitlake.alerts import Board
+    from orbitlake.lake import Lake
+    from orbitlake.settings import from_environment
+
+    settings = from_environment()
+    return Board(Lake(settings.data), settings.alerts, tell)
+
+
+def tell(channel: str, alert: "Alert") -> None:
+    """Give an alert to `log`, `webhook:<connection>` or `smtp:<connection>`. Raises ChannelError."""
+    from orbitlake.alerts import ChannelError
+
+    kind, _, connection = channel.partition(":")
+    try:
+        {"log": ToLog, "webhook": ToWebhook, "smtp": ToMail}[kind](alert, connection)({})
+    except (OSError, ValueError, AirflowException, AirflowRuntimeError) as error:
+        # Its text may name the connection's URL, whose path can be a secret.
+        raise ChannelError(type(error).__name__) from None
+
+
+class ToLog(BaseNotifier):
+    """An alert as one line of the log of whoever raises it."""
+
+    def __init__(self, alert: "Alert", _connection: str) -> None:
+        super().__init__()
+        self.alert = alert
+
+    def notify(self, _context: Any) -> None:
+        LOG.log(logging.INFO if self.alert.is_over else logging.ERROR, "%s", headline(self.alert))
+
+
+class ToWebhook(BaseNotifier):
+    """An alert as JSON, posted to the host of a connection; its password, where there is one, as bearer token."""
+
+    def __init__(self, alert: "Alert", connection: str) -> None:
+        super().__init__()
+        self.alert, self.connection = alert, connection
+
+    def notify(self, _context: Any) -> None:
+        import requests
+
+        from orbitlake.alerts import ChannelError
+
+        given = connection_of(self.connection)
+        url = given.host or ""
+        if "://" not in url:
+            url = f"{given.schema or 'https'}://{url}" + (f":{given.port}" if given.port else "")
+        headers = {"Authorization": f"Bearer {given.password}"} if given.password else {}
+        body = {
+            "text": headline(self.alert),
+            "alert": self.alert.name,
+            "state": "cleared" if self.alert.is_over else "raised",
+            "since": self.alert.since,
+        }
+        answer = requests.post(url, json=body, headers=headers, timeout=TIMEOUT_S, allow_redirects=False)
+        if answer.status_code >= 300:
+            raise ChannelError(f"its host answered {answer.status_code}")
+
+
+class ToMail(BaseNotifier):
+    """An alert as an e-mail to the `to` of a connection's extra, by default to its own `from_email`."""
+
+    def __init__(self, alert: "Alert", connection: str) -> None:
+        super().__init__()
+        self.alert, self.connection = alert, connection
+
+    def notify(self, context: Any) -> None:
+        from airflow.providers.smtp.notifications.smtp import SmtpNotifier
+
+        from orbitlake.alerts import ChannelError
+
+        extra = connection_of(self.connection).extra_dejson
+        to = extra.get("to") or extra.get("from_email")
+        if not to:
+            raise ChannelError("its connection's extra names neither `to` nor `from_email`")
+        first, *_ = headline(self.alert).splitlines()
+        # What an alert quotes is no template of ours.
+        mail = SmtpNotifier(to=to, smtp_conn_id=self.connection)
+        mail.subject, mail.html_content = f"orbitlake: {first}"[:200], f"<p>{html.escape(headline(self.alert))}</p>"
+        mail.notify(context)
+
+
+def connection_of(name: str) -> Any:
+    """The connection of that name. Raises ChannelError where there is none."""
+    from airflow.sdk import Connection
+
+    from orbitlake.alerts import ChannelError
+
+    try:
+        return Connection.get(name)
+    except AirflowNotFoundException:
+        raise ChannelError(f"Airflow has no connection {name!r}") from None
+
+
+def headline(alert: "Alert") -> str:
+    """An alert in one line."""
+    return f"{'cleared' if alert.is_over else 'ALERT'} {alert.name}: {alert.text}"
+
+
+class RunFailed(BaseNotifier):
+    """Raise the alert of a DAG: called by the task that failed, which knows the cause, and by the run as a whole.
+
+    A task that is killed calls nothing; its run does.
+    """
+
+    def notify(self, context: Mapping[str, Any]) -> None:
+        from orbitlake.alerts import Condition
+
+        board().heed(Condition(alert_name(context), failure_text(context), is_wrong=True))
+
+
+class RunSucceeded(BaseNotifier):
+    """Clear the alert of a DAG."""
+
+    def notify(self, context: Mapping[str, Any]) -> None:
+        from orbitlake.alerts import Condition
+
+        name, run_id = alert_name(context), context["run_id"]
+        board().heed(Condition(name, f"{context['dag'].dag_id} succeeded again: {run_id}", is_wrong=False))
+
+
+def alert_name(context: Mapping[str, Any]) -> str:
+    """What the alert of a DAG is called."""
+    return f"failed-{context['dag'].dag_id}"
+
+
+def failure_text(context: Mapping[str, Any]) -> str:
+    """What failed and, where that is known, the cause."""
+    run = f"{context['dag'].dag_id}, run {context['run_id']}"
+    error = context.get("exception")
+    if error is None:
+        return f"{run} failed ({context.get('reason') or 'no reason given'}); its log tells more"
+    cause = next(iter(str(error).splitlines()), "") or type(error).__name__
+    return f"{run}, task {context['ti'].task_id}: {cause[:LONGEST_CAUSE]}"
+
+
+def watch(dag_id: str, feed_minutes: float, stream_minutes: float, issue_days: float) -> dict[str, Any]:
+    """Judge what has arrived, raise and clear alerts, and tell what was not taken before; returns what was found.
+
+    Raises ChannelError where a channel cannot be told; the alerts wait for the next call.
+    """
+    from orbitlake.alerts import ChannelError, Condition
+    from orbitlake.freshness import Limits, arrivals, judged
+    from orbitlake.settings import from_environment
+
+    settings = from_environment()
+    limits = Limits(timedelta(minutes=feed_minutes), timedelta(minutes=stream_minutes), timedelta(days=issue_days))
+    now = datetime.now(UTC)
+    all_alerts = board()
+    seen = arrivals(all_alerts.lake, settings.object_id, limits, now, issues_by_arrival=settings.uses_simulator)
+    conditions = judged(seen, limits, now)
+    for condition in conditions:
+        print(f"{'WRONG' if condition.is_wrong else 'well'}  {condition.name}: {condition.text}")
+    own = Condition(f"failed-{dag_id}", f"{dag_id} works again", is_wrong=False)
+    for condition in [*conditions, own]:
+        # What a channel does not take now, and what it did not take before, is tried below, and fails there.
+        with suppress(ChannelError):
+            all_alerts.heed(condition, now)
+    all_alerts.settle_all()
+    standing = [alert.name for alert in all_alerts.standing()]
+    return {"standing": standing, **{condition.name: condition.text for condition in conditions}}

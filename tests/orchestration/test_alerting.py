@@ -1,0 +1,214 @@
+"""Alerts on their way out: Airflow's callbacks and connections, a web server and a mail server of the test's own."""
+
+import json
+import logging
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import SimpleNamespace
+
+import pytest
+
+from orbitlake.alerts import Alert, ChannelError, Condition
+from orbitlake.lake import Lake
+from orbitlake.orchestration import alerting
+from orbitlake.orchestration.alerting import RunFailed, RunSucceeded, tell
+from orbitlake.settings import SettingError, from_environment
+
+RAISED = Alert("feed-silent", "no fix for 10 min: <b>502</b> {{ 7 * 7 }}", "2026-11-20T12:00:00+00:00")
+CLEARED = Alert("feed-silent", "fixes arrive", "2026-11-20T12:00:00+00:00", is_over=True)
+SECRET_PATH = "/services/T0/B0/s3cret"
+
+
+@contextmanager
+def serving(server: socketserver.BaseServer) -> Iterator[int]:
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture
+def webhook(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
+    """The connection `duty`, and what its host is sent; `status` is what it answers."""
+    seen = SimpleNamespace(posts=[], status=200)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            seen.posts.append((self.path, self.headers.get("Authorization"), json.loads(body)))
+            self.send_response(seen.status)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with serving(HTTPServer(("127.0.0.1", 0), Handler)) as port:
+        seen.url = f"http://127.0.0.1:{port}{SECRET_PATH}"
+        connection = {"conn_type": "http", "host": seen.url, "password": "t0ken"}
+        monkeypatch.setenv("AIRFLOW_CONN_DUTY", json.dumps(connection))
+        yield seen
+
+
+@pytest.fixture
+def mails(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The connection `post`, and each mail that its host took: envelope and text."""
+    taken: list[str] = []
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.wfile.write(b"220 test\r\n")
+            envelope = ""
+            while line := self.rfile.readline():
+                command = line[:4].upper()
+                if command in (b"MAIL", b"RCPT"):
+                    envelope += line.decode()
+                if command == b"DATA":
+                    self.wfile.write(b"354 go on\r\n")
+                    text = b"".join(iter(self.rfile.readline, b".\r\n"))
+                    taken.append(envelope + text.decode())
+                self.wfile.write(b"221 bye\r\n" if command == b"QUIT" else b"250 ok\r\n")
+
+    with serving(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)) as port:
+        extra = {"disable_ssl": True, "disable_tls": True, "from_email": "lake@example.org", "to": "duty@example.org"}
+        connection = {"conn_type": "smtp", "host": "127.0.0.1", "port": port, "extra": extra}
+        monkeypatch.setenv("AIRFLOW_CONN_POST", json.dumps(connection))
+        yield taken
+
+
+@pytest.fixture
+def lake_of_settings(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    monkeypatch.setenv("ORBITLAKE_DATA", str(lake.root))
+    monkeypatch.setenv("ORBITLAKE_ALERTS", "webhook:duty")
+    return lake
+
+
+def context_of(run_id: str, error: BaseException | None = None) -> dict:
+    dag = SimpleNamespace(dag_id="stream_positions", get_template_env=lambda **_: None)
+    context = {"dag": dag, "run_id": run_id, "reason": "task_failure"}
+    return context | ({"exception": error, "ti": SimpleNamespace(task_id="stream")} if error else {})
+
+
+def test_the_log_gets_a_line_as_error_and_a_quieter_one_when_it_is_over(caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.INFO, logger=alerting.__name__)
+    tell("log", RAISED)
+    tell("log", CLEARED)
+
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("ERROR", f"ALERT feed-silent: {RAISED.text}"),
+        ("INFO", "cleared feed-silent: fixes arrive"),
+    ]
+
+
+def test_a_webhook_gets_json_with_the_token_of_its_connection(webhook: SimpleNamespace):
+    tell("webhook:duty", RAISED)
+    tell("webhook:duty", CLEARED)
+
+    first = {"alert": "feed-silent", "state": "raised", "since": RAISED.since}
+    assert webhook.posts == [
+        (SECRET_PATH, "Bearer t0ken", first | {"text": f"ALERT feed-silent: {RAISED.text}"}),
+        (SECRET_PATH, "Bearer t0ken", first | {"state": "cleared", "text": "cleared feed-silent: fixes arrive"}),
+    ]
+
+
+@pytest.mark.parametrize("status", [302, 404, 500])
+def test_a_webhook_that_refuses_is_told_by_its_status_and_never_by_its_secret_url(webhook, status: int):
+    webhook.status = status
+
+    with pytest.raises(ChannelError, match=f"answered {status}") as caught:
+        tell("webhook:duty", RAISED)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_webhook_that_nobody_answers_is_told_without_its_secret_url(monkeypatch: pytest.MonkeyPatch):
+    connection = {"conn_type": "http", "host": f"http://127.0.0.1:9{SECRET_PATH}"}
+    monkeypatch.setenv("AIRFLOW_CONN_DUTY", json.dumps(connection))
+
+    with pytest.raises(ChannelError, match=r"^ConnectionError$") as caught:
+        tell("webhook:duty", RAISED)
+    assert caught.value.__suppress_context__
+
+
+def test_a_connection_that_there_is_not_is_named():
+    with pytest.raises(ChannelError, match="no connection 'nobody'"):
+        tell("webhook:nobody", RAISED)
+
+
+def test_a_mail_goes_to_the_address_of_its_connection_and_quotes_without_being_a_template(mails: list[str]):
+    tell("smtp:post", RAISED)
+
+    (mail,) = mails
+    assert "<duty@example.org>" in mail
+    assert "Subject: orbitlake: ALERT feed-silent: no fix for 10 min" in mail.replace("\r\n", "")
+    assert "49" not in mail.split("Subject:")[1].split("\r\n")[0]
+    assert "&lt;b&gt;502&lt;/b&gt; {{ 7 * 7 }}" in body_of(mail)
+
+
+def body_of(mail: str) -> str:
+    from email import message_from_string
+
+    (part,) = (each for each in message_from_string(mail.split("\r\n", 2)[2]).walk() if not each.is_multipart())
+    return part.get_payload(decode=True).decode()
+
+
+def test_a_failed_run_is_told_once_with_the_tasks_cause_and_cleared_by_the_next_success(webhook, lake_of_settings):
+    for run_id in ("one", "two"):
+        RunFailed()(context_of(run_id, RuntimeError("stream: the checkpoint is in use\nand a long story")))
+        RunFailed()(context_of(run_id))
+    RunSucceeded()(context_of("three"))
+    RunSucceeded()(context_of("four"))
+
+    assert [(body["state"], body["text"]) for _, _, body in webhook.posts] == [
+        (
+            "raised",
+            "ALERT failed-stream_positions: stream_positions, run one, task stream: stream: the checkpoint is in use",
+        ),
+        ("cleared", "cleared failed-stream_positions: stream_positions succeeded again: three"),
+    ]
+
+
+def test_a_run_whose_task_was_killed_is_told_by_the_run(webhook, lake_of_settings):
+    RunFailed()(context_of("one"))
+
+    ((_, _, body),) = webhook.posts
+    assert body["text"].endswith("stream_positions, run one failed (task_failure); its log tells more")
+
+
+def test_the_watch_tells_what_a_callback_could_not(webhook, lake_of_settings):
+    webhook.status = 500
+    with pytest.raises(ChannelError):
+        RunFailed()(context_of("one"))
+    with pytest.raises(
+        ChannelError, match="webhook:duty was not told of failed-stream_positions: its host answered 500"
+    ):
+        alerting.watch("watch_freshness", 10, 5, 5)
+    webhook.status = 200
+    webhook.posts.clear()
+    found = alerting.watch("watch_freshness", 10, 5, 5)
+
+    assert found["standing"] == ["failed-stream_positions"]
+    assert [body["state"] for _, _, body in webhook.posts] == ["raised"]
+
+
+def test_the_watch_clears_the_alert_of_its_own_failure(webhook, lake_of_settings):
+    alerting.board().heed(Condition("failed-watch_freshness", "the disk is away", is_wrong=True))
+    found = alerting.watch("watch_freshness", 10, 5, 5)
+
+    assert found["standing"] == []
+    assert [body["state"] for _, _, body in webhook.posts] == ["raised", "cleared"]
+
+
+def test_channels_of_the_settings_are_told_apart_and_nonsense_is_refused_by_name():
+    chosen = from_environment({"ORBITLAKE_ALERTS": "log, webhook:on-duty,smtp:post,log"})
+
+    assert chosen.alerts == ("log", "webhook:on-duty", "smtp:post")
+    assert from_environment({}).alerts == ("log",)
+    for nonsense in ("mail", "webhook:", "webhook:a b", "log,,log", "smtp:https://x"):
+        with pytest.raises(SettingError, match="ORBITLAKE_ALERTS holds"):
+            from_environment({"ORBITLAKE_ALERTS": nonsense})

@@ -1,0 +1,101 @@
+"""The Spark task as Airflow runs it, with a spark-submit that only prints: what it says of success and failure."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from orbitlake.orchestration.spark import SparkJob, spark_job
+from orbitlake.settings import REFUSED
+
+NOISE = "26/11/20 12:00:00 WARN NativeCodeLoader: Unable to load native-hadoop library"
+TRACEBACK = [
+    "Traceback (most recent call last):",
+    '  File "/opt/jobs/compact_positions.py", line 44, in main',
+    "orbitlake.positions.raw_files.RawFileError: /data/raw/x.json was listed and cannot be read",
+]
+
+
+@pytest.fixture
+def submitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Run the task on a spark-submit that prints these lines and ends with this status."""
+
+    def run(lines: list[str], status: int):
+        binary = tmp_path / "spark-submit"
+        (tmp_path / "lines").write_text("".join(f"{line}\n" for line in lines))
+        binary.write_text(f"#!/bin/sh\ncat {tmp_path}/lines >&2\nexit {status}\n")
+        binary.chmod(binary.stat().st_mode | stat.S_IXUSR)
+        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+        monkeypatch.setenv(
+            "AIRFLOW_CONN_SPARK_DEFAULT", '{"conn_type": "spark", "host": "spark://127.0.0.1", "port": 7077}'
+        )
+        return job().execute({})
+
+    return run
+
+
+def job() -> SparkJob:
+    from datetime import timedelta
+
+    return spark_job("compact", "compact_positions.py", ["--date", "2026-11-20"], cores=2, timeout=timedelta(hours=2))
+
+
+def test_the_last_line_of_json_is_the_result(submitted):
+    lines = [
+        NOISE,
+        json.dumps({"date": "2026-11-19"}),
+        json.dumps({"date": "2026-11-20", "positions": 5}),
+        "{not json}",
+    ]
+
+    assert submitted(lines, 0) == {"date": "2026-11-20", "positions": 5}
+
+
+def test_the_jobs_own_words_are_the_error_and_noise_after_them_is_not(submitted):
+    lines = [
+        NOISE,
+        "stream_positions: not this job",
+        "compact_positions: /data is full",
+        "py4j.protocol.Py4JNetworkError: Error while sending",
+        NOISE,
+    ]
+
+    with pytest.raises(AirflowException, match=r"^/data is full$") as caught:
+        submitted(lines, 1)
+    assert not isinstance(caught.value, AirflowFailException)
+    assert caught.value.__suppress_context__
+
+
+def test_a_setting_that_cannot_be_used_is_named(submitted):
+    lines = [NOISE, "compact_positions.py: ORBITLAKE_KEEP_LIVE_HOURS is 'x': expected a number"]
+
+    with pytest.raises(AirflowException, match=r"^ORBITLAKE_KEEP_LIVE_HOURS is 'x': expected a number$"):
+        submitted(lines, 1)
+
+
+def test_of_a_crash_the_last_line_of_pythons_print_is_the_error(submitted):
+    with pytest.raises(AirflowException, match=r"^orbitlake\.positions\.raw_files\.RawFileError: /data/raw/x"):
+        submitted([NOISE, *TRACEBACK, NOISE], 1)
+
+
+def test_what_was_refused_is_not_tried_again(submitted):
+    with pytest.raises(AirflowFailException, match="is not over in UTC"):
+        submitted(["compact_positions: 2026-11-20 is not over in UTC: its fixes are still arriving"], REFUSED)
+
+
+def test_a_job_that_says_nothing_is_told_by_its_status(submitted):
+    with pytest.raises(AirflowException, match=r"^spark-submit gave no reason \(exit status 137\)$"):
+        submitted([NOISE], 137)
+
+
+def test_what_failed_before_anything_was_submitted_speaks_for_itself(monkeypatch: pytest.MonkeyPatch):
+    def fail(*_: object) -> None:
+        raise AirflowException("the connection is no good")
+
+    monkeypatch.setattr(SparkSubmitOperator, "execute", fail)
+
+    with pytest.raises(AirflowException, match="the connection is no good"):
+        job().execute({})

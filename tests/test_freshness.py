@@ -1,0 +1,193 @@
+"""What is stale and what only looks so: judged by arrival, at times that the test sets."""
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from orbitlake.freshness import FEED, ISSUE, STREAM, Limits, arrivals, judged
+from orbitlake.lake import Lake, issue_name, write_file
+from orbitlake.tables import OEM_ISSUES
+
+ISS = "1998-067A"
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+LIMITS = Limits(feed=timedelta(minutes=10), stream=timedelta(minutes=5), issue=timedelta(days=5))
+
+
+def ago(**span: float) -> datetime:
+    return NOW - timedelta(**span)
+
+
+def at(path: Path, arrived: datetime) -> None:
+    os.utime(path, (arrived.timestamp(), arrived.timestamp()))
+
+
+def land(lake: Lake, arrived: datetime, *, latitude: float | None = 47.6, error: str | None = None) -> None:
+    """One poll: a fix of an hour years ago, as a replay gives it, or a failure."""
+    record = {"latitude": latitude if error is None else None, "timestamp": 1679696000, "error": error}
+    folder = lake.raw_open_notify / f"date={arrived:%Y-%m-%d}" / f"hour={arrived:%H}"
+    file = folder / f"{arrived:%Y%m%dT%H%M%S.%fZ}-x.json"
+    write_file(file, json.dumps(record).encode(), lake.staging)
+    at(file, arrived)
+
+
+def batch(lake: Lake, ended: datetime, tail: str = "\n") -> None:
+    log = lake.checkpoints / "stream_positions" / "progress.jsonl"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a") as sink:
+        sink.write(json.dumps({"batch": 1, "finished_at": ended.isoformat()}) + tail)
+
+
+def issue(lake: Lake, created: datetime, arrived: datetime) -> None:
+    file = lake.issue(OEM_ISSUES, ISS, created)
+    write_file(file, b"", lake.staging)
+    at(file, arrived)
+
+
+def wrong(lake: Lake, now: datetime = NOW, *, by_arrival: bool = False) -> dict[str, str]:
+    seen = arrivals(lake, ISS, LIMITS, now, issues_by_arrival=by_arrival)
+    return {each.name: each.text for each in judged(seen, LIMITS, now) if each.is_wrong}
+
+
+def test_of_an_empty_lake_nothing_is_wrong(lake: Lake):
+    assert wrong(lake) == {}
+
+
+def test_while_fixes_arrive_and_are_streamed_nothing_is_wrong_however_old_their_own_times_are(lake: Lake):
+    land(lake, ago(days=2))
+    for minutes in range(60):
+        land(lake, ago(minutes=minutes))
+    batch(lake, ago(seconds=5))
+    land(lake, ago(seconds=2))
+
+    assert wrong(lake) == {}
+
+
+def test_a_feed_that_fails_for_longer_than_its_limit_is_silent_and_the_newest_failure_says_why(lake: Lake):
+    land(lake, ago(minutes=10, seconds=1))
+    for minutes in range(10):
+        land(lake, ago(minutes=minutes), error=f"HTTP 50{minutes}")
+    batch(lake, NOW)
+
+    assert wrong(lake) == {
+        FEED: "no fix has arrived for more than 10 min: the newest poll, at 2026-11-20 12:00:00 UTC, says: HTTP 500"
+    }
+    assert wrong(lake, ago(seconds=2)) == {}
+
+
+def test_one_fix_among_failures_is_enough(lake: Lake):
+    for minutes in range(60):
+        land(lake, ago(minutes=minutes), error="timeout" if minutes != 9 else None)
+    batch(lake, NOW)
+
+    assert wrong(lake) == {}
+
+
+def test_a_collector_that_does_not_run_is_told_as_such(lake: Lake):
+    land(lake, ago(hours=3))
+    batch(lake, ago(hours=2))
+
+    assert wrong(lake) == {
+        FEED: "no fix has arrived for more than 10 min: "
+        "the last poll was at 2026-11-20 09:00:00 UTC, collect_positions does not run"
+    }
+
+
+def test_a_collector_that_began_on_a_feed_that_is_down_is_given_the_limit_first(lake: Lake):
+    for minutes in range(10):
+        land(lake, ago(minutes=minutes), error="timeout")
+    batch(lake, NOW)
+
+    assert wrong(lake) == {}
+    assert list(wrong(lake, NOW + timedelta(minutes=2))) == [FEED]
+
+
+def test_the_night_over_midnight_is_no_gap(lake: Lake):
+    midnight = datetime(2026, 11, 20, tzinfo=UTC)
+    land(lake, midnight - timedelta(minutes=3))
+    batch(lake, midnight)
+
+    assert wrong(lake, midnight + timedelta(minutes=1)) == {}
+
+
+def test_a_packed_day_counts_as_a_sign_of_life_and_waits_for_nobody(lake: Lake):
+    packed = lake.raw_open_notify / "date=2026-11-19" / "20261119.jsonl.gz"
+    write_file(packed, b"", lake.staging)
+    at(packed, ago(minutes=9))
+
+    assert wrong(lake) == {}
+    assert list(wrong(lake, NOW + timedelta(minutes=2))) == [FEED]
+
+
+def test_a_stream_that_leaves_records_waiting_is_behind(lake: Lake):
+    batch(lake, ago(minutes=6))
+    for seconds in range(0, 360, 5):
+        land(lake, ago(seconds=seconds))
+
+    assert wrong(lake) == {
+        STREAM: "raw records have waited for more than 5 min: the last batch ended at 2026-11-20 11:54:00 UTC; "
+        "read stream_positions' log"
+    }
+
+
+def test_a_stream_without_anything_to_do_is_not_behind(lake: Lake):
+    batch(lake, ago(hours=6))
+    for seconds in range(0, 120, 5):
+        land(lake, ago(seconds=seconds))
+
+    assert wrong(lake) == {}
+
+
+def test_a_stream_that_never_began_is_behind_once_records_wait(lake: Lake):
+    for seconds in range(0, 360, 5):
+        land(lake, ago(seconds=seconds))
+
+    assert wrong(lake) == {
+        STREAM: "raw records have waited for more than 5 min: no batch has ended yet; read stream_positions' log"
+    }
+
+
+def test_records_that_waited_for_hours_are_seen_from_the_first_one_beyond_the_limits(lake: Lake):
+    batch(lake, ago(hours=5))
+    for minutes in range(0, 240, 30):
+        land(lake, ago(minutes=minutes))
+
+    assert list(wrong(lake)) == [STREAM]
+
+
+def test_a_torn_last_line_of_progress_is_passed_over(lake: Lake):
+    batch(lake, ago(seconds=30))
+    (lake.checkpoints / "stream_positions" / "progress.jsonl").open("a").write('{"batch": 2, "finis')
+    land(lake, ago(minutes=6))
+
+    assert wrong(lake) == {}
+
+
+def test_an_issue_is_old_by_its_creation(lake: Lake):
+    issue(lake, created=ago(days=5, seconds=1), arrived=NOW)
+    issue(lake, created=ago(days=30), arrived=NOW)
+
+    assert wrong(lake) == {
+        ISSUE: "the newest issue is of 2026-11-15 11:59:59 UTC, older than 5 days; read ingest_oem's last runs"
+    }
+    assert issue_name(ago(days=5, seconds=1)) == "20261115T115959Z"
+
+
+def test_an_issue_of_a_replay_is_judged_by_when_it_came(lake: Lake):
+    issue(lake, created=datetime(2023, 3, 24, tzinfo=UTC), arrived=ago(days=4))
+
+    assert wrong(lake, by_arrival=True) == {}
+    assert list(wrong(lake, NOW + timedelta(days=2), by_arrival=True)) == [ISSUE]
+
+
+def test_no_more_records_are_opened_than_the_limits_reach_back(lake: Lake, monkeypatch: pytest.MonkeyPatch):
+    opened = []
+    read = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: opened.append(path) or read(path))
+    for minutes in range(300):
+        land(lake, ago(minutes=minutes), error="timeout")
+    arrivals(lake, ISS, LIMITS, NOW, issues_by_arrival=False)
+
+    assert 10 <= len(opened) <= 12
