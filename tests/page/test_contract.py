@@ -4,10 +4,10 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
+from tests.page.conftest import NOW
 
 from orbitlake.lake import Lake
 from orbitlake.page.app import create_app
-from tests.page.conftest import NOW
 
 EXAMPLES = 12
 PATHS = create_app(lambda: None).openapi()["paths"]
