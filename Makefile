@@ -5,7 +5,7 @@ BIN := .venv/bin
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 export PYTHONPATH := plugins
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench inspect up down lock env backup restore test-compose
+.PHONY: help setup demo test lint bench pictures inspect up down lock env backup restore test-compose
 
 help:    ## this list
 	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -32,6 +32,9 @@ lint: setup    ## ruff, formatting, strict types on the engine-free packages
 
 bench: setup    ## measure speed beside other readers and streams, in one run
 	@$(BIN)/python -m benchmarks
+
+pictures: setup    ## the pictures of the README, of the demo that `make demo KEEP=1` left running
+	@$(BIN)/python -m orbitlake.embedded.pictures
 
 inspect: setup    ## what lies in the data root: rows, days, sizes, the newest, gaps
 	@$(BIN)/python -m orbitlake.inspection

@@ -66,6 +66,11 @@ class Lake:
     def checkpoints(self) -> Path:
         return self.root / "checkpoints"
 
+    @property
+    def stream_progress(self) -> Path:
+        """What each micro-batch of the stream did, a line each."""
+        return self.checkpoints / "stream_positions" / "progress.jsonl"
+
     def live(self, table: Table) -> Path:
         return self.root / "live" / table.name
 

@@ -152,4 +152,5 @@ def test_silent_feed_is_told_in_words(address: str, tmp_path):
     shown, _ = opened(address, tmp_path)
 
     assert "Live feed: stale" in shown.ids["states"]
-    assert "the live feed is silent" in shown.ids["age"]
+    assert "stale. The live feed is silent: no micro-batch" in shown.ids["age"]
+    assert "The live feed is silent" in shown.ids["announcement"]

@@ -157,6 +157,14 @@ class Answer(BaseModel, Generic[RowT]):
     rows: list[RowT]
 
 
+class FreshnessAnswer(Answer[Freshness]):
+    """How fresh each table is, and whether the live feed has gone silent."""
+
+    stale: bool = Field(description="whether the newest fix is older than the feed's stale_after_s, or there is none")
+    reason: str | None = Field(description="what has stopped, in words; null while the feed is fresh")
+    stream_age_s: float | None = Field(description="as_of minus the end of the stream's last micro-batch (s)")
+
+
 class Page(Answer[RowT], Generic[RowT]):
     """One page of rows."""
 

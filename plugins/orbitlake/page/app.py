@@ -18,6 +18,7 @@ from orbitlake.page.answers import (
     Day,
     Fix,
     Freshness,
+    FreshnessAnswer,
     Issue,
     LatestFix,
     OrbitAltitude,
@@ -26,6 +27,7 @@ from orbitlake.page.answers import (
     Window,
 )
 from orbitlake.page.desk import Desk
+from orbitlake.page.liveness import age_of_stream_s, why_silent
 from orbitlake.page.newest import newest_day, newest_issue
 from orbitlake.page.track import ground_track, steps
 from orbitlake.settings import from_environment
@@ -161,12 +163,16 @@ def position_routes(desk: Desk, object_id: str, clock: Callable[[], datetime]) -
         return Answer[Day](as_of=now, sql=sql, rows=desk.ask(sql, Day, since=since))
 
     @routes.get("/freshness", summary="How fresh each table is")
-    def freshness() -> Answer[Freshness]:
+    def freshness() -> FreshnessAnswer:
         now = clock()
         since = newest_day(desk.lake, POSITIONS) or now.date()
         sql = questions.freshness(object_id, now, since)
         rows = desk.ask(sql, Freshness, since=since, issue=newest_issue(desk.lake, object_id))
-        return Answer[Freshness](as_of=now, sql=sql, rows=rows)
+        stream_age_s = age_of_stream_s(desk.lake, now)
+        reason = why_silent(rows[0], stream_age_s)
+        return FreshnessAnswer(
+            as_of=now, sql=sql, rows=rows, stale=reason is not None, reason=reason, stream_age_s=stream_age_s
+        )
 
     return routes
 

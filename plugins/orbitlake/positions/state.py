@@ -75,7 +75,7 @@ class Checkpoint:
 
     @property
     def progress_log(self) -> Path:
-        return self.root / "progress.jsonl"
+        return self.lake.stream_progress
 
     def owner(self, batch: int) -> str:
         """The name of the live files of a batch; another checkpoint over the same lake never uses it."""

@@ -100,9 +100,11 @@ function tick() {
   panels.states(rows);
   const [fix] = answers.latest.rows;
   const stale = rows[0].state === "STALE";
-  panels.byId("age").textContent = fix ? `${duration((now() - Date.parse(fix.event_time)) / 1000)} ago${stale ? ": the live feed is silent" : ""}` : "";
+  const why = answers.freshness.reason ? `: ${answers.freshness.reason}` : "";
+  const silence = stale ? `, stale. The live feed is silent${why}.` : "";
+  panels.byId("age").textContent = fix ? `${duration((now() - Date.parse(fix.event_time)) / 1000)} ago${silence}` : "";
   panels.byId("age").classList.toggle("stale", stale);
-  if (wasStale !== null && wasStale !== stale) panels.byId("announcement").textContent = stale ? "The live feed is silent." : "The live feed is back.";
+  if (wasStale !== stale && (stale || wasStale)) panels.byId("announcement").textContent = stale ? `The live feed is silent${why}.` : "The live feed is back.";
   wasStale = stale;
 }
 

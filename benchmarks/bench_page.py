@@ -1,0 +1,231 @@
+"""How fast the position page is: ready in a browser beside a month of fixes, and its API beside a year of closed days.
+
+PYTHONPATH=plugins python benchmarks/bench_page.py [--rounds 20]
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import requests
+import uvicorn
+from playwright.sync_api import sync_playwright
+
+from orbitlake.lake import Lake, publish
+from orbitlake.oem.archive import take
+from orbitlake.page.app import create_app
+from orbitlake.positions.motion import positions_of
+from orbitlake.positions.windows import minutes_of
+from orbitlake.settings import from_environment
+from orbitlake.simulator.issues import newest_issues
+from orbitlake.simulator.nasa_layout import OemFormat, file_name, write_issue
+from orbitlake.simulator.station import station
+from orbitlake.tables import POSITIONS, WINDOW_STATS
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+CADENCE_S = 5
+ISSUES = 20
+FEW_DAYS, MONTH_DAYS, YEAR_DAYS = 10, 29, 365
+"""Closed days; the half of a day that is open comes on top, a file a micro-batch."""
+READY_BAR_S = 2.0
+API_BAR_S = 0.3
+GROWTH_BAR = 1.5
+IS_READY = """() => {
+  const filled = (selector) => [...document.querySelectorAll(selector)].every((each) => each.textContent.trim());
+  const drawn = document.querySelectorAll('.chart .main-svg').length >= 3
+    && document.querySelector('#map .land path')?.getAttribute('d')
+    && document.querySelector('#map .past')?.getAttribute('d');
+  return document.querySelectorAll('.query code').length === 9 && filled('.query code') && filled('#place')
+    && document.querySelector('#burns tbody tr') && document.querySelector('#days tbody tr')
+    && drawn && performance.now();
+}"""
+"""Every panel has its answer and is drawn; gives the time since the navigation began (ms)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One figure and the most that it may be."""
+
+    name: str
+    figure: float
+    bar: float
+
+    @property
+    def holds(self) -> bool:
+        return self.figure <= self.bar
+
+    def __str__(self) -> str:
+        return f"{'ok  ' if self.holds else 'MISS'} {self.name}: {self.figure:.3f}, bar <= {self.bar:g}"
+
+
+def fixes_of(day: date, until: datetime) -> pa.Table:
+    """A day's fixes of a circular orbit, a fix each `CADENCE_S`, up to a moment."""
+    midnight = np.datetime64(day, "us")
+    event = np.arange(midnight, midnight + np.timedelta64(1, "D"), np.timedelta64(CADENCE_S, "s"))
+    event = event[event <= np.datetime64(until.replace(tzinfo=None), "us")]
+    turn = event.astype(np.int64) / 1e6 * 2 * np.pi / 5560
+    utc = pa.timestamp("us", "UTC")
+    columns = {
+        "object_id": pa.array(["1998-067A"] * event.size),
+        "source": pa.array(["open_notify"] * event.size),
+        "event_time": pa.array(event).cast(pa.timestamp("us")).cast(utc),
+        "fetch_time": pa.array(event + np.timedelta64(700, "ms")).cast(pa.timestamp("us")).cast(utc),
+        "latitude_deg": pa.array(np.round(51.6 * np.sin(turn), 4)),
+        "longitude_deg": pa.array(np.round((np.rad2deg(turn) * 0.93) % 360 - 180, 4)),
+        "altitude_km": pa.nulls(event.size, pa.float64()),
+    }
+    return positions_of(pa.table(columns))
+
+
+def fill(lake: Lake, issues_from: Path) -> None:
+    """A year of closed days, half an open one as the stream leaves it, and the newest issues."""
+    for back in range(YEAR_DAYS, 0, -1):
+        day = NOW.date() - timedelta(days=back)
+        fixes = fixes_of(day, NOW)
+        publish(fixes, POSITIONS, lake.day(POSITIONS, day), lake.staging)
+        publish(minutes_of(fixes), WINDOW_STATS, lake.day(WINDOW_STATS, day), lake.staging)
+    today = fixes_of(NOW.date(), NOW)
+    for table, rows, at_once in ((POSITIONS, today, 1), (WINDOW_STATS, minutes_of(today), 1)):
+        folder = lake.live(table) / f"date={NOW.date()}"
+        folder.mkdir(parents=True)
+        for batch in range(0, rows.num_rows, at_once):
+            pq.write_table(rows.slice(batch, at_once), folder / f"batch-{batch}.parquet", compression="zstd")
+    for issue in newest_issues(station(), np.datetime64(NOW.replace(tzinfo=None), "us"), ISSUES):
+        file = issues_from / file_name(issue, OemFormat.KVN)
+        file.write_bytes(write_issue(issue, OemFormat.KVN))
+        outcome = take(str(file), lake, from_environment())
+        if outcome["outcome"] != "ingested":
+            raise RuntimeError(f"{file.name}: {outcome['reason']}")
+
+
+def with_closed_days(whole: Lake, root: Path, days: int) -> Lake:
+    """The same lake with its last closed days only; files are shared, not copied."""
+    first = NOW.date() - timedelta(days=days)
+
+    def older(_folder: str, names: Sequence[str]) -> list[str]:
+        return [name for name in names if name.startswith("date=") and name < f"date={first}"]
+
+    shutil.copytree(whole.root, root, copy_function=os.link, ignore=older)
+    return Lake(root)
+
+
+@contextmanager
+def served(lake: Lake) -> Iterator[str]:
+    """The page of a lake at an address of its own."""
+    app = create_app(lambda: None, lake.root, lambda: NOW)
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def ready_times_s(address: str, rounds: int) -> list[float]:
+    """How long a browser that knows nothing yet takes until every panel is drawn, once a round."""
+    times = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        for _ in range(rounds):
+            page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+            page.goto(address, wait_until="commit")
+            times.append(page.wait_for_function(IS_READY, polling="raf", timeout=60_000).json_value() / 1e3)
+            page.context.close()
+        browser.close()
+    return times
+
+
+def answer_times_s(addresses: Sequence[str], rounds: int) -> list[dict[str, list[float]]]:
+    """How long each path takes at each address, in turns so that a busy machine slows all alike."""
+    session = requests.Session()
+    paths = [path for path in create_app(lambda: None).openapi()["paths"] if path.startswith("/api/")]
+    times: list[dict[str, list[float]]] = [{path: [] for path in paths} for _ in addresses]
+    for number in range(rounds + 1):
+        for path in paths:
+            for address, measured in zip(addresses, times, strict=True):
+                begin = time.perf_counter()
+                session.get(address + path, timeout=60).raise_for_status()
+                # The first look at an open day opens its files: a start, not an answer.
+                if number:
+                    measured[path].append(time.perf_counter() - begin)
+    return times
+
+
+def p95(values: Sequence[float]) -> float:
+    return float(np.percentile(values, 95))
+
+
+def everything(of_paths: dict[str, list[float]]) -> list[float]:
+    return [value for values in of_paths.values() for value in values]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=20, help="requests a path")
+    parser.add_argument("--json", type=Path, help="write the figures there as well")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        whole = Lake(folder / "year")
+        begin = time.perf_counter()
+        fill(whole, folder)
+        few = with_closed_days(whole, folder / "few", FEW_DAYS)
+        month = with_closed_days(whole, folder / "month", MONTH_DAYS)
+        print(
+            f"{platform.machine()}, {os.cpu_count()} CPUs; lake made in {time.perf_counter() - begin:.0f} s", flush=True
+        )
+        bars = []
+        if BROWSER:
+            with served(month) as address:
+                first, *later = ready_times_s(address + "/", 6)
+            print(
+                f"     page ready: {first:.2f} s right after the server's start, then "
+                + ", ".join(f"{s:.2f}" for s in later)
+            )
+            bars.append(
+                Bar("page ready beside 30 days and 20 issues (s), median", float(np.median(later)), READY_BAR_S)
+            )
+        else:
+            print("     no chromium: the page is not opened")
+        with served(few) as one, served(month) as two, served(whole) as three:
+            worked_s = time.process_time()
+            times = answer_times_s([one, two, three], arguments.rounds)
+            worked_s = (time.process_time() - worked_s) / sum(len(everything(measured)) for measured in times)
+        print(f"     {worked_s * 1e3:.0f} ms of processor time an answer, client included, first looks too")
+        for path in times[0]:
+            of_path = [p95(measured[path]) * 1e3 for measured in times]
+            beside = f"beside {FEW_DAYS}, {MONTH_DAYS}, {YEAR_DAYS} closed days"
+            print(f"     {path}: p95 {', '.join(f'{ms:.0f}' for ms in of_path)} ms {beside}")
+        overall = [p95(everything(measured)) for measured in times]
+        bars += [
+            Bar("API p95 beside 30 days (s)", overall[1], API_BAR_S),
+            Bar("API p95 beside 365 closed days over that beside 10", overall[2] / overall[0], GROWTH_BAR),
+        ]
+    for bar in bars:
+        print(bar)
+    if arguments.json:
+        arguments.json.write_text(json.dumps({bar.name: bar.figure for bar in bars}))
+    return 0 if all(bar.holds for bar in bars) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

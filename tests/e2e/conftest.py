@@ -1,0 +1,65 @@
+"""One running topology for all of the end-to-end tests: starting and stopping it costs more than most of them."""
+
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import requests
+
+from orbitlake.embedded.airflow_api import Airflow
+from orbitlake.embedded.topology import PORTS, Topology
+from orbitlake.settings import from_environment
+
+COLLECT_S = 15
+PACE = {
+    "ORBITLAKE_COLLECT_INTERVAL_S": "1",
+    "ORBITLAKE_COLLECT_DURATION_S": str(COLLECT_S),
+    "ORBITLAKE_STREAM_TRIGGER": "available-now",
+}
+YESTERDAY_NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
+ONE_TRY = """
+def task_policy(task):
+    if task.dag_id == "compact_positions":
+        task.retries = 0
+"""
+"""Airflow's cluster policy, as an operator would set it: the compaction that fails on purpose fails at once."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # The topology is shared: what stops it comes last.
+    items.sort(key=lambda item: item.name == "test_down_leaves_no_process")
+
+
+def free_ports() -> dict[str, int]:
+    probes = {name: socket.socket() for name in PORTS}
+    for probe in probes.values():
+        probe.bind(("127.0.0.1", 0))
+    ports = {name: probe.getsockname()[1] for name, probe in probes.items()}
+    for probe in probes.values():
+        probe.close()
+    return ports
+
+
+@pytest.fixture(scope="package")
+def topology(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
+    folder = tmp_path_factory.mktemp("e2e")
+    settings = replace(from_environment({"ORBITLAKE_UPSTREAM": "simulator"}), data=folder / "data")
+    whole = Topology(run=folder / "run", settings=settings, overrides=PACE, ports=free_ports())
+    policies = whole.run / "airflow" / "config" / "airflow_local_settings.py"
+    policies.parent.mkdir(parents=True)
+    policies.write_text(ONE_TRY)
+    try:
+        whole.up()
+        requests.put(f"{whole.simulator_url}/clock", json={"now": YESTERDAY_NOON.isoformat()}, timeout=10)
+        yield whole
+    finally:
+        whole.down()
+
+
+@pytest.fixture(scope="package")
+def airflow(topology: Topology) -> Airflow:
+    session = Airflow(topology.airflow_url, "admin", topology.password)
+    session.log_in()
+    return session

@@ -1,0 +1,151 @@
+"""The web UI as a newcomer meets it: log in, trigger, look at the page, backfill, find what failed, run it again."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+
+import pyarrow.parquet as pq
+import pytest
+from playwright.sync_api import Locator, Page, expect, sync_playwright
+from tests.page.conftest import FIX, rows_of
+
+from orbitlake import query
+from orbitlake.embedded.airflow_api import Airflow
+from orbitlake.embedded.topology import Topology
+from orbitlake.lake import Lake, publish
+from orbitlake.tables import POSITION_TABLES, POSITIONS
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ANSWER_MS = 60_000
+RUN_MS = 300_000
+NOW = datetime.now(UTC)
+DAYS = [NOW.date() - timedelta(days=back) for back in (42, 41, 40)]
+"""Long enough ago for no other test, and no panel of the page, to look at them."""
+DAMAGED = DAYS[-1]
+"""The last: a day is derived with the last minutes of the day before, so that the next one would fail as well."""
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.timeout(1200),
+    pytest.mark.skipif(not BROWSER, reason="no chromium: apt-get install chromium to run this test"),
+]
+
+
+@pytest.fixture(scope="module")
+def page(topology: Topology) -> Iterator[Page]:
+    """One browser window that has logged in through the form."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        page = browser.new_context(viewport={"width": 1440, "height": 1000}).new_page()
+        page.set_default_timeout(ANSWER_MS)
+        expect.set_options(timeout=ANSWER_MS)
+        page.goto(topology.airflow_url)
+        page.locator("input[name=username]").fill("admin")
+        page.locator("input[name=password]").fill(topology.password)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(f"{topology.airflow_url}/")
+        yield page
+        browser.close()
+
+
+@pytest.fixture
+def live_days(topology: Topology, airflow: Airflow) -> Iterator[Lake]:
+    """Three days of live fixes, one of them in a file that no reader understands; gone again afterwards."""
+    lake = Lake(topology.settings.data)
+    for day in DAYS:
+        publish(fixes_of(day), POSITIONS, live_file(lake, day), lake.staging)
+    live_file(lake, DAMAGED).write_bytes(b"not a Parquet file")
+    yield lake
+    airflow.pause("compact_positions")
+    for table in POSITION_TABLES:
+        for day in DAYS:
+            for folder in (live_file(lake, day).parent, lake.day(table, day).parent):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def live_file(lake: Lake, day: date):
+    return lake.live(POSITIONS) / f"date={day}" / "a-0.parquet"
+
+
+def fixes_of(day: date):
+    noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+    return rows_of(POSITIONS, [FIX | {"event_time": noon + timedelta(seconds=s)} for s in (0, 5, 10)])
+
+
+def open_dag(page: Page, name: str) -> None:
+    page.get_by_role("link", name="Dags", exact=True).click()
+    page.get_by_role("link", name=name, exact=True).click()
+    # Each DAG of the list has such a button, too.
+    expect(page.get_by_role("button", name="Trigger Dag")).to_have_count(1)
+
+
+def state_of_run(page: Page) -> Locator:
+    """The state in the head of a run's page."""
+    return page.get_by_test_id("state-badge").first
+
+
+def fill_moment(page: Page, dialog: Locator, which: int, day: date) -> None:
+    """Choose midnight of a day in one of the two fields of the backfill's range."""
+    field = dialog.get_by_test_id("datetime-input").nth(which)
+    field.click()
+    page.get_by_placeholder("YYYY/MM/DD").locator("visible=true").fill(f"{day:%Y/%m/%d}")
+    page.get_by_placeholder("HH:mm").locator("visible=true").fill("00:00")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    expect(field).to_contain_text(f"{day:%d}")
+
+
+def test_issue_ingested_through_the_form_shows_its_burn_on_the_page(page: Page, topology: Topology):
+    open_dag(page, "Ingest OEM")
+    page.get_by_role("button", name="Trigger Dag").click()
+    form = page.get_by_role("dialog")
+    expect(form.get_by_text("URL of an OEM file.")).to_be_visible()
+    form.get_by_role("button", name="Trigger", exact=True).click()
+    page.wait_for_url(re.compile("/dags/ingest_oem/runs/manual__"))
+    expect(state_of_run(page)).to_have_text("Success", timeout=RUN_MS)
+
+    page.get_by_role("link", name="Position").click()
+    position = page.frame_locator("iframe")
+    tables = query.connect(topology.settings.data)
+    burns = tables.sql("SELECT ignition_time, delta_v_m_s FROM thrust_episodes ORDER BY ignition_time").fetchall()
+    (issue,) = tables.sql("SELECT creation_date FROM oem_issues").fetchone()
+
+    assert burns
+    expect(position.locator("#burns [data-column=ignition_time]")).to_have_text(
+        [f"{ignition:%Y-%m-%d %H:%M:%S}" for ignition, _ in burns]
+    )
+    expect(position.locator("#burns [data-column=delta_v_m_s]")).to_have_text(
+        [re.compile(f"^{delta_v:.2f}") for _, delta_v in burns]
+    )
+    expect(position.locator("#facts [data-column=creation_date]")).to_have_text(f"{issue:%Y-%m-%d %H:%M:%S}")
+
+
+def test_failed_day_of_a_backfill_is_found_and_run_again(page: Page, live_days: Lake):
+    open_dag(page, "Compact positions")
+    page.get_by_role("button", name="Trigger Dag").click()
+    form = page.get_by_role("dialog")
+    form.get_by_text("Backfill", exact=True).click()
+    fill_moment(page, form, 0, DAYS[0])
+    fill_moment(page, form, 1, DAYS[-1])
+    expect(form.get_by_text(re.compile(r"3 runs? will be triggered", re.IGNORECASE))).to_be_visible()
+    form.get_by_role("button", name="Run Backfill").click()
+    expect(form).to_be_hidden()
+
+    page.get_by_role("link", name="Runs", exact=True).click()
+    # Airflow names a run by the end of its day.
+    rows = {day: page.get_by_role("row").filter(has_text=f"backfill__{day + timedelta(days=1)}") for day in DAYS}
+    for day in DAYS:
+        expect(rows[day]).to_contain_text("Failed" if day == DAMAGED else "Success", timeout=RUN_MS)
+
+    publish(fixes_of(DAMAGED), POSITIONS, live_file(live_days, DAMAGED), live_days.staging)
+    rows[DAMAGED].get_by_role("link").first.click()
+    expect(state_of_run(page)).to_have_text("Failed")
+    page.get_by_role("button", name="Press shift+c to clear").click()
+    page.get_by_role("dialog").get_by_role("button", name="Confirm").click()
+    expect(state_of_run(page)).not_to_have_text("Failed")
+    expect(state_of_run(page)).to_have_text("Success", timeout=RUN_MS)
+
+    for day in DAYS:
+        closed = pq.ParquetFile(live_days.day(POSITIONS, day)).read(columns=["event_time", "latitude_deg"])
+        assert closed == fixes_of(day).select(["event_time", "latitude_deg"])
