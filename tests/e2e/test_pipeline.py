@@ -104,7 +104,7 @@ def test_collected_fixes_reach_the_live_tables_once(topology: Topology, airflow:
 
 def test_landed_fix_is_on_the_page_soon(topology: Topology, airflow: Airflow):
     """The stream runs with a trigger of 5 s while the collector polls; the page is watched from outside."""
-    airflow.trigger("stream_positions", {"trigger": "5 seconds", "max_runtime_s": 60})
+    airflow.trigger("stream_positions", {"trigger": "5 seconds", "max_runtime_s": 40})
     for dag_id in ("stream_positions", "collect_positions"):
         airflow.unpause(dag_id)
     shown = watch_page(topology, airflow)
