@@ -39,8 +39,12 @@ class PartWriter:
         self.path = staging / f"{table.name}.{uuid.uuid4().hex}.parquet"
         self._before = part if part.exists() else None
         self._middle = part.stat().st_size // 2 if self._before else 0
-        self._has_halves = 0 < 2 * self._middle <= WHOLE_FILE_BYTES
-        self._takes_second = self._has_halves and pages_of(part)[0] < self._middle
+        self._has_halves = self._takes_second = False
+        if self._before and 2 * self._middle <= WHOLE_FILE_BYTES:
+            begin, end = pages_of(self._before)
+            # Pages on both sides of the middle are those of a file that was too long for halves.
+            self._has_halves = end <= self._middle or begin >= self._middle
+            self._takes_second = end <= self._middle
         self._rows = table.schema.empty_table()
         self._sink = pa.OSFile(str(self.path), mode="wb")
         times = [field.name for field in table.schema if pa.types.is_timestamp(field.type)]
