@@ -25,7 +25,7 @@ def test_the_search_finds_the_design_whose_gap_vanishes(monkeypatch: pytest.Monk
 
     found = closure.close_cycle(Design(*FAR))
 
-    assert np.abs(curved(np.array(astuple(found)))).max() < closure.CLOSED
+    assert np.abs(curved(np.array(astuple(found)))).max() < closure.CLOSED_KM
     np.testing.assert_array_less(np.abs(astuple(found) - SOUGHT), 1e-3 * closure.NUDGES)
 
 
