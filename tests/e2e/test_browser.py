@@ -89,10 +89,13 @@ def fill_moment(page: Page, dialog: Locator, which: int, day: date) -> None:
     """Choose midnight of a day in one of the two fields of the backfill's range."""
     field = dialog.get_by_test_id("datetime-input").nth(which)
     field.click()
-    page.get_by_placeholder("YYYY/MM/DD").locator("visible=true").fill(f"{day:%Y/%m/%d}")
+    picker = page.get_by_placeholder("YYYY/MM/DD").locator("visible=true")
+    picker.fill(f"{day:%Y/%m/%d}")
     page.get_by_placeholder("HH:mm").locator("visible=true").fill("00:00")
     page.keyboard.press("Enter")
     page.keyboard.press("Escape")
+    # It fades: until it is gone, the next field would find two of them.
+    expect(picker).to_have_count(0)
     expect(field).to_contain_text(f"{day:%d}")
 
 
