@@ -14,7 +14,7 @@ from tests.oem.sample_oem import STATES, kvn, xml
 from orbitlake.lake import Lake
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-KEYS = ["source", "outcome", "object_id", "creation_date", "states", "thrust_episodes", "reason"]
+KEYS = ["source", "outcome", "object_id", "creation_date", "states", "thrust_episodes", "reason", "warnings"]
 
 
 def run(lake: Lake, *words: str, job: str = "ingest_oem.py", **environment: str) -> tuple[int, list[dict], str]:
@@ -78,6 +78,16 @@ def test_every_source_has_its_line_and_one_bad_file_holds_up_no_other(lake, tmp_
         missing: "rejected",
     }
     assert error == ""
+
+
+def test_a_comment_block_of_another_layout_is_a_warning_in_the_summary(lake, tmp_path):
+    odd = put(tmp_path / "a.txt", kvn(comments=["MASS=heavy"]))
+    many = put(tmp_path / "b.txt", kvn(comments=["MASS=heavy"] * 30).replace(b"22:55:31", b"22:55:32"))
+    status, outcomes, _ = run(lake, odd, many)
+
+    assert (status, [outcome["outcome"] for outcome in outcomes]) == (0, ["ingested", "ingested"])
+    assert outcomes[0]["warnings"] == ["comment block: MASS is not a number: 'MASS=heavy'"]
+    assert (len(outcomes[1]["warnings"]), outcomes[1]["warnings"][-1]) == (21, "and 10 more")
 
 
 def test_without_sources_the_inbox_and_the_default_url_are_taken(lake, upstream):

@@ -7,6 +7,7 @@ made good by the next delivery: a raw file whose issue is not listed is complete
 
 import hashlib
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypedDict, final
@@ -23,6 +24,8 @@ from orbitlake.tables import OEM_TABLES, STATE_VECTORS, THRUST_EPISODES
 
 SETTLED_S: Final = 2.0
 """A file in the inbox is taken once it has not been written for so long: a copy in progress is no truncated file."""
+MOST_WARNINGS: Final = 20
+"""A hostile file has one a line, and outcomes pass through Airflow's database."""
 
 
 @final
@@ -36,6 +39,8 @@ class Outcome(TypedDict):
     states: int | None
     thrust_episodes: int | None
     reason: str | None
+    warnings: list[str]
+    """What of a file is odd but harmless, such as a comment block of an unknown layout; the first MOST_WARNINGS."""
 
 
 class Archived(TypedDict):
@@ -202,4 +207,11 @@ def _outcome(source: str, label: str, issue: Issue | None = None, reason: str | 
         states=issue.states.num_rows if issue else None,
         thrust_episodes=issue.episodes.num_rows if issue else None,
         reason=reason,
+        warnings=_first(issue.warnings) if issue else [],
     )
+
+
+def _first(warnings: Sequence[str]) -> list[str]:
+    """Return the first warnings, and how many more there are."""
+    more = len(warnings) - MOST_WARNINGS
+    return [*warnings[:MOST_WARNINGS], *([f"and {more} more"] if more > 0 else [])]
