@@ -25,7 +25,7 @@ from rich.progress import track
 
 from orbitlake.lake import Lake, sweep_staging
 from orbitlake.oem.archive import take
-from orbitlake.oem.delivery import list_sources
+from orbitlake.oem.sources import list_sources
 from orbitlake.settings import Settings, of_command_line
 
 MANY_SOURCES = 5

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from orbitlake.lake import Lake, open_session, sweep_staging
 from orbitlake.oem.archive import take
-from orbitlake.oem.delivery import group_by_issue, list_sources
+from orbitlake.oem.sources import group_by_issue, list_sources
 from orbitlake.settings import Settings, of_command_line
 
 GROUPS_A_TASK = 16

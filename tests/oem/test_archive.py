@@ -23,7 +23,8 @@ from orbitlake.lake import Lake, quarantine, quarantine_file
 from orbitlake.oem import archive as archiving
 from orbitlake.oem import holdings, unpacking
 from orbitlake.oem.archive import CheckError, Outcome, archive, check, ingest, tabulate, take
-from orbitlake.oem.delivery import Delivery, deliver, list_sources
+from orbitlake.oem.delivery import Delivery
+from orbitlake.oem.sources import deliver, list_sources
 from orbitlake.settings import from_environment
 from orbitlake.tables import OEM_ISSUES, OEM_TABLES, STATE_VECTORS, TRAJECTORY_EVENTS
 

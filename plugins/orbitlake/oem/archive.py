@@ -15,10 +15,11 @@ from typing import Any, Final, TypedDict, final
 from orbitlake.lake import Lake, quarantine, quarantine_file
 from orbitlake.oem import unpacking
 from orbitlake.oem.checks import examine
-from orbitlake.oem.delivery import Delivery, DeliveryError, deliver
+from orbitlake.oem.delivery import Delivery, DeliveryError
 from orbitlake.oem.errors import OemError
 from orbitlake.oem.holdings import Holding
 from orbitlake.oem.issue import Issue, issue_of, parse, read
+from orbitlake.oem.sources import deliver
 from orbitlake.settings import Settings
 from orbitlake.tables import OEM_TABLES, STATE_VECTORS, THRUST_EPISODES
 

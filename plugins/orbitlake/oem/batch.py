@@ -6,7 +6,8 @@ from typing import Any
 from orbitlake.lake import Lake, sweep_staging
 from orbitlake.oem import archive as archiving
 from orbitlake.oem.archive import Archived, CheckError, Outcome
-from orbitlake.oem.delivery import Delivery, DeliveryError, deliver, is_url, list_sources
+from orbitlake.oem.delivery import Delivery, DeliveryError
+from orbitlake.oem.sources import deliver, is_url, list_sources
 from orbitlake.settings import from_environment
 
 

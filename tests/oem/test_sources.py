@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from tests.oem.sample_oem import kvn, xml
 
-from orbitlake.oem.delivery import DeliveryError, deliver, group_by_issue, list_sources
+from orbitlake.oem.delivery import DeliveryError
+from orbitlake.oem.sources import deliver, group_by_issue, list_sources
 from orbitlake.settings import from_environment
 
 
