@@ -4,12 +4,12 @@ Sources are files (KVN or XML, plain or gzip), folders searched at every depth, 
 run takes what lies in inbox/oem/ and then the newest issue from ORBITLAKE_OEM_URL, by default NASA's ISS ephemeris.
 
 Every source ends in one line of JSON on standard output:
-  {"source", "outcome", "object_id", "creation_date", "states", "thrust_episodes", "reason", "warnings"}
+  {"source", "outcome", "object_id", "creation_date", "states", "thrust_episodes", "reason"}
   ingested   a new issue: its raw bytes are kept and its tables published
   unchanged  an issue held already, as text or XML: nothing is rewritten
   rejected   not a whole, sound OEM file: `reason` names file, line and cause; the bytes go to quarantine/
   conflict   an issue held already, with other states: the bytes go to quarantine/
-`warnings` tell of what is odd and did no harm, such as a comment block of an unknown layout: its comments are kept.
+Where something in a file is odd and did no harm, such as a comment block of an unknown layout, "warnings" lists it.
 The exit status is 1 if any source was rejected or in conflict; the others are done all the same.
 Running again is always safe, also after a kill. Files of the inbox are moved; other files stay where they are.
 """

@@ -14,7 +14,7 @@ from tests.oem.sample_oem import STATES, kvn, xml
 from orbitlake.lake import Lake
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-KEYS = ["source", "outcome", "object_id", "creation_date", "states", "thrust_episodes", "reason", "warnings"]
+KEYS = ["source", "outcome", "object_id", "creation_date", "states", "thrust_episodes", "reason"]
 
 
 def run(lake: Lake, *words: str, job: str = "ingest_oem.py", **environment: str) -> tuple[int, list[dict], str]:

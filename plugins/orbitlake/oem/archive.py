@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, TypedDict, final
+from typing import Any, Final, NotRequired, TypedDict, final
 
 from orbitlake.lake import Lake, quarantine, quarantine_file
 from orbitlake.oem import unpacking
@@ -40,8 +40,11 @@ class Outcome(TypedDict):
     states: int | None
     thrust_episodes: int | None
     reason: str | None
-    warnings: list[str]
-    """What of a file is odd but harmless, such as a comment block of an unknown layout; the first MOST_WARNINGS."""
+    warnings: NotRequired[list[str]]
+    """What of a file is odd but harmless, such as a comment block of an unknown layout: the first MOST_WARNINGS.
+
+    Absent where there is none.
+    """
 
 
 class Archived(TypedDict):
@@ -200,7 +203,7 @@ def _complete(holding: Holding, raw: Path) -> None:
 
 
 def _outcome(source: str, label: str, issue: Issue | None = None, reason: str | None = None) -> Outcome:
-    return Outcome(
+    outcome = Outcome(
         source=source,
         outcome=label,
         object_id=issue.object_id if issue else None,
@@ -208,8 +211,10 @@ def _outcome(source: str, label: str, issue: Issue | None = None, reason: str | 
         states=issue.states.num_rows if issue else None,
         thrust_episodes=issue.episodes.num_rows if issue else None,
         reason=reason,
-        warnings=_first(issue.warnings) if issue else [],
     )
+    if issue and issue.warnings:
+        outcome["warnings"] = _first(issue.warnings)
+    return outcome
 
 
 def _first(warnings: Sequence[str]) -> list[str]:
