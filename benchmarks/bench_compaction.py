@@ -9,10 +9,8 @@ writes them, then in closed days, written and published as a compaction does but
 """
 
 import argparse
-import json
 import math
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -23,7 +21,6 @@ from collections import defaultdict
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import date, timedelta
 from multiprocessing import get_context
 from pathlib import Path
@@ -31,6 +28,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import psutil
+from bars import Bar, print_machine, verdict
 from live_days import BLOCKS_A_DAY, DAY_S, FIXES_A_DAY, fixes_at, land_block, land_singly, midnight_s, name_of
 
 from orbitlake.lake import Lake, open_session
@@ -52,24 +50,6 @@ MOST_FILES_RATIO, LEAST_SPEED_UP = 20, 5
 LIVE_FILES_OF_DAY = 60
 """Far fewer than the thousands of a real day, in disfavour of the closed days."""
 YEARLY = "SELECT date, count(*), avg(velocity_km_s) FROM positions WHERE object_id = '{}' GROUP BY date ORDER BY date"
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One figure that must be at least, or at most, `bar`."""
-
-    name: str
-    figure: float
-    bar: float
-    at_least: bool
-
-    @property
-    def holds(self) -> bool:
-        return self.figure >= self.bar if self.at_least else self.figure <= self.bar
-
-    def __str__(self) -> str:
-        sign = ">=" if self.at_least else "<="
-        return f"{'ok  ' if self.holds else 'MISS'} {self.name}: {self.figure:.2f}, bar {sign} {self.bar:g}"
 
 
 class Compactor:
@@ -252,11 +232,6 @@ def timed(what: str):
     print(f"     {what} in {time.perf_counter() - begin:.0f} s", flush=True)
 
 
-def load() -> str:
-    """The machine's load averages: on a busy one only the ratio says much."""
-    return ", ".join(f"{value:.1f}" for value in os.getloadavg())
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--objects", type=int, default=1000, help=f"of {FIXES_A_DAY} fixes each; 0: no compaction")
@@ -268,19 +243,15 @@ def main() -> int:
     if arguments.role:
         answer()
         return 0
-    print(f"{platform.machine()}, {CORES} CPUs, Python {platform.python_version()}, load {load()}")
+    print_machine()
     bars: list[Bar] = []
     with tempfile.TemporaryDirectory() as name, ProcessPoolExecutor(CORES, get_context("spawn")) as pool:
         if arguments.objects:
             bars += throughput(Path(name), pool, arguments.objects, arguments.files)
         if arguments.days:
             bars += year_query(Path(name), pool, arguments.days)
-    print(f"     load at the end {load()}")
-    for bar in bars:
-        print(bar)
-    if arguments.json:
-        arguments.json.write_text(json.dumps({bar.name: bar.figure for bar in bars}))
-    return 0 if all(bar.holds for bar in bars) else 1
+    print_machine()
+    return verdict(bars, arguments.json)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from bars import Bar, print_machine, verdict
+
 CHECKOUT = Path(__file__).resolve().parents[1]
 ROUNDS = 5
 BAR_S = 0.5
@@ -33,10 +35,8 @@ def main() -> int:
             )
             for _ in range(ROUNDS)
         ]
-    median_s = statistics.median(times_s)
-    verdict = "ok  " if median_s <= BAR_S else "MISS"
-    print(f"{verdict} parsing dags/: median {median_s:.3f} s of {ROUNDS}, bar <= {BAR_S} s")
-    return int(median_s > BAR_S)
+    print_machine()
+    return verdict([Bar(f"parsing dags/, median of {ROUNDS} (s)", statistics.median(times_s), BAR_S, at_least=False)])
 
 
 if __name__ == "__main__":

@@ -7,21 +7,19 @@ import argparse
 import contextlib
 import gzip
 import io
-import json
 import os
-import platform
 import resource
 import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import ccsds_ndm
 import pyarrow as pa
 import pyarrow.csv as pa_csv
+from bars import Bar, print_machine, verdict
 
 import oem as oem_package
 from orbitlake.oem import read
@@ -32,24 +30,6 @@ TEXT = "oem/iss/ISS.OEM_J2K_EPH.2023-03-24.txt.gz"
 XML = "oem/iss/ISS.OEM_J2K_EPH.2024-02-16.xml.gz"
 ROUNDS = 15
 FLATNESS = 1.10
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One comparison: `ratio` must be at least, or at most, `bar`."""
-
-    name: str
-    ratio: float
-    bar: float
-    at_least: bool
-
-    @property
-    def holds(self) -> bool:
-        return self.ratio >= self.bar if self.at_least else self.ratio <= self.bar
-
-    def __str__(self) -> str:
-        sign = ">=" if self.at_least else "<="
-        return f"{'ok  ' if self.holds else 'MISS'} {self.name}: {self.ratio:.2f}, bar {sign} {self.bar:g}"
 
 
 def best_times_s(contenders: dict[str, Callable[[], object]], rounds: int = ROUNDS) -> dict[str, float]:
@@ -85,7 +65,10 @@ def compare(data: Path, folder: Path) -> tuple[dict[str, float], list[Bar]]:
     )
     bars = [
         Bar(
-            "parse text, times faster than the oem package", times["oem package, text"] / times["parse text"], 30, True
+            "parse text, times faster than the oem package",
+            times["oem package, text"] / times["parse text"],
+            30,
+            at_least=True,
         ),
         Bar(
             "parse text over bare read_csv",
@@ -152,15 +135,10 @@ def main() -> int:
         times, bars = compare(arguments.data.resolve(), Path(name))
         more_times, more_bars = flatness(arguments.data.resolve(), Path(name), arguments.files)
     times, bars = times | more_times, bars + more_bars
-    print(f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}, pyarrow {pa.__version__}")
+    print_machine()
     for label, seconds in times.items():
         print(f"     {label}: {seconds * 1e3:.2f} ms")
-    for bar in bars:
-        print(bar)
-    if arguments.json:
-        figures = {label: round(seconds * 1e3, 3) for label, seconds in times.items()}
-        arguments.json.write_text(json.dumps({"milliseconds": figures, "bars": {bar.name: bar.ratio for bar in bars}}))
-    return 0 if all(bar.holds for bar in bars) else 1
+    return verdict(bars, arguments.json)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,7 @@ PYTHONPATH=plugins python benchmarks/bench_page.py [--rounds 20]
 """
 
 import argparse
-import json
 import os
-import platform
 import shutil
 import sys
 import tempfile
@@ -14,7 +12,6 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -23,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import requests
 import uvicorn
+from bars import Bar, print_machine, verdict
 from playwright.sync_api import sync_playwright
 
 from orbitlake.lake import Lake, publish
@@ -55,22 +53,6 @@ IS_READY = """() => {
     && drawn && performance.now();
 }"""
 """Every panel has its answer and is drawn; gives the time since the navigation began (ms)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One figure and the most that it may be."""
-
-    name: str
-    figure: float
-    bar: float
-
-    @property
-    def holds(self) -> bool:
-        return self.figure <= self.bar
-
-    def __str__(self) -> str:
-        return f"{'ok  ' if self.holds else 'MISS'} {self.name}: {self.figure:.3f}, bar <= {self.bar:g}"
 
 
 def fixes_of(day: date, until: datetime) -> pa.Table:
@@ -190,9 +172,8 @@ def main() -> int:
         fill(whole, folder)
         few = with_closed_days(whole, folder / "few", FEW_DAYS)
         month = with_closed_days(whole, folder / "month", MONTH_DAYS)
-        print(
-            f"{platform.machine()}, {os.cpu_count()} CPUs; lake made in {time.perf_counter() - begin:.0f} s", flush=True
-        )
+        print_machine()
+        print(f"     lake made in {time.perf_counter() - begin:.0f} s", flush=True)
         bars = []
         if BROWSER:
             with served(month) as address:
@@ -202,7 +183,12 @@ def main() -> int:
                 + ", ".join(f"{s:.2f}" for s in later)
             )
             bars.append(
-                Bar("page ready beside 30 days and 20 issues (s), median", float(np.median(later)), READY_BAR_S)
+                Bar(
+                    "page ready beside 30 days and 20 issues (s), median",
+                    float(np.median(later)),
+                    READY_BAR_S,
+                    at_least=False,
+                )
             )
         else:
             print("     no chromium: the page is not opened")
@@ -217,14 +203,15 @@ def main() -> int:
             print(f"     {path}: p95 {', '.join(f'{ms:.0f}' for ms in of_path)} ms {beside}")
         overall = [p95(everything(measured)) for measured in times]
         bars += [
-            Bar("API p95 beside 30 days (s)", overall[1], API_BAR_S),
-            Bar("API p95 beside 365 closed days over that beside 10", overall[2] / overall[0], GROWTH_BAR),
+            Bar("API p95 beside 30 days (s)", overall[1], API_BAR_S, at_least=False),
+            Bar(
+                "API p95 beside 365 closed days over that beside 10",
+                overall[2] / overall[0],
+                GROWTH_BAR,
+                at_least=False,
+            ),
         ]
-    for bar in bars:
-        print(bar)
-    if arguments.json:
-        arguments.json.write_text(json.dumps({bar.name: bar.figure for bar in bars}))
-    return 0 if all(bar.holds for bar in bars) else 1
+    return verdict(bars, arguments.json)
 
 
 if __name__ == "__main__":

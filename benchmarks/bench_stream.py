@@ -7,7 +7,6 @@ import argparse
 import json
 import math
 import os
-import platform
 import random
 import statistics
 import subprocess
@@ -17,12 +16,12 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
 import pyarrow.parquet as pq
+from bars import Bar, print_machine, verdict
 
 from orbitlake.lake import Lake, open_session
 from orbitlake.positions.lifecycle import AVAILABLE_NOW, Ending, run
@@ -47,24 +46,6 @@ RECORD_SCHEMA = (
     "object_id string, source string, fetch_time timestamp, latency_ms double, http_status int, error string, "
     "latitude double, longitude double, timestamp double, altitude_km double"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One figure that must be at least, or at most, `bar`."""
-
-    name: str
-    figure: float
-    bar: float
-    at_least: bool
-
-    @property
-    def holds(self) -> bool:
-        return self.figure >= self.bar if self.at_least else self.figure <= self.bar
-
-    def __str__(self) -> str:
-        sign = ">=" if self.at_least else "<="
-        return f"{'ok  ' if self.holds else 'MISS'} {self.name}: {self.figure:.2f}, bar {sign} {self.bar:g}"
 
 
 def record(object_id: str, phase: float, at: datetime, latency_ms: float) -> str:
@@ -260,11 +241,6 @@ def wait_for(lake: Lake, seen: dict[datetime, float], enough: Callable[[], bool]
         time.sleep(0.02)
 
 
-def load() -> str:
-    """The machine's load averages: on a busy one only the ratio says much."""
-    return ", ".join(f"{value:.1f}" for value in os.getloadavg())
-
-
 def play(role: list[str]) -> None:
     """Be one of the processes that the benchmark starts."""
     what, root, argument, max_files = role
@@ -286,19 +262,15 @@ def main() -> int:
     if arguments.role:
         play(arguments.role)
         return 0
-    print(f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}, load {load()}")
+    print_machine()
     bars = []
     with tempfile.TemporaryDirectory() as name:
         if arguments.ticks:
             bars += throughput(Path(name), arguments.objects, arguments.ticks)
         if arguments.fixes:
             bars += latency(Path(name), arguments.fixes)
-    print(f"     load at the end {load()}")
-    for bar in bars:
-        print(bar)
-    if arguments.json:
-        arguments.json.write_text(json.dumps({bar.name: bar.figure for bar in bars}))
-    return 0 if all(bar.holds for bar in bars) else 1
+    print_machine()
+    return verdict(bars, arguments.json)
 
 
 if __name__ == "__main__":
