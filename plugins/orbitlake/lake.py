@@ -30,7 +30,8 @@ ROW_GROUP_ROWS: Final = 1_000_000
 BLOCK_BYTES: Final = 4_096
 VERSION_KEY: Final = b"orbitlake.version"
 ZEROS: Final = bytes(BLOCK_BYTES)
-SAFE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
+SAFE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}|-[0-9]{1,9}")
+"""What can name a folder on any system; spacecraft have negative numbers at NAIF."""
 
 
 class LakeError(Exception):

@@ -98,15 +98,29 @@ def test_a_comment_of_other_letters_is_kept_with_a_warning():
     assert message.warnings == ("line 15: comment holds more than printable ASCII",)
 
 
-def test_accelerations_are_read_and_null_where_a_state_has_none():
-    mixed = [WITH_ACCELERATION[0], STATES[1], WITH_ACCELERATION[2]]
-
+def test_accelerations_are_read_and_null_in_a_segment_without():
     whole = read_bytes(kvn(states=WITH_ACCELERATION), "a.oem").states
-    partly = read_bytes(kvn(states=mixed), "a.oem")
+    later = {"START_TIME": "2023-03-24T18:50:29.004", "STOP_TIME": "2023-03-24T18:51:29.004"}
+    without = ["2023-03-24T18:50:29.004 1 2 3 4 5 6", "2023-03-24T18:51:29.004 1 2 3 4 5 6"]
+    partly = read_bytes(kvn(states=WITH_ACCELERATION, after=segment(later, (), without)), "a.oem").states
 
     assert whole["ay_km_s2"].to_pylist() == [-0.002] * 3
-    assert partly.states["ay_km_s2"].to_pylist() == [-0.002, None, -0.002]
-    assert partly.warnings == ("line 15: some states of the segment have accelerations, others have none",)
+    assert partly["ay_km_s2"].to_pylist() == [-0.002] * 3 + [None] * 2
+
+
+@pytest.mark.parametrize(("with_acceleration", "line"), [((0,), 16), ((0, 2), 16), ((1, 2), 16), ((2,), 17)])
+def test_accelerations_in_some_states_of_a_segment_only_are_refused(with_acceleration, line):
+    states = [(WITH_ACCELERATION if nth in with_acceleration else STATES)[nth] for nth in range(3)]
+
+    with pytest.raises(OemError, match=rf"a\.oem:{line}: some states of the segment have accelerations"):
+        read_bytes(kvn(states=states), "a.oem")
+
+
+def test_a_covariance_outside_the_span_is_a_warning():
+    late = [line.replace("18:41:29", "19:41:29") for line in COVARIANCE]
+
+    assert read_bytes(kvn(after=COVARIANCE), "a.oem").warnings == ()
+    assert read_bytes(kvn(after=late), "a.oem").warnings == ("line 19: covariance outside START_TIME and STOP_TIME",)
 
 
 def test_several_segments_keep_their_numbers_and_their_own_steps():
@@ -170,6 +184,8 @@ def test_a_missing_keyword_is_named_with_its_section(keyword):
         (b"18:45:29.004 ", b"18:41:29.004 ", 16, "epoch is not after that of the state before"),
         (b"18:45:29.004 ", b"18:40:29.004 ", 16, "epoch is not after that of the state before"),
         (b"18:49:29.004 ", b"18:49:29.005 ", 17, "state after STOP_TIME"),
+        (b"2023-03-24T18:49:29.004 ", b"9999-12-31T23:59:59.9999999 ", 17, "rounds to the year 10000"),
+        (b"TIME_SYSTEM = UTC", b"REF_FRAME_EPOCH = soon\nTIME_SYSTEM = UTC", 10, "'soon' is not an epoch"),
         (b"18:41:29.004 ", b"18:41:29.003 ", 15, "state before START_TIME"),
         (b"18:45:29.004 ", b"18:75:29.004 ", 16, "no calendar has"),
         (b"2023-03-24T18:45:29.004 ", b"COMMENT late\n2023-03-24T18:45:29.004 ", 16, "COMMENT among states"),

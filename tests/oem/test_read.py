@@ -1,7 +1,9 @@
 """Reading whole files: containers and their limits, derived columns, and every real file there is."""
 
+import bz2
 import csv
 import gzip
+import lzma
 import math
 import pickle
 import re
@@ -87,6 +89,11 @@ def test_gzip_is_known_by_content_and_changes_nothing(tmp_path, pack):
         (b"", "file ends where CCSDS_OEM_VERS should follow"),
         (b"\n \n", "file ends where"),
         (b"\x00\x01\x02", "more than printable ASCII"),
+        (b"PK\x03\x04" + kvn(), "is a ZIP archive: unpack it first"),
+        (bz2.compress(kvn()), "is packed by bzip2"),
+        (lzma.compress(kvn()), "is packed by xz"),
+        (kvn().decode().encode("utf-16"), "is text in UTF-16"),
+        (kvn().replace(b"2023-03-24T22:55:31.604", b"9999-12-31T23:59:59.9999999"), "rounds to the year 10000"),
     ],
 )
 def test_a_damaged_file_is_refused(content, reason):
@@ -114,6 +121,7 @@ def test_limits_hold_packed_and_unpacked(tmp_path, monkeypatch):
         ("1998-067A", "1998-067A"),
         ("1998-067abc", "1998-067ABC"),
         ("25544", "25544"),
+        ("-85", "-85"),
         ("2010-LRO", "2010-LRO"),
         ("MARS  PATHFINDER", "MARS_PATHFINDER"),
     ],

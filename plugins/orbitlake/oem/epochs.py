@@ -17,6 +17,8 @@ DAY_US: Final = 86_400 * SECOND_US
 TT_MINUS_TAI_US: Final = 32_184_000
 TAI_MINUS_GPS_US: Final = 19 * SECOND_US
 UNIX_EPOCH: Final = date(1970, 1, 1)
+LAST_US: Final = (date.max - UNIX_EPOCH).days * DAY_US + DAY_US - 1
+"""What a datetime can hold at the most."""
 UNIX_EPOCH_JD: Final = 2_440_587.5
 WHOLE_LEAP_SECONDS_US: Final = (date(1972, 1, 1) - UNIX_EPOCH).days * DAY_US
 """Before 1972 UTC ran at other rates than TAI: no table of whole seconds converts it."""
@@ -64,11 +66,14 @@ def parse(text: str) -> tuple[int, bool]:
     in_leap_second = (hour, minute, second) == (23, 59, 60)
     if day.year != year or hour > 23 or minute > 59 or (second > 59 and not in_leap_second):
         raise ValueError(f"{text!r} names a day or time that no calendar has")
-    return (
+    label_us = (
         (day - UNIX_EPOCH).days * DAY_US
         + ((hour * 60 + minute) * 60 + second) * SECOND_US
         + _fraction_us(match["fraction"] or "")
-    ), in_leap_second
+    )
+    if label_us > LAST_US:
+        raise ValueError(f"{text!r} rounds to the year 10000")
+    return label_us, in_leap_second
 
 
 def _fraction_us(digits: str) -> int:
@@ -117,7 +122,7 @@ def parse_column(text: NDArray[np.uint8], offsets: NDArray[np.integer]) -> Micro
     labels: Microseconds = (
         (_days(first) + day - 1) * DAY_US + ((hour * 60 + minute) * 60 + second) * SECOND_US + fraction_us
     )
-    return labels
+    return labels if labels.max() <= LAST_US else None
 
 
 def _days(moments: NDArray[np.datetime64]) -> Microseconds:

@@ -59,6 +59,11 @@ def metadata_of(section: Section, first: Metadata | None) -> Metadata:
         known = ", ".join(TIME_SYSTEMS)
         reason = f"TIME_SYSTEM {time_system[:40]} cannot be converted to UTC: known are {known}"
         raise OemError(section.path, section.line_of("TIME_SYSTEM"), reason)
+    if ref_frame_epoch := section.optional("REF_FRAME_EPOCH"):
+        try:
+            epochs.parse(ref_frame_epoch)
+        except ValueError as error:
+            raise _at(section, "REF_FRAME_EPOCH", error) from None
     spans = {keyword: _time(section, keyword, time_system) for keyword in SPAN_KEYWORDS}
     _check_span(section, {keyword: time[0] for keyword, time in spans.items() if time})
     start, useable_start, useable_stop, stop = spans.values()
@@ -77,7 +82,7 @@ def metadata_of(section: Section, first: Metadata | None) -> Metadata:
         object_id=names["OBJECT_ID"],
         center_name=names["CENTER_NAME"],
         ref_frame=names["REF_FRAME"],
-        ref_frame_epoch=section.optional("REF_FRAME_EPOCH"),
+        ref_frame_epoch=ref_frame_epoch,
         time_system=time_system,
         start_us=start[0],
         useable_start_us=useable_start and useable_start[0],
@@ -120,9 +125,9 @@ def segment_of(
 ) -> Segment:
     """Return a segment that keeps the rules. Raises OemError naming the first line that breaks one.
 
-    Rules: at least one state; each after the one before; none outside START_TIME and STOP_TIME; and from
-    SHORTENED_STATES states on they reach both ends of the useable span to within their longest step, or the file
-    has lost its beginning or its end.
+    Rules: at least one state; accelerations in all or in none; each after the one before; none outside START_TIME and
+    STOP_TIME; and from SHORTENED_STATES states on they reach both ends of the useable span to within their longest
+    step, or the file has lost its beginning or its end.
     """
     if not len(states):
         raise OemError(path, metadata.section.line, "segment has no states")
@@ -130,6 +135,11 @@ def segment_of(
         raise OemError(path, states.line_of(0), "accelerations came with version 2.0, this file is 1.0")
     if version == "1.0" and covariances:
         raise OemError(path, covariances[0].line, "covariances came with version 2.0, this file is 1.0")
+    if states.acceleration_km_s2 is not None:
+        lacks = np.isnan(states.acceleration_km_s2[:, 0])
+        if (lacks != lacks[0]).any():
+            line = states.line_of(int((lacks != lacks[0]).argmax()))
+            raise OemError(path, line, "some states of the segment have accelerations, others have none")
     moments = states.moments
     try:
         elapsed_us = epochs.elapsed_us(moments, metadata.time_system)
@@ -145,9 +155,7 @@ def segment_of(
         if broken.any():
             raise OemError(path, states.line_of(int(broken.argmax())), reason)
     warnings = [*metadata.section.warnings, *_check_reach(elapsed_us, states, metadata, path)]
-    if states.acceleration_km_s2 is not None and np.isnan(states.acceleration_km_s2).any():
-        warnings.append(f"line {states.line_of(0)}: some states of the segment have accelerations, others have none")
-    _check_covariances(covariances, metadata, path)
+    warnings += _check_covariances(covariances, metadata, path)
     return Segment(metadata, states, elapsed_us, epoch_utc_us, covariances, tuple(warnings))
 
 
@@ -168,8 +176,11 @@ def _check_reach(elapsed_us: Microseconds, states: States, metadata: Metadata, p
         yield f"line {line}: {reason}"
 
 
-def _check_covariances(covariances: Iterable[Covariance], metadata: Metadata, path: str) -> None:
-    """Raise OemError where covariances are out of order or repeat epoch and frame (502.0-B-3, 5.2.5.7)."""
+def _check_covariances(covariances: Iterable[Covariance], metadata: Metadata, path: str) -> Iterator[str]:
+    """Raise OemError where covariances are out of order or repeat epoch and frame (502.0-B-3, 5.2.5.7).
+
+    Yields a warning for each outside START_TIME and STOP_TIME, which span the covariances too (table 5-3).
+    """
     latest_us: int | None = None
     frames: set[str | None] = set()
     for covariance in covariances:
@@ -183,6 +194,8 @@ def _check_covariances(covariances: Iterable[Covariance], metadata: Metadata, pa
         frame = covariance.ref_frame or metadata.ref_frame
         if latest_us is not None and (moment_us < latest_us or (moment_us == latest_us and frame in frames)):
             raise OemError(path, covariance.line, "covariance is not after the one before")
+        if not metadata.start_us <= moment_us <= metadata.stop_us:
+            yield f"line {covariance.line}: covariance outside START_TIME and STOP_TIME"
         frames = frames | {frame} if moment_us == latest_us else {frame}
         latest_us = moment_us
 

@@ -12,6 +12,14 @@ MAX_UNPACKED_BYTES: Final = 64 * MEBIBYTE
 """Half a million states in text: eleven days of powered flight at 2 s; a whole ISS issue takes 0.8."""
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
+FOREIGN: Final = {
+    b"PK\x03\x04": "a ZIP archive: unpack it first",
+    b"BZh": "packed by bzip2: unpack it first, or pack it by gzip",
+    b"\xfd7zXZ": "packed by xz: unpack it first, or pack it by gzip",
+    b"\xff\xfe": "text in UTF-16: an OEM is in ASCII or UTF-8",
+    b"\xfe\xff": "text in UTF-16: an OEM is in ASCII or UTF-8",
+}
+"""How files begin that are something else, and what to do."""
 GZIP_WINDOW_BITS: Final = 16 + zlib.MAX_WBITS
 
 
@@ -26,6 +34,9 @@ def load(path: Path) -> bytes:
 
 def unpack(content: bytes, name: str) -> bytes:
     """Return the text of a file that may be gzip, also of several members. Raises OemError naming `name`."""
+    for beginning, what in FOREIGN.items():
+        if content.startswith(beginning):
+            raise OemError(name, 1, f"is {what}")
     if not content.startswith(GZIP_MAGIC):
         if len(content) > MAX_UNPACKED_BYTES:
             raise OemError(name, None, f"larger than {MAX_UNPACKED_BYTES // MEBIBYTE} MiB")

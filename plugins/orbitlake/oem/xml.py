@@ -21,7 +21,8 @@ from orbitlake.oem.rules import check_version, header_of, message_of, metadata_o
 from orbitlake.oem.states import States
 from orbitlake.oem.xml_runs import PLACEHOLDER, STATE_UNITS, without_runs
 
-NAMESPACE: Final = "urn:ccsds:schema:ndmxml"
+NAMESPACES: Final = ("urn:ccsds:schema:ndmxml", "urn:ccsds:recommendation:navigation:schema:ndmxml")
+"""Of NDM/XML as it is, and of its first edition, which goes with version 2.0 of the OEM."""
 FORBIDDEN: Final = (b"<!DOCTYPE", b"<!ENTITY")
 MAX_MARKUP: Final = 2_000_000
 """Elements and attributes that libxml2 is given, at up to 400 bytes each; runs of states are not among them."""
@@ -102,6 +103,7 @@ class _Document:
         self.runs_used = 0
         self._runs = runs
         self._comments: list[str] = []
+        self._warnings: list[str] = []
 
     def message(self) -> Message:
         """Return the message. Raises OemError naming the line of the first element that has no place."""
@@ -116,7 +118,8 @@ class _Document:
         segments: list[Segment] = []
         for element in self._elements(body, "segment"):
             segments.append(self._segment(element, version, segments[0].metadata if segments else None))
-        return message_of("XML", header, segments, self._comments, header_section.warnings, self.path)
+        warnings = header_section.warnings + self._warnings
+        return message_of("XML", header, segments, self._comments, warnings, self.path)
 
     def _oem(self) -> etree._Element:
         name = self._name(self.root)
@@ -125,9 +128,13 @@ class _Document:
         if name != "ndm":
             raise self._error(self.root, f"root is <{name}>, expected <oem> or <ndm>")
         found = [element for element in self._elements(self.root) if self._name(element) == "oem"]
-        others = {self._name(element) for element in self.root} - {"oem", "COMMENT", "MESSAGE_ID"}
-        if len(found) != 1 or others:
-            raise self._error(self.root, f"<ndm> holds {len(found)} OEM and {sorted(others)}, expected one OEM alone")
+        if len(found) != 1:
+            raise self._error(self.root, f"<ndm> holds {len(found)} OEM, expected one: an issue is a file")
+        self._warnings += [
+            f"line {_line(element)}: <{name[:40]}> beside the OEM is passed over"
+            for element in self.root
+            if (name := self._name(element)) not in ("oem", "COMMENT", "MESSAGE_ID")
+        ]
         self._comments += [self._text(element) for element in self.root if self._name(element) == "COMMENT"]
         return found[0]
 
@@ -239,7 +246,7 @@ class _Document:
         if not isinstance(element.tag, str):
             raise self._error(element, "entity reference")
         namespace, brace, name = element.tag.rpartition("}")
-        if brace and namespace != "{" + NAMESPACE:
+        if brace and namespace[1:] not in NAMESPACES:
             raise self._error(element, f"element of namespace {namespace[1:][:80]!r}")
         return name
 
