@@ -23,7 +23,8 @@ FRAME_BIAS_KM = 6800 * np.deg2rad(0.0232 / 3600)
 
 @pytest.fixture(scope="module", autouse=True)
 def _offline():
-    with iers.conf.set_temp("auto_download", False):
+    """astropy with its bundled table, however long ago the installed version came out: states here lie before 2027."""
+    with iers.conf.set_temp("auto_download", False), iers.conf.set_temp("auto_max_age", None):
         yield
 
 
