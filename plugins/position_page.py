@@ -10,12 +10,14 @@ from urllib.parse import urlsplit
 
 from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
+from airflow.sdk import BaseOperatorLink
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.types import Receive, Scope, Send
 
 URL_PREFIX = "/position"
+BASE_PATH = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
 
 
 @cache
@@ -32,16 +34,27 @@ async def position_page(scope: "Scope", receive: "Receive", send: "Send") -> Non
     await position_app()(scope, receive, send)
 
 
+class PageLink(BaseOperatorLink):
+    """On the page of each task instance: to where its output is seen."""
+
+    name = "Position page"
+
+    def get_link(self, _operator: object, *, ti_key: object) -> str:  # noqa: ARG002 - Airflow's name
+        """The page inside of Airflow's own."""
+        return f"{BASE_PATH}/plugin/{PositionPage.external_views[0]['url_route']}"
+
+
 class PositionPage(AirflowPlugin):
-    """What Airflow asks of a plugin: names, a place to mount, an entry of the navigation."""
+    """What Airflow asks of a plugin: names, a place to mount, an entry of the navigation, a link from each task."""
 
     name = "position_page"
     fastapi_apps = [{"app": position_page, "url_prefix": URL_PREFIX, "name": "Position page"}]  # noqa: RUF012
     external_views = [  # noqa: RUF012
         {
             "name": "Position",
-            "href": urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/") + URL_PREFIX + "/",
+            "href": f"{BASE_PATH}{URL_PREFIX}/",
             "destination": "nav",
             "url_route": "position",
         }
     ]
+    global_operator_extra_links = [PageLink()]  # noqa: RUF012

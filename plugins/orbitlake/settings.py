@@ -46,6 +46,7 @@ class Settings:
     collect_duration_s: float
     stream_trigger: str
     stream_max_runtime_s: float
+    spark_pool: str
     keep_live_hours: float
     keep_raw_days: float | None
     keep_quarantine_days: float | None
@@ -120,6 +121,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         collect_duration_s=number("ORBITLAKE_COLLECT_DURATION_S", 3600),
         stream_trigger=text("ORBITLAKE_STREAM_TRIGGER", "5 seconds"),
         stream_max_runtime_s=number("ORBITLAKE_STREAM_MAX_RUNTIME_S", 3600),
+        spark_pool=text("ORBITLAKE_SPARK_POOL", "default_pool"),
         keep_live_hours=number("ORBITLAKE_KEEP_LIVE_HOURS", 24),
         keep_raw_days=number_or_forever("ORBITLAKE_KEEP_RAW_DAYS"),
         keep_quarantine_days=number_or_forever("ORBITLAKE_KEEP_QUARANTINE_DAYS"),

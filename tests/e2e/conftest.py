@@ -17,6 +17,8 @@ PACE = {
     "ORBITLAKE_COLLECT_INTERVAL_S": "1",
     "ORBITLAKE_COLLECT_DURATION_S": str(COLLECT_S),
     "ORBITLAKE_STREAM_TRIGGER": "available-now",
+    # A stream that is killed is to be told of while a test waits for it.
+    "ORBITLAKE_ALERT_STREAM_MINUTES": "0.3",
 }
 YESTERDAY_NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
 ONE_TRY = """

@@ -3,12 +3,15 @@
 import hashlib
 import json
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path
 
 import psutil
 import pytest
+import requests
 from tests.e2e.conftest import COLLECT_S, YESTERDAY_NOON
 
 from orbitlake import query
@@ -22,6 +25,7 @@ POLL_S = 1.0
 LOOK_AGAIN_AFTER_S = 0.2
 LOOKS = 4
 """How many times the page shows a newer fix before its delay is judged."""
+STALE_WITHIN_S = 30.0
 ON_A_BUSY_MACHINE_S = 60.0
 """Beside other work on two cores; an idle machine shows a fix within 15 s."""
 
@@ -82,6 +86,9 @@ def test_ingest_oem_fills_four_tables_and_a_second_run_changes_no_byte(topology:
     assert episodes >= 1
     assert digests(data / "lake") == first
     assert "unchanged" in json.dumps(airflow.result("ingest_oem", again, "tabulate"))
+    links = airflow.call("GET", f"dags/ingest_oem/dagRuns/{again}/taskInstances/tabulate/links")["extra_links"]
+    assert links == {"Position page": "/plugin/position"}
+    assert airflow.call("GET", "pools/spark")["slots"] == 2
 
 
 def test_collected_fixes_reach_the_live_tables_once(topology: Topology, airflow: Airflow):
@@ -102,34 +109,103 @@ def test_collected_fixes_reach_the_live_tables_once(topology: Topology, airflow:
     assert all(name.endswith(".parquet") for name in live)
 
 
-def test_landed_fix_is_on_the_page_soon(topology: Topology, airflow: Airflow):
+class TestStreamThatPeopleLookAt:
     """The stream runs with a trigger of 5 s while the collector polls; the page is watched from outside."""
-    run_id = airflow.trigger("stream_positions", {"trigger": "5 seconds", "max_runtime_s": 40})
-    for dag_id in ("stream_positions", "collect_positions"):
-        airflow.unpause(dag_id)
-    # A run that the schedule owes may come first, with a trigger of its own.
-    await_running(airflow, "stream_positions", run_id)
-    shown = watch_page(topology, airflow)
-    for dag_id in ("collect_positions", "stream_positions"):
-        airflow.pause(dag_id)
-    await_idle(airflow, "collect_positions")
-    await_idle(airflow, "stream_positions")
 
-    landed = [
-        datetime.fromisoformat(record["fetch_time"])
-        for path in (topology.settings.data / "raw" / "open_notify").glob("**/*.json")
-        if (record := json.loads(path.read_text()))["latitude"] is not None
-    ]
-    delays_s = [
-        (seen - fetched).total_seconds()
-        for (_, before), (seen, newest) in pairwise(shown)
-        for fetched in landed
-        if before < fetched <= newest
-    ]
-    print(f"{len(delays_s)} fixes: on the page {min(delays_s):.1f} to {max(delays_s):.1f} s after they landed")
+    @pytest.fixture(scope="class", autouse=True)
+    @staticmethod
+    def stream(topology: Topology, airflow: Airflow) -> Iterator[None]:
+        # A feed of yesterday would be stale from the start.
+        now = {"now": datetime.now(UTC).isoformat()}
+        requests.put(f"{topology.simulator_url}/clock", json=now, timeout=10).raise_for_status()
+        run_id = airflow.trigger("stream_positions", {"trigger": "5 seconds", "max_runtime_s": 600})
+        for dag_id in ("stream_positions", "collect_positions"):
+            airflow.unpause(dag_id)
+        # A run that the schedule owes may come first, with a trigger of its own.
+        await_running(airflow, "stream_positions", run_id)
+        yield
+        for dag_id in ("collect_positions", "stream_positions"):
+            airflow.pause(dag_id)
+        await_idle(airflow, "collect_positions")
+        airflow.call("PATCH", f"dags/stream_positions/dagRuns/{run_id}", json={"state": "success"})
+        deadline = time.monotonic() + WITHIN_S
+        while drivers(topology):
+            assert time.monotonic() < deadline
+            time.sleep(POLL_S)
 
-    assert len(delays_s) >= LOOKS
-    assert max(delays_s) < ON_A_BUSY_MACHINE_S
+    def test_landed_fix_is_on_the_page_soon(self, topology: Topology, airflow: Airflow):
+        shown = watch_page(topology, airflow)
+        landed = [
+            datetime.fromisoformat(record["fetch_time"])
+            for path in (topology.settings.data / "raw" / "open_notify").glob("**/*.json")
+            if (record := json.loads(path.read_text()))["latitude"] is not None
+        ]
+        delays_s = [
+            (seen - fetched).total_seconds()
+            for (_, before), (seen, newest) in pairwise(shown)
+            for fetched in landed
+            if before < fetched <= newest
+        ]
+        print(f"{len(delays_s)} fixes: on the page {min(delays_s):.1f} to {max(delays_s):.1f} s after they landed")
+
+        assert len(delays_s) >= LOOKS
+        assert max(delays_s) < ON_A_BUSY_MACHINE_S
+
+    def test_killed_stream_is_stale_on_the_page_and_told_once_until_it_is_back(
+        self, topology: Topology, airflow: Airflow
+    ):
+        data = topology.settings.data
+        await_staleness(topology, airflow, stale=False)
+        # A paused DAG tries nothing again.
+        airflow.pause("stream_positions")
+        for driver in drivers(topology):
+            driver.kill()
+        killed = time.monotonic()
+        await_staleness(topology, airflow, stale=True)
+        stale_after_s = time.monotonic() - killed
+        standing = [told(airflow), told(airflow)]
+        files = [file.name for file in (data / "alerts").iterdir()]
+
+        airflow.unpause("stream_positions")
+        await_staleness(topology, airflow, stale=False)
+        deadline = time.monotonic() + WITHIN_S
+        while told(airflow):
+            assert time.monotonic() < deadline
+        print(f"stale on the page {stale_after_s:.1f} s after the kill")
+        logs = "".join(log.read_text() for log in (topology.logs / "tasks" / "dag_id=watch_freshness").glob("**/*.log"))
+
+        assert stale_after_s < STALE_WITHIN_S
+        assert standing == [["stream-behind"]] * 2
+        assert files == ["stream-behind.json"]
+        assert [logs.count(f"{word} stream-behind: ") for word in ("ALERT", "cleared")] == [1, 1]
+        assert list((data / "alerts").iterdir()) == []
+
+
+def drivers(topology: Topology) -> list[psutil.Process]:
+    """The Python driver of the stream and the JVM beside it."""
+    found = []
+    for process in topology.processes():
+        with suppress(psutil.Error):
+            if any(word.endswith("jobs/stream_positions.py") for word in process.cmdline()):
+                found.append(process)
+    return found
+
+
+def await_staleness(topology: Topology, airflow: Airflow, *, stale: bool) -> None:
+    """Wait until the page says so of the live feed."""
+    deadline = time.monotonic() + WITHIN_S
+    while True:
+        answer = airflow.http.get(f"{topology.airflow_url}/position/api/freshness", timeout=60)
+        answer.raise_for_status()
+        if answer.json()["stale"] is stale:
+            return
+        assert time.monotonic() < deadline, answer.json()
+        time.sleep(LOOK_AGAIN_AFTER_S)
+
+
+def told(airflow: Airflow) -> list[str]:
+    """Have the freshness judged; return the alerts that stand."""
+    return airflow.result("watch_freshness", run(airflow, "watch_freshness", {}), "watch")["standing"]
 
 
 def await_running(airflow: Airflow, dag_id: str, run_id: str) -> None:

@@ -43,6 +43,13 @@ def job() -> SparkJob:
     return spark_job("compact", "compact_positions.py", ["--date", "2026-11-20"], cores=2, timeout=timedelta(hours=2))
 
 
+def test_the_job_waits_in_the_pool_of_the_settings(monkeypatch: pytest.MonkeyPatch):
+    by_default = job().pool
+    monkeypatch.setenv("ORBITLAKE_SPARK_POOL", "spark")
+
+    assert (by_default, job().pool) == ("default_pool", "spark")
+
+
 def test_the_last_line_of_json_is_the_result(submitted):
     lines = [
         NOISE,

@@ -110,6 +110,8 @@ def test_airflow_finds_the_plugin_and_its_place_in_the_navigation():
     (view,) = page.external_views
     assert view["href"] == "/position/"
     assert view["destination"] == "nav"
+    (link,) = page.global_operator_extra_links
+    assert link.get_link(None, ti_key=None) == f"/plugin/{view['url_route']}"
 
 
 def test_plugin_that_every_component_loads_is_cheap():

@@ -34,6 +34,8 @@ PORTS: Final = {
 MARK: Final = "ORBITLAKE_TOPOLOGY"
 """Variable in the environment of every process of a topology: by it the last of them is found, whatever it forked."""
 MARKER: Final = "upstream.json"
+SPARK_POOL: Final = ("spark", "2", "Spark jobs at a time: the stream, and one more")
+"""Airflow's pool of the Spark tasks: its name, its slots, what for."""
 READY_WITHIN_S: Final = 180
 STOP_WITHIN_S: Final = 20
 JAVA_NEEDED: Final = 17
@@ -89,6 +91,7 @@ class Topology:
         environment = self.environment()
         progress("preparing Airflow's database")
         self._run("database", ["airflow", "db", "migrate"], environment)
+        self._run("database", ["airflow", "pools", "set", *SPARK_POOL], environment)
         progress("starting Spark, Airflow and the upstreams")
         skipped = "" if self.settings.uses_simulator else ",simulator=0"
         with (self.logs / "processes.log").open("ab") as log:
@@ -137,6 +140,7 @@ class Topology:
             "ORBITLAKE_DATA": data,
             "ORBITLAKE_UPSTREAM": self.settings.upstream,
             "ORBITLAKE_SIMULATOR_URL": self.simulator_url,
+            "ORBITLAKE_SPARK_POOL": SPARK_POOL[0],
             "ORBITLAKE_SIMULATOR_ARGS": shlex.join(
                 ("--port", str(self.ports["ORBITLAKE_SIMULATOR_PORT"]), *self.simulator_args)
             ),

@@ -12,7 +12,7 @@ from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from orbitlake.settings import CHECKOUT, REFUSED
+from orbitlake.settings import CHECKOUT, REFUSED, from_environment
 
 PLUGINS: Final = str(CHECKOUT / "plugins")
 EXIT_STATUS: Final = re.compile(r"Error code is: (-?\d+)")
@@ -76,11 +76,13 @@ def spark_job(
     """Return the task that runs `jobs/<script>` with templated `arguments` on `cores` executors of one core each.
 
     One core an executor lets the master spread a job over its workers, and the cap leaves room for the other jobs:
-    without it the first application of a standalone cluster takes every core and the next one waits for ever.
+    without it the first application of a standalone cluster takes every core and the next one waits for ever. The
+    pool holds back a backfill that asks for many days at once: each would bring a driver of its own.
     """
     return SparkJob(
         task_id=task_id,
         name=task_id,
+        pool=from_environment().spark_pool,
         conn_id="spark_default",
         application=str(CHECKOUT / "jobs" / script),
         application_args=list(arguments),
