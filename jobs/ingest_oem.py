@@ -18,7 +18,6 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 
 from rich.console import Console
 from rich.progress import track
@@ -55,7 +54,7 @@ def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", nargs="*", metavar="FILE, FOLDER or URL", help="what to ingest")
-    parser.add_argument("--data", type=Path, help="the data root (default: ORBITLAKE_DATA, else data/ in the checkout)")
+    parser.add_argument("--data", help="the data root (default: ORBITLAKE_DATA, else data/ in the checkout)")
     return parser.parse_args()
 
 

@@ -12,7 +12,6 @@ exits with 1 if any was rejected or in conflict.
 import argparse
 import json
 import sys
-from pathlib import Path
 
 from orbitlake.lake import Lake, open_session, sweep_staging
 from orbitlake.oem.archive import take
@@ -44,7 +43,7 @@ def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", metavar="FOLDER", help="searched at every depth")
-    parser.add_argument("--data", type=Path, help="the data root (default: ORBITLAKE_DATA, else data/ in the checkout)")
+    parser.add_argument("--data", help="the data root (default: ORBITLAKE_DATA, else data/ in the checkout)")
     return parser.parse_args()
 
 

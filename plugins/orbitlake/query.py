@@ -20,7 +20,7 @@ PART_FILE: Final = "part-"
 
 
 def connect(
-    data: Path | None = None,
+    data: str | Path | None = None,
     *,
     since: date | None = None,
     issue: str | None = None,
@@ -36,16 +36,16 @@ def connect(
     A day that has been closed is read from `lake/`, any other from `live/`; which is which is decided once a statement.
     Raises LakeError where the files are of another version than the tables here.
     """
-    lake = Lake(data or from_environment().data)
+    lake = Lake(Path(data or from_environment().data))
     return Connection(lake, tuple(tables), since, issue, live or {})
 
 
-def files(table: str, data: Path | None = None, *, since: date | None = None) -> list[str]:
+def files(table: str, data: str | Path | None = None, *, since: date | None = None) -> list[str]:
     """Return the files that hold the table's rows now, each row once: for pandas, Polars, Spark and others.
 
     The rule is that of the views. Raises KeyError for a table that there is not.
     """
-    lake = Lake(data or from_environment().data)
+    lake = Lake(Path(data or from_environment().data))
     if TABLES[table] not in POSITION_TABLES:
         return sorted(map(str, lake.closed(TABLES[table]).glob(f"**/{PART}")))
     return standing_files(lake, TABLES[table], since)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote, urlsplit
 
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
 OPEN_NOTIFY_URL: Final = "http://api.open-notify.org/iss-now.json"
@@ -102,7 +103,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
     simulated = upstream == "simulator"
     tolerance = text("ORBITLAKE_CLOCK_TOLERANCE_S", OFF if simulated else "300")
     return Settings(
-        data=Path(text("ORBITLAKE_DATA", str(CHECKOUT / "data"))).absolute(),
+        data=data_root(text("ORBITLAKE_DATA", str(CHECKOUT / "data")), "ORBITLAKE_DATA"),
         upstream=upstream,
         simulator_url=simulator_url,
         open_notify_url=text(
@@ -132,10 +133,23 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
     )
 
 
-def of_command_line(data: Path | None) -> Settings:
+def data_root(root: str, name: str) -> Path:
+    """Return the folder that a path or a file:// URL names. Raises SettingError, by `name`, for any other URL.
+
+    A lake needs atomic renames and locks, which object stores do not have.
+    """
+    if "://" not in root:
+        return Path(root).absolute()
+    url = urlsplit(root)
+    if url.scheme != "file" or url.netloc not in ("", "localhost") or not url.path:
+        raise SettingError(f"{name} is {root!r}: expected a folder, or its file:// URL; object stores: see the README")
+    return Path(unquote(url.path))
+
+
+def of_command_line(data: str | None) -> Settings:
     """Return the settings, with the data root that a command names; one that cannot be used ends it with a line."""
     try:
         settings = from_environment()
+        return replace(settings, data=data_root(data, "--data")) if data else settings
     except SettingError as error:
         sys.exit(f"{Path(sys.argv[0]).name}: {error}")
-    return replace(settings, data=data.absolute()) if data else settings

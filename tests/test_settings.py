@@ -1,0 +1,33 @@
+"""What the environment may say, and what is refused by name."""
+
+from pathlib import Path
+
+import pytest
+
+from orbitlake.settings import CHECKOUT, SettingError, from_environment
+
+
+@pytest.mark.parametrize(
+    ("given", "root"),
+    [
+        ("", CHECKOUT / "data"),
+        ("/srv/lake", Path("/srv/lake")),
+        ("lake", Path.cwd() / "lake"),
+        ("file:///srv/lake%201", Path("/srv/lake 1")),
+        ("file://localhost/srv/lake", Path("/srv/lake")),
+    ],
+)
+def test_the_data_root_is_a_folder_or_its_url(given: str, root: Path):
+    assert from_environment({"ORBITLAKE_DATA": given}).data == root
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/lake", "https://example.org/lake", "file://elsewhere/lake", "file://"])
+def test_a_data_root_that_cannot_rename_is_refused_by_name(url: str):
+    with pytest.raises(SettingError, match=f"ORBITLAKE_DATA is '{url}': expected a folder"):
+        from_environment({"ORBITLAKE_DATA": url})
+
+
+@pytest.mark.parametrize("text", ["soon", "0", "-1", "inf", "nan"])
+def test_a_number_that_is_none_is_refused_by_name(text: str):
+    with pytest.raises(SettingError, match="ORBITLAKE_HTTP_TIMEOUT_S is"):
+        from_environment({"ORBITLAKE_HTTP_TIMEOUT_S": text})
