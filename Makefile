@@ -52,4 +52,4 @@ restore:    ## a backup into an empty compose deployment, which is then started:
 	@COMPOSE="$(COMPOSE)" docker/restore "$(FROM)"
 
 test-compose: setup    ## the compose deployment for real, losses and restore included; needs a Docker engine
-	@$(BIN)/python -m pytest -m compose tests/compose
+	@$(BIN)/python -m pytest -m compose -rP tests/compose
