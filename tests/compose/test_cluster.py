@@ -57,14 +57,14 @@ FIXES = """
 import json
 from pathlib import Path
 import duckdb
+from orbitlake.query import files
 raw = set()
 for file in Path("/data/raw/open_notify").glob("**/*.json"):
     r = json.loads(file.read_text())
     if r["latitude"] is not None:
         raw.add((r["timestamp"], r["latitude"], r["longitude"]))
-parts = [str(p) for part in ("live", "lake") for p in Path(f"/data/{part}/positions").glob("**/*.parquet")]
 held = []
-if parts:
+if parts := files("positions"):
     columns = "epoch(event_time)::BIGINT, latitude_deg, longitude_deg"
     held = duckdb.sql(f"SELECT {columns} FROM read_parquet({parts})").fetchall()
 print(json.dumps([len(raw), len(held), len(set(held)), sorted(raw) == sorted(set(held))]))
