@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from threading import Event
@@ -195,3 +196,52 @@ def test_a_stop_ends_after_the_record_in_hand(server, lake):
 
     assert summary.fixes.total() == len(records(lake)) == 1
     assert summary.duration_s < 1
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "kind"),
+    [
+        (403, {"Retry-After": "soon"}, "http 403"),
+        (429, {"Retry-After": "soon"}, "http 429"),
+        (503, {"Retry-After": "-5"}, "http 503"),
+        (403, {"Retry-After": "Fri, 31 Dec 99999 23:59:59 GMT"}, "http 403"),
+        (403, {"Retry-After": "9" * 5000}, "http 403"),
+        (302, {"Location": "http://[::1"}, "unreachable"),
+        (302, {"Location": f"http://{'a' * 70}.example/"}, "unreachable"),
+        (302, {"Location": "http://.example/"}, "unreachable"),
+    ],
+)
+def test_headers_that_make_no_sense_are_a_failed_poll(server, status, headers, kind):
+    record, failure = polled(server, *[(status, b"", headers)] * 5)
+
+    assert failure == kind
+    assert record.error
+
+
+def test_a_body_that_trickles_in_is_a_timeout_at_the_end_of_the_poll(server):
+    def trickle(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", "1000")
+        handler.end_headers()
+        with suppress(OSError):
+            for _ in range(20):
+                handler.wfile.write(b" ")
+                time.sleep(0.1)
+
+    began = time.monotonic()
+    _, failure = polled(server, trickle)
+
+    assert failure == "timeout"
+    assert time.monotonic() - began < 1.5
+
+
+def test_a_stop_ends_the_wait_before_another_try(server, lake):
+    stop = Event()
+    threading.Timer(0.3, stop.set).start()
+    server.answers = [(429, b"", {"Retry-After": "5"})] * 4
+    began = time.monotonic()
+    collect([poller(server.url, stop=stop)], lake, 30, 60, stop, show=lambda _: None)
+
+    assert time.monotonic() - began < 2
+    assert len(server.asked_at) <= 2
+    assert len(records(lake)) == 1

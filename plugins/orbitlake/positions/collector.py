@@ -116,6 +116,7 @@ def run(
     settings = from_environment()
     urls = settings.feed_urls | ({source: url} if url else {})
     feeds = dict.fromkeys(each for each in (source, fallback or settings.fallback) if each != OFF)
+    stop = Event()
     pollers = [
         Poller(
             urls[feed],
@@ -123,10 +124,10 @@ def run(
             feed,
             settings.http_timeout_s,
             settings.clock_tolerance_s,
+            stop=stop,
         )
         for feed in feeds
     ]
-    stop = Event()
     before = {each: signal.signal(each, lambda *_: stop.set()) for each in (signal.SIGTERM, signal.SIGINT)}
     try:
         return collect(pollers, Lake(settings.data), interval_s, duration_s, stop, show).as_json()

@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import BaseHTTPResponse
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, ReadTimeoutError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, InvalidHeader, MaxRetryError, ReadTimeoutError
 from urllib3.util import Retry
 
 from orbitlake.positions.feeds import FEEDS, AnswerError
@@ -21,7 +21,8 @@ RETRIED_STATUS: Final = (429, 500, 502, 503, 504)
 RETRIES: Final = 3
 BACKOFF_S: Final = 0.25
 JITTER_S: Final = 0.25
-CHUNK_BYTES: Final = 8_192
+CHUNK_BYTES: Final = 1
+"""A longer one would be waited for beyond the poll's end where a server trickles; bodies are a hundred bytes."""
 SHORTEST_PATIENCE_S: Final = 0.1
 
 
@@ -44,12 +45,20 @@ class BudgetedRetry(Retry):
 
     clock: Clock
     deadline: float
+    stop: Event
     wait_s: float = 0.0
 
     def new(self, **kwargs: Any) -> Self:
         again = super().new(**kwargs)
-        again.clock, again.deadline = self.clock, self.deadline
+        again.clock, again.deadline, again.stop = self.clock, self.deadline, self.stop
         return again
+
+    def parse_retry_after(self, retry_after: str) -> float:
+        """Return the seconds that a Retry-After asks for, 0 where it says nothing that can be understood."""
+        try:
+            return super().parse_retry_after(retry_after)
+        except (InvalidHeader, ValueError, OverflowError):
+            return 0.0
 
     def increment(
         self,
@@ -61,13 +70,13 @@ class BudgetedRetry(Retry):
     ) -> Self:
         again = super().increment(method, url, response, *rest, **named)
         again.wait_s = (response and again.get_retry_after(response)) or again.get_backoff_time()
-        if self.clock.monotonic_s() + again.wait_s >= self.deadline:
+        if self.stop.is_set() or self.clock.monotonic_s() + again.wait_s >= self.deadline:
             raise MaxRetryError(named["_pool"], url or "", named.get("error"))
         return again
 
     def sleep(self, _response: BaseHTTPResponse | None = None) -> None:
         """Wait as long as `increment` found to fit."""
-        self.clock.wait(self.wait_s)
+        self.clock.wait(self.wait_s, self.stop)
 
 
 @dataclass(slots=True)
@@ -80,6 +89,8 @@ class Poller:
     timeout_s: float
     clock_tolerance_s: float | None
     clock: Clock = field(default_factory=Clock)
+    stop: Event = field(default_factory=Event)
+    """Set once the poll in hand is to be the last one: nothing is tried again then."""
     session: requests.Session = field(default_factory=requests.Session)
     not_before: float = float("-inf")
     """Monotonic time before which the server asked not to be polled again."""
@@ -117,7 +128,7 @@ class Poller:
             total=RETRIES, backoff_factor=BACKOFF_S, backoff_jitter=JITTER_S, status_forcelist=RETRIED_STATUS,
             raise_on_status=False, respect_retry_after_header=True,
         )  # fmt: skip
-        retries.clock, retries.deadline = self.clock, deadline
+        retries.clock, retries.deadline, retries.stop = self.clock, deadline, self.stop
         adapter = HTTPAdapter(max_retries=retries)
         self.session.mount("http://", adapter)
         self.session.mount("https://", adapter)
@@ -130,7 +141,10 @@ class Poller:
                 return response.status_code, self.body_of(response, deadline)
         except requests.Timeout:
             raise AnswerError("timeout", f"no answer within {patience_s:.1f} s") from None
-        except requests.RequestException as error:
+        except AnswerError:
+            raise
+        except (requests.RequestException, HTTPError, ValueError) as error:
+            # A redirect to what is no URL escapes from requests as it is.
             raise AnswerError(kind_of(error), str(error)[:200]) from None
 
     def body_of(self, response: requests.Response, deadline: float) -> bytes:
@@ -146,11 +160,11 @@ class Poller:
 
     def heed(self, response: requests.Response) -> None:
         """Remember a Retry-After that reaches beyond this poll."""
-        wait_s = Retry().parse_retry_after(response.headers["Retry-After"]) if "Retry-After" in response.headers else 0
+        wait_s = BudgetedRetry().parse_retry_after(response.headers.get("Retry-After", ""))
         self.not_before = self.clock.monotonic_s() + min(wait_s, MAX_RETRY_AFTER_S)
 
 
-def kind_of(error: requests.RequestException) -> str:
+def kind_of(error: Exception) -> str:
     """Tell a time limit that the retries wrapped up from a server that cannot be reached."""
     reason = getattr(error.args[0], "reason", None) if error.args else None
     if isinstance(reason, ReadTimeoutError | ConnectTimeoutError):
