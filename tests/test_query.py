@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from orbitlake.lake import LakeError, publish
+from orbitlake.lake import Lake, LakeError, publish
 from orbitlake.query import connect, files
 from orbitlake.tables import POSITIONS, TABLES, WINDOW_STATS
 
@@ -49,6 +49,15 @@ def test_each_day_is_read_where_it_stands_closed_or_else_live(lake):
     found = connect(lake.root).sql(COUNTS).fetchall()
 
     assert found == [(date(2026, 3, 3), 3), (date(2026, 3, 4), 1)]
+
+
+@pytest.mark.parametrize("name", ["br[1]ack", "a *?", "it's", "{a,b}"])
+def test_a_root_may_have_any_name(tmp_path, name):
+    lake = Lake(tmp_path / name)
+    put(lake, 3, 0)
+    put(lake, 4, 0, live="a")
+
+    assert connect(str(lake.root)).sql(COUNTS).fetchall() == [(date(2026, 3, 3), 1), (date(2026, 3, 4), 1)]
 
 
 def test_one_connection_follows_days_that_open_close_and_lose_their_live_files(lake):

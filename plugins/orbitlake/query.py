@@ -1,5 +1,6 @@
 """DuckDB over the published Parquet files: one view a table, closed and live days together, nothing twice."""
 
+import glob
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -119,17 +120,20 @@ def view_sql(
     if table not in POSITION_TABLES:
         below = f"object_id=*/issue={safe_name(issue)}" if issue else "**"
         found = any(lake.closed(table).glob(f"{below}/{PART}"))
-        return f"SELECT {columns} FROM {reading([f'{lake.closed(table)}/{below}/{PART}'])}" if found else empty(table)  # noqa: S608
+        place = glob.escape(str(lake.closed(table)))
+        return f"SELECT {columns} FROM {reading([f'{place}/{below}/{PART}'])}" if found else empty(table)  # noqa: S608
     closed, open_days = standing_days(lake, table, since)
     selected = f"SELECT date, {columns} FROM"
     parts = []
     if closed:
-        parts.append(f"{selected} {reading([file for parts in closed.values() for file in parts], by_date=True)}")
+        parts.append(
+            f"{selected} {reading([glob.escape(file) for parts in closed.values() for file in parts], by_date=True)}"
+        )
     if live is not None:
         names = ", ".join(f"DATE {quoted(day)}" for day in closed)
         parts.append(f"{selected} {live}" + (f" WHERE date NOT IN ({names})" if closed else ""))
     elif open_days:
-        parts.append(f"{selected} {reading([f'{day}/*.parquet' for day in open_days], by_date=True)}")
+        parts.append(f"{selected} {reading([f'{glob.escape(day)}/*.parquet' for day in open_days], by_date=True)}")
     return " UNION ALL ".join(parts) or empty(table, with_date=True)
 
 
