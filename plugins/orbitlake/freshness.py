@@ -134,7 +134,7 @@ def told_by(file: Path) -> tuple[bool, str | None]:
         for line in file.read_bytes().splitlines():
             try:
                 record = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 return False, "a record that is no JSON"
             if isinstance(record, dict):
                 return record.get("latitude") is not None, record.get("error")

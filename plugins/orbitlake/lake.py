@@ -106,7 +106,7 @@ def write_file(target: Path, content: bytes, staging: Path) -> None:
     """
     staging.mkdir(parents=True, exist_ok=True)
     aside = staging / f"{target.name}.{uuid.uuid4().hex}"
-    with aside.open("wb") as sink:
+    with gone_if_failed(aside), aside.open("wb") as sink:
         for start in range(0, len(content), BLOCK_BYTES):
             block = content[start : start + BLOCK_BYTES]
             if block != ZEROS[: len(block)]:
@@ -126,11 +126,21 @@ def publish(rows: pa.Table, table: Table, target: Path, staging: Path) -> None:
     sorted_rows = in_order(rows, table)
     staging.mkdir(parents=True, exist_ok=True)
     aside = staging / f"{table.name}.{uuid.uuid4().hex}.parquet"
-    with aside.open("wb") as sink:
+    with gone_if_failed(aside), aside.open("wb") as sink:
         pq.write_table(sorted_rows, sink, compression="zstd", row_group_size=ROW_GROUP_ROWS, write_page_index=True)
         sink.flush()
         os.fsync(sink.fileno())
     settle(aside, target)
+
+
+@contextmanager
+def gone_if_failed(aside: Path) -> Iterator[None]:
+    """Remove a file that could not be written whole: on a full disk each new try would make it fuller."""
+    try:
+        yield
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
 
 
 def in_order(rows: pa.Table, table: Table) -> pa.Table:

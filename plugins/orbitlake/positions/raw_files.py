@@ -26,7 +26,7 @@ def scan(root: Path, below: str = "") -> Iterator[str]:
             if entry.name.startswith(HIDDEN):
                 continue
             name = f"{below}/{entry.name}" if below else entry.name
-            if entry.name.endswith((LOOSE, PACKED)):
+            if entry.is_file() and entry.name.endswith((LOOSE, PACKED)):
                 yield name
             elif entry.is_dir():
                 # Emptied and removed meanwhile: an hour whose files were packed.
