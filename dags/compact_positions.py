@@ -9,7 +9,8 @@
 **A failed run** leaves the day as it was: queries still find it in the live tables.
 
 **To run a day again** clear its run, or press Trigger and name the day. A range of days: Backfill, in any order.
-Running a day again without new fixes rewrites nothing. A run also takes in fixes that came late for closed days before.
+Running a day again without new fixes rewrites nothing. A run also closes days before it that
+never were, and takes in fixes that came late for closed ones.
 """
 
 from datetime import timedelta
@@ -64,7 +65,7 @@ def compact_positions():
     compact = spark_job(
         "compact",
         "compact_positions.py",
-        ["--date", DAY, "--reopened"],
+        ["--date", DAY, "--pending"],
         cores=2,
         timeout=timedelta(hours=2),
         inlets=[LIVE_POSITIONS, LIVE_WINDOW_STATS],

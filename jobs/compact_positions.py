@@ -16,18 +16,21 @@ def main() -> int:
     which.add_argument("--date", type=date.fromisoformat, metavar="YYYY-MM-DD", help="this one UTC day")
     which.add_argument("--before", type=date.fromisoformat, metavar="YYYY-MM-DD", help="every live day before this one")
     parser.add_argument(
-        "--reopened", action="store_true", help="with --date: closed days before it, too, that fixes came late for"
+        "--pending",
+        action="store_true",
+        help="with --date: after it the days before that were never closed or that fixes came late for",
     )
     options = parser.parse_args()
     end_with_launcher()
 
     from orbitlake.lake import Lake, open_session
-    from orbitlake.positions.compaction import DayNotOverError, compact_day, days_before, refuse_open_day, reopened_days
+    from orbitlake.positions.compaction import DayNotOverError, compact_day, days_before, pending_days, refuse_open_day
 
     lake = Lake(of_command_line(None).data)
     days = [options.date] if options.date else days_before(lake, options.before)
-    if options.date and options.reopened:
-        days = [*reopened_days(lake, options.date), options.date]
+    if options.date and options.pending:
+        # First the day that was asked for: another that cannot be closed is not to hold it up.
+        days = [options.date, *pending_days(lake, options.date)]
     try:
         for day in days:
             refuse_open_day(day)

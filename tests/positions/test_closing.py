@@ -15,7 +15,7 @@ from tests.positions.samples import line, lines, orbit
 
 from orbitlake.lake import parts_of
 from orbitlake.positions import compaction
-from orbitlake.positions.compaction import compact_day, reopened_days
+from orbitlake.positions.compaction import compact_day, pending_days
 from orbitlake.positions.live import live_files
 from orbitlake.query import files
 from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS
@@ -162,7 +162,7 @@ def closed_but_for_one(spark, stream, lake):
 def test_a_late_fix_before_midnight_changes_the_first_row_of_the_closed_day_after(spark, stream, lake):
     rows = closed_but_for_one(spark, stream, lake)
     before = rows_of(lake, POSITIONS, NEXT)
-    reopened = reopened_days(lake, NEXT + timedelta(days=1))
+    reopened = pending_days(lake, NEXT + timedelta(days=1))
     compact_day(spark, lake, DAY)
 
     assert DAY in reopened
@@ -170,7 +170,7 @@ def test_a_late_fix_before_midnight_changes_the_first_row_of_the_closed_day_afte
     for day in (DAY, NEXT):
         for table, expected in expected_of(rows, day).items():
             assert rows_of(lake, table, day) == expected
-    assert reopened_days(lake, NEXT + timedelta(days=1)) == []
+    assert pending_days(lake, NEXT + timedelta(days=1)) == []
 
 
 def test_a_late_fix_at_noon_leaves_the_day_after_alone(spark, stream, lake):
@@ -232,19 +232,19 @@ def test_a_kill_before_any_write_leaves_old_or_new_and_is_made_good(
     compact_day(spark, lake, DAY)
 
     assert [path.name for path in lake.staging.iterdir()] == ["stream_positions"]
-    assert reopened_days(lake, NEXT) == []
+    assert pending_days(lake, NEXT) == []
 
 
 def test_a_day_cut_off_between_its_tables_is_closed_by_the_next_daily_run(spark, stream, lake):
     stream.batch(lines(around_next_midnight()))
     compact_day(spark, lake, DAY)
     lake.day(WINDOW_STATS, DAY).unlink()
-    reopened = reopened_days(lake, NEXT)
+    reopened = pending_days(lake, NEXT)
     compact_day(spark, lake, DAY)
 
     assert reopened == [DAY]
     assert rows_of(lake, WINDOW_STATS)
-    assert reopened_days(lake, NEXT) == []
+    assert pending_days(lake, NEXT) == []
 
 
 def test_a_live_file_without_news_does_not_keep_its_day_reopened(spark, stream, lake):
@@ -252,13 +252,13 @@ def test_a_live_file_without_news_does_not_keep_its_day_reopened(spark, stream, 
     compact_day(spark, lake, DAY)
     for file in live_files(lake, POSITIONS, DAY):
         file.write_bytes(file.read_bytes())
-    reopened = reopened_days(lake, NEXT)
+    reopened = pending_days(lake, NEXT)
     inode = lake.day(POSITIONS, DAY).stat().st_ino
     done = compact_day(spark, lake, DAY)
 
     assert reopened == [DAY]
     assert (done.replaced, lake.day(POSITIONS, DAY).stat().st_ino) == (False, inode)
-    assert reopened_days(lake, NEXT) == []
+    assert pending_days(lake, NEXT) == []
 
 
 def test_a_live_file_named_after_the_closing_reopens_its_day_though_it_was_written_before(spark, stream, lake):
@@ -271,7 +271,7 @@ def test_a_live_file_named_after_the_closing_reopens_its_day_though_it_was_writt
     for file in live_files(lake, POSITIONS, DAY):
         os.utime(file, ns=(earlier, earlier))
 
-    assert reopened_days(lake, NEXT) == [DAY]
+    assert pending_days(lake, NEXT) == [DAY]
 
 
 def test_a_day_in_more_parts_than_objects_has_each_row_once_after_any_closing(spark, stream, lake, monkeypatch):

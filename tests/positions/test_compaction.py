@@ -12,7 +12,7 @@ from tests.positions.samples import fix, line, lines, orbit
 
 from orbitlake.lake import parts_of
 from orbitlake.positions import blocks, compaction
-from orbitlake.positions.compaction import DayNotOverError, compact_day, days_before, reopened_days
+from orbitlake.positions.compaction import DayNotOverError, compact_day, days_before, pending_days
 from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS
 
 pytestmark = pytest.mark.spark
@@ -131,12 +131,19 @@ def test_only_a_late_fix_reopens_a_closed_day(spark, stream, lake):
     rows = across_midnight()
     stream.batch(lines(rows[:-1]))
     compact_day(spark, lake, DAY)
-    before = reopened_days(lake, DAY + timedelta(days=1))
+    before = pending_days(lake, DAY + timedelta(days=1))
     stream.batch(lines(rows[-1:]))
 
     assert before == []
-    assert reopened_days(lake, DAY + timedelta(days=1)) == [DAY]
-    assert reopened_days(lake, DAY) == []
+    assert pending_days(lake, DAY + timedelta(days=1)) == [DAY]
+    assert pending_days(lake, DAY) == []
+
+
+def test_a_day_that_was_never_closed_is_pending(stream, lake):
+    stream.batch(lines(across_midnight()))
+
+    assert pending_days(lake, DAY + timedelta(days=1)) == days_before(lake, DAY + timedelta(days=1))
+    assert DAY in pending_days(lake, DAY + timedelta(days=1))
 
 
 def test_a_closed_day_without_its_live_files_still_counts(spark, stream, lake, closed):

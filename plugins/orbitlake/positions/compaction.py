@@ -140,13 +140,13 @@ def days_before(lake: Lake, limit: date) -> list[date]:
     return sorted({day for each in folders if (day := date.fromisoformat(each.name.removeprefix("date="))) < limit})
 
 
-def reopened_days(lake: Lake, limit: date) -> list[date]:
-    """The closed days before `limit` that are to be compacted again."""
-    return [day for day in days_before(lake, limit) if parts_of(lake, POSITIONS, day) and is_reopened(lake, day)]
+def pending_days(lake: Lake, limit: date) -> list[date]:
+    """The days before `limit` that are to be compacted: those that late fixes reopened, and those never closed."""
+    return [day for day in days_before(lake, limit) if is_reopened(lake, day)]
 
 
 def is_reopened(lake: Lake, day: date) -> bool:
-    """Tell whether live files came to a closed day after its closing, or its closing was cut off between the tables."""
+    """Tell whether live files came to a day after its closing, or a table of it is not closed."""
     closed_ns = closed_at_ns(lake, day)
     return closed_ns is None or any(
         visible_ns(file) >= closed_ns for table in POSITION_TABLES for file in live_files(lake, table, day)
