@@ -13,8 +13,10 @@ from tests.conftest import CHECKOUT
 from tests.positions.samples import orbit
 
 from orbitlake.lake import publish, quarantine
+from orbitlake.positions.journal import Journal
 from orbitlake.positions.motion import positions_of
 from orbitlake.positions.retention import ClosedDayError, removals, remove
+from orbitlake.positions.state import Checkpoint
 from orbitlake.positions.windows import minutes_of
 from orbitlake.settings import from_environment
 from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS
@@ -120,6 +122,10 @@ def test_raw_records_and_quarantine_stay_for_ever_unless_a_setting_says_otherwis
         ]
 
     month = CLOSED_AT + timedelta(days=31)
+    # Copied there, or of a checkpoint that is gone: nobody has read it yet.
+    assert others(month, keep_raw_days=30) == []
+    journal = Journal.load(Checkpoint(closed_day).journal, closed_day.staging)
+    journal.fold(0, {f"{raw.name}/20251221-0123456789ab.jsonl.gz"})
     assert others(month) == []
     assert others(month, keep_raw_days=30) == [("raw", str(raw / "20251221-0123456789ab.jsonl.gz"))]
     assert others(month, keep_raw_days=32) == []

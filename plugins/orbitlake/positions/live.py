@@ -1,18 +1,30 @@
 """The live files seen as rows with owners: publish new rows, correct published ones, read a stretch of them back."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from orbitlake.lake import Lake, check_file, in_order, parts_of
 from orbitlake.positions.revisions import publish_revisable, publish_revision
-from orbitlake.positions.track import LONGEST_GAP_S, MINUTE_US, OF_OBJECT, Indices, micros
+from orbitlake.positions.track import (
+    MINUTE_US,
+    NEVER_US,
+    NONE,
+    OF_OBJECT,
+    Indices,
+    Mask,
+    micros,
+    object_numbers,
+    starts_of_runs,
+)  # fmt: skip
 from orbitlake.tables import POSITIONS, TEXT, UTC_MICROSECONDS, WINDOW_STATS, Column, Table
 
 OWNER: Final = "owner"
@@ -21,26 +33,14 @@ LONGEST_REACH_S: Final = 300
 Any value gives the same tables; a larger one trades work in each batch for fewer read-backs."""
 REACH_OF_ALL_S: Final = 300_000
 """What the reaches of all objects may sum up to, so that thousands of objects do not make every batch slow."""
-GAP: Final = timedelta(seconds=LONGEST_GAP_S)
 TIME_OF: Final = {POSITIONS.name: "event_time", WINDOW_STATS.name: "window_start"}
 """The column whose UTC day is the partition."""
-Object = tuple[str, str]
-"""object_id and source."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """A stretch of one object's time, `since` included, `until` not."""
-
-    since: datetime
-    until: datetime
-
-    def days(self) -> Iterator[date]:
-        """The UTC days that it touches."""
-        day = self.since.astimezone(UTC).date()
-        while day <= self.until.astimezone(UTC).date():
-            yield day
-            day += timedelta(days=1)
+STRETCHES: Final = pa.schema(
+    [("object_id", TEXT), ("source", TEXT), ("since", UTC_MICROSECONDS), ("until", UTC_MICROSECONDS)]
+)
+"""Stretches of objects' time, `since` included, `until` not; those of one object do not touch each other."""
+FARTHEST_AHEAD_S: Final = 86_400
+"""A fix further ahead of the clock is a mistake: it is kept, but what is new is not measured by it."""
 
 
 def owned(table: Table) -> Table:
@@ -75,6 +75,16 @@ def correct_rows(lake: Lake, table: Table, rows: pa.Table, staging: Path) -> int
     return files
 
 
+def lack_file(lake: Lake, table: Table, rows: pa.Table) -> Mask:
+    """Whether a row is in no live file that could be corrected: its day was closed and the file retired."""
+    days = rows.column(TIME_OF[table.name]).cast(pa.timestamp("us")).cast(pa.date32()).to_pylist()
+    owners = rows.column(OWNER).to_pylist()
+    return np.array(
+        [not owner or not live_file(lake, table, day, owner).exists() for day, owner in zip(days, owners, strict=True)],
+        np.bool_,
+    )
+
+
 def replaced(rows: pa.Table, corrections: pa.Table, table: Table) -> pa.Table:
     """Return `rows` with those of equal key taken from `corrections`."""
     key = list(table.key)
@@ -94,14 +104,15 @@ def live_file(lake: Lake, table: Table, day: date, owner: str) -> Path:
     return lake.live(table) / f"date={day.isoformat()}" / owner
 
 
-def read_back(lake: Lake, table: Table, stretches: Mapping[Object, Stretch], leave_out: str) -> pa.Table:
+def read_back(lake: Lake, table: Table, stretches: pa.Table, leave_out: str) -> pa.Table:
     """Return the published rows of some stretches with their owners, live ones before the same of a closed day.
 
-    `leave_out` is the live file of the batch in hand: what a first attempt of it wrote is not published yet.
+    `leave_out` is the live file of the batch in hand: what a first attempt of it wrote is not published yet, even where
+    its day has been closed since.
     """
-    days = sorted({day for stretch in stretches.values() for day in stretch.days()})
     found = []
-    for day in days:
+    held = {folder.name for place in (lake.live(table), lake.closed(table)) for folder in place.glob("date=*")}
+    for day in (day for day in days_of(stretches) if f"date={day.isoformat()}" in held):
         try:
             found.append(rows_of_day(lake, table, day, stretches, leave_out))
         except FileNotFoundError:
@@ -110,13 +121,22 @@ def read_back(lake: Lake, table: Table, stretches: Mapping[Object, Stretch], lea
     return pa.concat_tables([owned(table).schema.empty_table(), *found])
 
 
-def rows_of_day(lake: Lake, table: Table, day: date, stretches: Mapping[Object, Stretch], leave_out: str) -> pa.Table:
+def days_of(stretches: pa.Table) -> list[date]:
+    """The UTC days that stretches touch."""
+    columns = (stretches.column(n).cast(pa.timestamp("us")).cast(pa.date32()).to_pylist() for n in ("since", "until"))
+    days = set()
+    for first, last in set(zip(*columns, strict=True)):
+        days.update(first + timedelta(days=number) for number in range((last - first).days + 1))
+    return sorted(days)
+
+
+def rows_of_day(lake: Lake, table: Table, day: date, stretches: pa.Table, leave_out: str) -> pa.Table:
     """Return a day's published rows of some stretches, live ones before the same of the closed day."""
-    files = [file for file in live_files(lake, table, day) if file.name != leave_out]
-    live = [of_file(table, file, file.name, stretches) for file in files]
+    live = [of_file(table, file, file.name, stretches) for file in live_files(lake, table, day)]
     rows = pa.concat_tables([owned(table).schema.empty_table(), *live])
     closed = [of_file(table, part, None, stretches) for part in parts_of(lake, table, day)]
-    return pa.concat_tables([rows, *(absent(part, rows, table) for part in closed)])
+    published = rows.filter(pc.not_equal(rows.column(OWNER), leave_out))
+    return pa.concat_tables([published, *(absent(part, rows, table) for part in closed)])
 
 
 def absent(rows: pa.Table, others: pa.Table, table: Table) -> pa.Table:
@@ -130,29 +150,53 @@ def live_files(lake: Lake, table: Table, day: date) -> list[Path]:
     return sorted((lake.live(table) / f"date={day.isoformat()}").glob("*.parquet"))
 
 
-def of_file(table: Table, file: Path, owner: str | None, stretches: Mapping[Object, Stretch]) -> pa.Table:
+def of_file(table: Table, file: Path, owner: str | None, stretches: pa.Table) -> pa.Table:
     """Return the rows of one file that lie in a stretch of their object. Raises LakeError on a foreign schema."""
-    time = TIME_OF[table.name]
+    at = TIME_OF[table.name]
     anywhere = (
-        pc.field("object_id").isin(sorted({object_id for object_id, _ in stretches}))
-        & (pc.field(time) >= min(stretch.since for stretch in stretches.values()))
-        & (pc.field(time) < max(stretch.until for stretch in stretches.values()))
+        pc.field("object_id").isin(pc.unique(stretches.column("object_id")).to_pylist())
+        & (pc.field(at) >= pc.min(stretches.column("since")))
+        & (pc.field(at) < pc.max(stretches.column("until")))
     )
     rows = read_checked(table, file, filters=anywhere)
-    rows = rows.join(table_of(stretches), keys=list(OF_OBJECT), join_type="inner")
-    at = rows.column(time)
-    inside = pc.and_(pc.greater_equal(at, rows.column("since")), pc.less(at, rows.column("until")))
-    rows = rows.filter(inside).select(table.column_names)
+    rows = rows.filter(pa.array(within(rows.select([*OF_OBJECT, at]), stretches)))
     return rows.append_column(OWNER, pa.array([owner] * rows.num_rows, TEXT)).cast(owned(table).schema)
 
 
-def table_of(stretches: Mapping[Object, Stretch]) -> pa.Table:
-    """The stretches as rows."""
-    object_ids, sources = zip(*stretches, strict=True)
-    columns = [object_ids, sources, *zip(*((each.since, each.until) for each in stretches.values()), strict=True)]
-    types = [TEXT, TEXT, UTC_MICROSECONDS, UTC_MICROSECONDS]
-    arrays = [pa.array(values, type_) for values, type_ in zip(columns, types, strict=True)]
-    return pa.table(arrays, names=[*OF_OBJECT, "since", "until"])
+def within(rows: pa.Table, stretches: pa.Table) -> Mask:
+    """Whether a row, object_id, source and a time, lies in a stretch of its object. Shapes: (n,) rows -> (n,)."""
+    begins = stretches.select([*OF_OBJECT, "since"])
+    number = object_numbers(pa.concat_tables([begins, rows.rename_columns(begins.column_names).cast(begins.schema)]))
+    since_us, until_us = micros(stretches.column("since")), micros(stretches.column("until"))
+    time_us = np.concatenate([since_us, micros(rows.column(2))])
+    is_row = np.arange(number.size) >= since_us.size
+    order = np.lexsort((is_row, time_us, number))
+    # The stretch that began last before each row.
+    begun = np.maximum.accumulate(np.where(is_row[order], NONE, np.arange(number.size)))
+    stretch = order[np.maximum(begun, 0)]
+    found = np.zeros(number.size, np.bool_)
+    ends_us = until_us[np.minimum(stretch, until_us.size - 1)]
+    found[order] = (begun != NONE) & (number[stretch] == number[order]) & (time_us[order] < ends_us)
+    return found[is_row]
+
+
+def joined_stretches(objects: pa.Table, since_us: Indices, until_us: Indices) -> pa.Table:
+    """Return STRETCHES of object_id and source a row, those of one object joined where they touch. Shapes: (n,).
+
+    Of two of one object the one that begins later must not end earlier.
+    """
+    if not objects.num_rows:
+        return STRETCHES.empty_table()
+    number = object_numbers(objects)
+    order = np.lexsort((until_us, since_us, number))
+    number, since_us, until_us = number[order], since_us[order], until_us[order]
+    is_first = np.ones(order.size, np.bool_)
+    is_first[1:] = (number[1:] != number[:-1]) | (since_us[1:] > until_us[:-1])
+    firsts = np.flatnonzero(is_first)
+    lasts = np.append(firsts[1:], order.size) - 1
+    columns = [objects.column(name).take(pa.array(order[firsts])) for name in OF_OBJECT]
+    times = (pa.array(us).cast(UTC_MICROSECONDS) for us in (since_us[firsts], until_us[lasts]))
+    return pa.table([*columns, *times], schema=STRETCHES)
 
 
 def read_checked(
@@ -173,9 +217,22 @@ def newest_times(lake: Lake) -> pa.Table:
 
 
 def newest_of(positions: pa.Table) -> pa.Table:
-    """Return the newest event_time of each object and source of a table (newest)."""
-    groups = positions.group_by(list(OF_OBJECT)).aggregate([("event_time", "max")])
-    return groups.rename_columns({"event_time_max": "newest"})
+    """Return the newest event_time of each object and source of a table (newest), as `newest_us` judges."""
+    number, event_us = object_numbers(positions), micros(positions.column("event_time"))
+    order = np.lexsort((event_us, number))
+    starts = starts_of_runs(number[order])
+    newest = pa.array(newest_us(event_us[order], starts)).cast(UTC_MICROSECONDS)
+    objects = positions.select(list(OF_OBJECT)).take(pa.array(order[starts]))
+    return objects.append_column("newest", newest)
+
+
+def newest_us(event_us: Indices, starts: Indices) -> Indices:
+    """The newest time of each run of times in order: not further ahead than FARTHEST_AHEAD_S where there is one."""
+    if not starts.size:
+        return event_us
+    latest_us = round((time.time() + FARTHEST_AHEAD_S) * 1_000_000)
+    credible = np.maximum.reduceat(np.where(event_us <= latest_us, event_us, NEVER_US), starts)
+    return np.where(credible == NEVER_US, event_us[np.append(starts[1:], event_us.size) - 1], credible)
 
 
 def floors_of(newest: pa.Table) -> pa.Table:

@@ -7,24 +7,29 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from orbitlake.positions.live import OWNER, floors_us, owned
+from orbitlake.positions.live import OWNER, floors_us, newest_us, owned
 from orbitlake.positions.motion import motion_of
 from orbitlake.positions.track import LONGEST_GAP_S, MINUTE_US, NONE, Indices, Mask, Track, reals, starts_of_runs
 from orbitlake.tables import POSITIONS
 
 PUBLISHED: Final = tuple(name for name in POSITIONS.column_names if name not in POSITIONS.key)
 
+OF_REPORT: Final = ("fetch_time", "altitude_km")
+"""What a repeat of a fix may say otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class Merged:
     """Positions and the live file that owns each (null: of none), by object and in the order of fixes; masks of them.
 
-    touched: the row's minute must be summed again; kept: the next batch may need the row.
+    touched: the row's minute must be summed again; kept: the next batch may need the row. is_changed: it is in a live
+    file in another form; is_reported: it is published with another fetch_time or altitude, in whatever file.
     """
 
     rows: pa.Table
     is_new: Mask
     is_changed: Mask
+    is_reported: Mask
     touched: Mask
     kept: Mask
 
@@ -64,7 +69,9 @@ def merge_fixes(known: pa.Table, fresh: pa.Table) -> Merged:
         column = pc.replace_with_mask(rows.column(name), pa.array(is_open), values)
         rows = rows.set_column(rows.column_names.index(name), name, column)
     rows = rows.select(owned(POSITIONS).column_names).cast(owned(POSITIONS).schema)
-    return Merged(rows, published == NONE, changes(rows, known, published, is_open), touched, kept)
+    differs, is_reported = changes(rows, known, published, is_open)
+    is_changed = differs & rows.column(OWNER).is_valid().to_numpy()
+    return Merged(rows, published == NONE, is_changed, is_reported, touched, kept)
 
 
 def follows_fresh(track: Track, is_fresh: Mask) -> Mask:
@@ -88,23 +95,23 @@ def needed_next(track: Track) -> Mask:
     """Whether the row lies within reach of its object's newest fix, or is the last one before that."""
     starts = starts_of_runs(track.object)
     lengths = np.diff(starts, append=track.object.size)
-    within = track.event_us >= np.repeat(floors_us(track.event_us[starts + lengths - 1]), lengths)
+    within = track.event_us >= np.repeat(floors_us(newest_us(track.event_us, starts)), lengths)
     # An object's newest row is within its reach, so the row before a reach is of the same object.
     return within | np.append(within[1:], False)
 
 
-def changes(rows: pa.Table, known: pa.Table, published: Indices, is_open: Mask) -> Mask:
-    """Whether the row is in a live file in another form than derived now."""
-    result = np.zeros(rows.num_rows, np.bool_)
-    candidates = np.flatnonzero(is_open & (published != NONE) & rows.column(OWNER).is_valid().to_numpy())
+def changes(rows: pa.Table, known: pa.Table, published: Indices, is_open: Mask) -> tuple[Mask, Mask]:
+    """Whether a row derived now is published in another form; and whether that is one of another report."""
+    differs, is_reported = np.zeros(rows.num_rows, np.bool_), np.zeros(rows.num_rows, np.bool_)
+    candidates = np.flatnonzero(is_open & (published != NONE))
     # The rule in an orderly feed, and taking nothing from a large table of texts is not free.
     if not candidates.size:
-        return result
-    differs = np.zeros(candidates.size, np.bool_)
+        return differs, is_reported
     now, before = rows.take(candidates), known.take(published[candidates])
     for name in PUBLISHED:
         ours, theirs = now.column(name), before.column(name)
-        same = pc.fill_null(pc.equal(ours, theirs), pc.and_(pc.is_null(ours), pc.is_null(theirs)))
-        differs |= ~same.to_numpy()
-    result[candidates[differs]] = True
-    return result
+        same = pc.fill_null(pc.equal(ours, theirs), pc.and_(pc.is_null(ours), pc.is_null(theirs))).to_numpy()
+        differs[candidates] |= ~same
+        if name in OF_REPORT:
+            is_reported[candidates] |= ~same
+    return differs, is_reported

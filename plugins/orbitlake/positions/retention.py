@@ -11,6 +11,7 @@ from typing import Final
 import duckdb
 
 from orbitlake.lake import Lake, parts_of
+from orbitlake.positions.state import Checkpoint
 from orbitlake.settings import Settings, from_environment
 from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS, Table
 
@@ -111,11 +112,13 @@ def verify_day(day: date, parts: dict[Table, list[Path]], live: dict[Table, list
 
 
 def raw_removals(lake: Lake, before: date) -> Iterator[Removal]:
-    """Packed raw records of closed days: what is not packed has not been streamed yet."""
+    """Packed raw records of closed days, of those packs that the stream has read."""
+    streamed = Checkpoint(lake).streamed()
     for folder in sorted(lake.raw_open_notify.glob("date=*")):
         day = date.fromisoformat(folder.name.removeprefix("date="))
         if day < before and parts_of(lake, POSITIONS, day):
-            for pack in sorted(folder.glob("*.jsonl.gz")):
+            packs = (pack for pack in sorted(folder.glob("*.jsonl.gz")) if f"{folder.name}/{pack.name}" in streamed)
+            for pack in packs:
                 yield Removal(RAW, str(pack), pack.stat().st_size, f"{day} is closed and older than the setting")
 
 

@@ -7,16 +7,18 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orbitlake.lake import Lake, publish, write_file
-from orbitlake.positions.journal import TAKEN
-from orbitlake.positions.live import GAP, Object, Stretch, floors_of, newest_of, newest_times, owned, read_back
+from orbitlake.positions.journal import TAKEN, Journal
+from orbitlake.positions.live import floors_of, joined_stretches, newest_of, newest_times, owned, read_back
+from orbitlake.positions.record import LAST_TIMESTAMP_S
+from orbitlake.positions.track import LONGEST_GAP_US, OF_OBJECT, Indices, micros
 from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS, Table
 
 STREAM_VERSION: Final = 2
@@ -125,6 +127,10 @@ class Checkpoint:
         *_, offset = (self.spark / "offsets" / str(max(done))).read_text().splitlines()
         return int(json.loads(offset)[TAKEN])
 
+    def streamed(self) -> set[str]:
+        """The raw files whose batches are committed, by their paths below the raw folder; for whoever only looks."""
+        return Journal.load(self.journal, self.staging).taken_through(self.committed())
+
     def load(self, batch: int) -> State:
         """Return the state before a batch: doing the batch again starts from the same."""
         number = self.number_before(batch)
@@ -158,8 +164,13 @@ class Checkpoint:
 
 def published_state(lake: Lake) -> State:
     """Return the state that the published files amount to: what a stream without a memory must know first."""
-    stretches: dict[Object, Stretch] = {
-        (each["object_id"], each["source"]): Stretch(each["floor"] - GAP, each["newest"] + timedelta(microseconds=1))
-        for each in floors_of(newest_times(lake)).to_pylist()
-    }
-    return State(*(read_back(lake, table, stretches, leave_out="") for table in POSITION_TABLES))
+    floors = floors_of(newest_times(lake))
+    objects = floors.select(list(OF_OBJECT))
+    floor_us = micros(floors.column("floor"))
+
+    def since(since_us: Indices, table: Table) -> pa.Table:
+        for_ever_us = np.full(since_us.size, LAST_TIMESTAMP_S * 1_000_000)
+        return read_back(lake, table, joined_stretches(objects, since_us, for_ever_us), leave_out="")
+
+    # Minutes before the floor would be there twice where they are read back for a late fix.
+    return State(since(floor_us - LONGEST_GAP_US, POSITIONS), since(floor_us, WINDOW_STATS))

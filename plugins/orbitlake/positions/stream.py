@@ -2,12 +2,12 @@
 
 import json
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
@@ -15,24 +15,21 @@ from pyspark.sql import DataFrame, SparkSession
 from orbitlake.lake import Lake, quarantine, write_file
 from orbitlake.positions.fixes import BAD, BASE_COLUMNS, FAILED, FIX, read_records
 from orbitlake.positions.live import (
-    GAP,
     OWNER,
-    Object,
-    Stretch,
     correct_rows,
+    joined_stretches,
+    lack_file,
     owned,
     publish_rows,
     read_back,
-    table_of,
 )  # fmt: skip
 from orbitlake.positions.merge import Merged, merge_fixes
 from orbitlake.positions.source import RawRecords
 from orbitlake.positions.state import Checkpoint, State
-from orbitlake.positions.track import OF_OBJECT
+from orbitlake.positions.track import LONGEST_GAP_US, MINUTE_US, OF_OBJECT, micros
 from orbitlake.positions.windows import minutes_of
 from orbitlake.tables import POSITIONS, WINDOW_STATS
 
-MINUTE: Final = timedelta(minutes=1)
 MOST_PROGRESS_BYTES: Final = 2**20
 RECORD_NAME: Final = "open_notify.json"
 """What a bad record is called in quarantine."""
@@ -114,14 +111,16 @@ class PositionStream:
         lake, staging = self.checkpoint.lake, self.checkpoint.staging
         owner = self.checkpoint.owner(progress.batch)
         state = self.checkpoint.load(progress.batch)
-        stretches = late_stretches(fixes, state.floors())
-        known = with_stretches(lake, state, stretches, owner)
+        floors = state.floors()
+        known = with_stretches(lake, state, late_stretches(fixes, floors), owner)
 
         merged = merge_fixes(known.positions, fixes)
-        new, changed = merged.where(merged.is_new), merged.where(merged.is_changed)
-        progress.rows, progress.corrected = new.num_rows, changed.num_rows
+        new = merged.where(merged.is_new)
+        progress.rows, progress.late = new.num_rows, late_fixes(new, floors).num_rows
         progress.repeats = progress.fixes - progress.rows
-        progress.late = late_rows(new, stretches)
+        merged = reported_anew(lake, merged)
+        new, changed = merged.where(merged.is_new), merged.where(merged.is_changed)
+        progress.corrected = changed.num_rows
         if not new.num_rows and not changed.num_rows:
             return
         publish_rows(lake, POSITIONS, new, owner, staging)
@@ -145,26 +144,39 @@ def of_outcome(records: pa.Table, outcome: str) -> pa.Table:
     return records.filter(pc.equal(records.column("outcome"), outcome))
 
 
-def late_stretches(fixes: pa.Table, floors: pa.Table) -> dict[Object, Stretch]:
-    """Return what must be read back: around fixes so late that their minute or their neighbours have left the state."""
-    spans = fixes.group_by(list(OF_OBJECT)).aggregate([("event_time", "min"), ("event_time", "max")])
-    spans = spans.join(floors, keys=list(OF_OBJECT), join_type="inner")
-    late = spans.filter(pc.less(spans.column("event_time_min"), spans.column("floor")))
-    columns = (late.column(n).to_pylist() for n in (*OF_OBJECT, "event_time_min", "event_time_max", "floor"))
-    return {
-        (object_id, source): Stretch(minute_of(first) - GAP, min(floor, minute_of(last + GAP) + MINUTE))
-        for object_id, source, first, last, floor in zip(*columns, strict=True)
-    }
+def late_stretches(fixes: pa.Table, floors: pa.Table) -> pa.Table:
+    """Return what must be read back: around each fix so late that its minute or its neighbours have left the state.
+
+    As STRETCHES, each from the longest gap before the minute of a fix to the end of the last minute that it bears on:
+    one fix of years ago costs what one of an hour ago does.
+    """
+    late = late_fixes(fixes, floors)
+    at_us, floor_us = micros(late.column("event_time")), micros(late.column("floor"))
+    since_us = at_us // MINUTE_US * MINUTE_US - LONGEST_GAP_US
+    until_us = np.minimum(floor_us, ((at_us + LONGEST_GAP_US) // MINUTE_US + 1) * MINUTE_US)
+    return joined_stretches(late.select(list(OF_OBJECT)), since_us, until_us)
 
 
-def minute_of(time: datetime) -> datetime:
-    """The minute that a time lies in."""
-    return time.replace(second=0, microsecond=0)
+def late_fixes(fixes: pa.Table, floors: pa.Table) -> pa.Table:
+    """Keep the fixes from before their object's floor, with it (floor)."""
+    known = fixes.select([*OF_OBJECT, "event_time"]).join(floors, keys=list(OF_OBJECT), join_type="inner")
+    return known.filter(pc.less(known.column("event_time"), known.column("floor"))).combine_chunks()
 
 
-def with_stretches(lake: Lake, state: State, stretches: Mapping[Object, Stretch], owner: str) -> State:
+def reported_anew(lake: Lake, merged: Merged) -> Merged:
+    """Let a row count as new where another report of it is published, and in closed days alone.
+
+    The next compaction takes the earlier report; readers of a closed day do not see it until then.
+    """
+    rows = np.flatnonzero(merged.is_reported)
+    anew = np.zeros(merged.is_new.size, np.bool_)
+    anew[rows] = lack_file(lake, POSITIONS, merged.rows.take(pa.array(rows)))
+    return replace(merged, is_new=merged.is_new | anew, is_changed=merged.is_changed & ~anew)
+
+
+def with_stretches(lake: Lake, state: State, stretches: pa.Table, owner: str) -> State:
     """Return the state and what the published files hold of some stretches before it."""
-    if not stretches:
+    if not stretches.num_rows:
         return state
     return State(
         pa.concat_tables([state.positions, read_back(lake, POSITIONS, stretches, owner)]),
@@ -189,14 +201,6 @@ def differing(minutes: pa.Table, published: pa.Table) -> pa.Table:
         both_null = pc.and_(pc.is_null(ours), pc.is_null(theirs))
         same = pc.and_(same, pc.if_else(both_null, True, pc.fill_null(pc.equal(ours, theirs), False)))
     return both.filter(pc.invert(same)).select(minutes.column_names).cast(minutes.schema)
-
-
-def late_rows(new: pa.Table, stretches: Mapping[Object, Stretch]) -> int:
-    """Count the new rows that came later than the state reaches."""
-    if not stretches:
-        return 0
-    rows = new.join(table_of(stretches), keys=list(OF_OBJECT), join_type="inner")
-    return int(pc.sum(pc.less(rows.column("event_time"), rows.column("until"))).as_py() or 0)
 
 
 def state_after(state: State, merged: Merged, minutes: pa.Table, owner: str) -> State:

@@ -12,6 +12,7 @@ from orbitlake.physics.kinematics import Reals
 
 LONGEST_GAP_S: Final = 120
 """A fix further back says nothing about the speed now."""
+LONGEST_GAP_US: Final = LONGEST_GAP_S * 1_000_000
 OF_OBJECT: Final = ("object_id", "source")
 MINUTE_US: Final = 60_000_000
 NEVER_US: Final = np.iinfo(np.int64).min
@@ -70,7 +71,7 @@ class Track:
         starts = starts_of_runs(self.object, self.event_us)
         before = np.repeat(starts - 1, np.diff(starts, append=self.object.size))
         is_near = (before >= 0) & (self.object[before] == self.object)
-        is_near &= self.event_us - self.event_us[before] <= LONGEST_GAP_S * 1_000_000
+        is_near &= self.event_us - self.event_us[before] <= LONGEST_GAP_US
         return np.where(is_near, before, NONE)
 
 
