@@ -98,22 +98,15 @@ def test_a_comment_of_other_letters_is_kept_with_a_warning():
     assert message.warnings == ("line 15: comment holds more than printable ASCII",)
 
 
-def test_accelerations_are_read_and_null_in_a_segment_without():
+def test_accelerations_are_read_and_null_where_a_state_has_none():
+    mixed = [WITH_ACCELERATION[0], STATES[1], WITH_ACCELERATION[2]]
+
     whole = read_bytes(kvn(states=WITH_ACCELERATION), "a.oem").states
-    later = {"START_TIME": "2023-03-24T18:50:29.004", "STOP_TIME": "2023-03-24T18:51:29.004"}
-    without = ["2023-03-24T18:50:29.004 1 2 3 4 5 6", "2023-03-24T18:51:29.004 1 2 3 4 5 6"]
-    partly = read_bytes(kvn(states=WITH_ACCELERATION, after=segment(later, (), without)), "a.oem").states
+    partly = read_bytes(kvn(states=mixed), "a.oem")
 
     assert whole["ay_km_s2"].to_pylist() == [-0.002] * 3
-    assert partly["ay_km_s2"].to_pylist() == [-0.002] * 3 + [None] * 2
-
-
-@pytest.mark.parametrize(("with_acceleration", "line"), [((0,), 16), ((0, 2), 16), ((1, 2), 16), ((2,), 17)])
-def test_accelerations_in_some_states_of_a_segment_only_are_refused(with_acceleration, line):
-    states = [(WITH_ACCELERATION if nth in with_acceleration else STATES)[nth] for nth in range(3)]
-
-    with pytest.raises(OemError, match=rf"a\.oem:{line}: some states of the segment have accelerations"):
-        read_bytes(kvn(states=states), "a.oem")
+    assert partly.states["ay_km_s2"].to_pylist() == [-0.002, None, -0.002]
+    assert partly.warnings == ("line 15: some states of the segment have accelerations, others have none",)
 
 
 def test_a_covariance_outside_the_span_is_a_warning():

@@ -26,13 +26,6 @@ def rejection(content: bytes) -> tuple[int | None, str]:
     return caught.value.line, caught.value.reason
 
 
-def test_accelerations_in_some_states_of_a_segment_only_are_refused():
-    line, reason = rejection(xml(states=[*STATES[:1], *WITH_ACCELERATION[1:]]))
-
-    assert reason.startswith("some states of the segment have accelerations")
-    assert line == 30
-
-
 def test_another_message_beside_the_oem_is_passed_over_with_a_warning():
     beside = read_bytes(xml().replace(b"</ndm>", b"<opm/></ndm>"), "a.xml")
 
@@ -50,7 +43,7 @@ def test_xml_reads_as_its_text_twin():
     assert (twin.header.file_format, text.header.file_format) == ("XML", "KVN")
 
 
-@pytest.mark.parametrize("states", [STATES, WITH_ACCELERATION])
+@pytest.mark.parametrize("states", [STATES, WITH_ACCELERATION, [*STATES[:1], *WITH_ACCELERATION[1:]]])
 @pytest.mark.parametrize(
     "change",
     [

@@ -125,9 +125,9 @@ def segment_of(
 ) -> Segment:
     """Return a segment that keeps the rules. Raises OemError naming the first line that breaks one.
 
-    Rules: at least one state; accelerations in all or in none; each after the one before; none outside START_TIME and
-    STOP_TIME; and from SHORTENED_STATES states on they reach both ends of the useable span to within their longest
-    step, or the file has lost its beginning or its end.
+    Rules: at least one state; each after the one before; none outside START_TIME and STOP_TIME; and from
+    SHORTENED_STATES states on they reach both ends of the useable span to within their longest step, or the file
+    has lost its beginning or its end. Accelerations are optional line by line (5.2.4.2): some without are a warning.
     """
     if not len(states):
         raise OemError(path, metadata.section.line, "segment has no states")
@@ -135,11 +135,6 @@ def segment_of(
         raise OemError(path, states.line_of(0), "accelerations came with version 2.0, this file is 1.0")
     if version == "1.0" and covariances:
         raise OemError(path, covariances[0].line, "covariances came with version 2.0, this file is 1.0")
-    if states.acceleration_km_s2 is not None:
-        lacks = np.isnan(states.acceleration_km_s2[:, 0])
-        if (lacks != lacks[0]).any():
-            line = states.line_of(int((lacks != lacks[0]).argmax()))
-            raise OemError(path, line, "some states of the segment have accelerations, others have none")
     moments = states.moments
     try:
         elapsed_us = epochs.elapsed_us(moments, metadata.time_system)
@@ -155,6 +150,8 @@ def segment_of(
         if broken.any():
             raise OemError(path, states.line_of(int(broken.argmax())), reason)
     warnings = [*metadata.section.warnings, *_check_reach(elapsed_us, states, metadata, path)]
+    if states.acceleration_km_s2 is not None and np.isnan(states.acceleration_km_s2).any():
+        warnings.append(f"line {states.line_of(0)}: some states of the segment have accelerations, others have none")
     warnings += _check_covariances(covariances, metadata, path)
     return Segment(metadata, states, elapsed_us, epoch_utc_us, covariances, tuple(warnings))
 
