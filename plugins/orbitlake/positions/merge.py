@@ -40,11 +40,11 @@ class Merged:
 def merge_fixes(known: pa.Table, fresh: pa.Table) -> Merged:
     """Return the positions of known and fresh fixes together.
 
-    `known`: published positions and the file that owns each (null: a closed day's), complete from the start of the
-    earliest fresh fix's minute through the minute after the 120 s that follow the latest, and with what lies up to
-    120 s before; some may be there twice. `fresh`: base columns, any order, repeats allowed. A row that is the same,
-    not touched and not kept is left out. Only rows up to 120 s after a fresh fix are derived again: others cannot have
-    changed, and what they were derived from may not be among the known fixes any more.
+    `known`: published positions and the file that owns each (null: a closed day's), complete around each fresh fix:
+    from 120 s before its minute through the last minute that the 120 s after it reach; some may be there twice.
+    `fresh`: base columns, any order, repeats allowed. A row that is the same, not touched and not kept is left out.
+    Only rows up to 120 s after a fresh fix are derived again: others cannot have changed, and what they were derived
+    from may not be among the known fixes any more.
     """
     both = pa.concat_tables([known, fresh], promote_options="default").combine_chunks()
     track = Track.of(both)
