@@ -99,7 +99,7 @@ def issue_name(creation_date: datetime) -> str:
     return creation_date.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
-def write_file(target: Path, content: bytes, staging: Path) -> None:
+def write_file(target: Path, content: bytes | bytearray, staging: Path) -> None:
     """Put `content` at `target` whole or not at all, durably: written in `staging`, synced, then renamed.
 
     Blocks of zeros become holes, which take no room on the disk.
@@ -118,16 +118,26 @@ def write_file(target: Path, content: bytes, staging: Path) -> None:
     settle(aside, target)
 
 
-def publish(rows: pa.Table, table: Table, target: Path, staging: Path) -> None:
+def publish(
+    rows: pa.Table, table: Table, target: Path, staging: Path, *, dictionaries: bool | list[str] = True
+) -> None:
     """Write `rows` as the one file `target` of `table`, replacing it atomically.
 
-    The columns must be those of the table, in any order; equal rows give equal bytes. Raises LakeError by name.
+    The columns must be those of the table, in any order; equal rows give equal bytes. `dictionaries` names the columns
+    worth one, where it is known better than by trying each. Raises LakeError by name.
     """
     sorted_rows = in_order(rows, table)
     staging.mkdir(parents=True, exist_ok=True)
     aside = staging / f"{table.name}.{uuid.uuid4().hex}.parquet"
     with gone_if_failed(aside), aside.open("wb") as sink:
-        pq.write_table(sorted_rows, sink, compression="zstd", row_group_size=ROW_GROUP_ROWS, write_page_index=True)
+        pq.write_table(
+            sorted_rows,
+            sink,
+            compression="zstd",
+            use_dictionary=dictionaries,
+            row_group_size=ROW_GROUP_ROWS,
+            write_page_index=True,
+        )
         sink.flush()
         os.fsync(sink.fileno())
     settle(aside, target)

@@ -67,6 +67,11 @@ class Table:
             | ({"orbitlake.frame": self.frame} if self.frame else {}),
         )
 
+    @cached_property
+    def texts(self) -> list[str]:
+        """The columns whose values repeat in any file: of text."""
+        return [column.name for column in self.columns if column.type in (TEXT, LABEL)]
+
     @property
     def column_names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 from tests.positions.samples import orbit
 
 from orbitlake.lake import Lake
-from orbitlake.positions.fixes import BASE_COLUMNS
 from orbitlake.positions.live import TIME_OF, publish_rows
 from orbitlake.positions.motion import positions_of
+from orbitlake.positions.track import BASE_COLUMNS
 from orbitlake.positions.windows import minutes_of
 from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS, Table
 

@@ -7,9 +7,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from orbitlake.lake import Lake, open_session, spark_schema
-from orbitlake.positions.fixes import BASE_COLUMNS
 from orbitlake.positions.state import Checkpoint
 from orbitlake.positions.stream import PositionStream, Progress
+from orbitlake.positions.track import BASE_COLUMNS
 from orbitlake.tables import POSITIONS
 
 ISS = "1998-067A"

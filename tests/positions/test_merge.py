@@ -14,10 +14,10 @@ from tests.positions.test_stream import assert_right
 
 from orbitlake import lake as lake_module
 from orbitlake.positions import live
-from orbitlake.positions.fixes import BASE_COLUMNS
 from orbitlake.positions.motion import positions_of
 from orbitlake.positions.state import Checkpoint
 from orbitlake.positions.stream import PositionStream, Progress
+from orbitlake.positions.track import BASE_COLUMNS
 from orbitlake.positions.windows import minutes_of
 from orbitlake.tables import POSITIONS, WINDOW_STATS
 

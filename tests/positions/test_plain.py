@@ -7,8 +7,9 @@ import pyarrow as pa
 import pytest
 from tests.positions.samples import ISS, fix, line, orbit
 
-from orbitlake.positions.fixes import BASE_COLUMNS, FIX, judge
+from orbitlake.positions.fixes import FIX, judge
 from orbitlake.positions.plain import read_plain
+from orbitlake.positions.track import BASE_COLUMNS
 
 BASE = json.loads(line(fix()))
 DOUBTFUL = [

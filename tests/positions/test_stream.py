@@ -11,7 +11,7 @@ from tests.positions.reference import expected_minutes, expected_positions
 from tests.positions.samples import fix, line, lines, orbit
 
 from orbitlake import lake as lake_module
-from orbitlake.positions.fixes import BASE_COLUMNS
+from orbitlake.positions.track import BASE_COLUMNS
 from orbitlake.tables import POSITIONS, WINDOW_STATS
 
 pytestmark = pytest.mark.spark

@@ -1,4 +1,4 @@
-"""The fixes of many files on their way to the executors that derive the parts of a day.
+"""Rows on their way through Spark in blocks: fixes to the executors that derive the parts of a day, records back.
 
 Spark moves blocks of thousands of rows, each one value of a binary column: a row costs the JVM next to nothing.
 """
@@ -15,8 +15,7 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 
 from orbitlake.lake import open_checked
-from orbitlake.positions.fixes import BASE_COLUMNS
-from orbitlake.positions.track import OF_OBJECT, object_numbers
+from orbitlake.positions.track import BASE_COLUMNS, OF_OBJECT, object_numbers
 from orbitlake.tables import POSITIONS
 
 ROWS_A_BLOCK: Final = 50_000
@@ -88,19 +87,29 @@ def block(part: int, gathered: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
     fixes = pa.Table.from_batches(gathered).combine_chunks()
     for name in OF_OBJECT:
         fixes = fixes.set_column(fixes.column_names.index(name), name, fixes.column(name).dictionary_encode())
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, fixes.schema) as stream:
-        stream.write_table(fixes)
-    values = [pa.array([part], pa.int32()), pa.array([sink.getvalue().to_pybytes()], pa.binary())]
+    values = [pa.array([part], pa.int32()), pa.array([block_of(fixes)], pa.binary())]
     return pa.RecordBatch.from_arrays(values, names=["part", "block"])
+
+
+def block_of(rows: pa.Table) -> bytes:
+    """Return rows as the bytes of a block."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as stream:
+        stream.write_table(rows)
+    return sink.getvalue().to_pybytes()
+
+
+def rows_of(block: pa.BinaryScalar) -> pa.Table:
+    """Return the rows of a block; none is copied."""
+    return pa.ipc.open_stream(block.as_buffer()).read_all()
 
 
 def by_objects(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
     """Yield the fixes of all blocks, in the order of their objects, those of an object together."""
-    blocks = [encoded.as_buffer() for batch in batches for encoded in batch.column("block")]
+    blocks = [block for batch in batches for block in batch.column("block")]
     if not blocks:
         return
-    fixes = pa.concat_tables([pa.ipc.open_stream(each).read_all() for each in blocks]).unify_dictionaries()
+    fixes = pa.concat_tables(map(rows_of, blocks)).unify_dictionaries()
     numbers = object_numbers(fixes)
     rows_before = np.cumsum(np.bincount(numbers)) - np.bincount(numbers)
     turns = (rows_before // ROWS_AT_ONCE)[numbers]

@@ -1,4 +1,4 @@
-"""Lines of raw files -> fixes, failed polls and bad records: a frame with one row a line that is not blank."""
+"""Lines of raw files -> fixes, failed polls and bad records: one row a line that is not blank."""
 
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
@@ -7,15 +7,12 @@ from typing import Final
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
-from orbitlake.lake import spark_schema
+from orbitlake.positions.blocks import block_of, rows_of
 from orbitlake.positions.plain import read_plain
 from orbitlake.positions.record import MAX_LINE_BYTES, RecordError, read_line, text_of
+from orbitlake.positions.track import BASE_COLUMNS
 from orbitlake.tables import POSITIONS
 
-BASE_COLUMNS: Final = (
-    "object_id", "source", "event_time", "fetch_time", "latitude_deg", "longitude_deg", "altitude_km",
-)  # fmt: skip
-"""What a feed gives; the other columns of positions are derived from these."""
 FIX: Final = "fix"
 FAILED: Final = "failed"
 BAD: Final = "bad"
@@ -30,24 +27,26 @@ RECORD_SCHEMA: Final = pa.schema(
 )
 
 
-def read_records(lines: DataFrame, object_id: str) -> DataFrame:
-    """Judge each line of `lines` (value: bytes, file_name).
+def read_records(lines: DataFrame, object_id: str) -> pa.Table:
+    """Judge each line of `lines` (value: bytes, file_name); a job of Spark's, and its result in memory.
 
     Columns: outcome (fix, failed or bad), reason and line (of bad ones), file_name, and the base columns of a fix.
     `object_id` is the object of records of the older form, which do not name one.
     """
-    return lines.select("value", "file_name").mapInArrow(reader(object_id), spark_schema(RECORD_SCHEMA))
+    blocks = lines.select("value", "file_name").mapInArrow(reader(object_id), "block binary").toArrow()
+    return pa.concat_tables([RECORD_SCHEMA.empty_table(), *map(rows_of, blocks.column("block"))])
 
 
 def reader(object_id: str) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """Return the function that judges batches of lines on an executor."""
+    """Return the function that judges batches of lines on an executor, as blocks of records."""
 
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             lines, file_names = batch.columns
             # Most lines are plain: reading those together takes a fifth of the time.
             is_plain, fixes = read_plain(lines)
-            yield from of_plain(fixes).to_batches()
+            if fixes.num_rows:
+                yield as_row(of_plain(fixes))
             others = (column.filter(pa.array(~is_plain)).to_pylist() for column in (lines, file_names))
             rows = [
                 judge(line, file_name, object_id)
@@ -56,11 +55,15 @@ def reader(object_id: str) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.R
             ]
             if rows:
                 columns = zip(zip(*rows, strict=True), RECORD_SCHEMA, strict=True)
-                yield pa.RecordBatch.from_arrays(
-                    [pa.array(values, type=field.type) for values, field in columns], schema=RECORD_SCHEMA
-                )
+                judged = [pa.array(values, type=field.type) for values, field in columns]
+                yield as_row(pa.table(judged, schema=RECORD_SCHEMA))
 
     return read
+
+
+def as_row(records: pa.Table) -> pa.RecordBatch:
+    """Return records as the one row of a frame of blocks."""
+    return pa.RecordBatch.from_arrays([pa.array([block_of(records)], pa.binary())], names=["block"])
 
 
 def of_plain(fixes: pa.Table) -> pa.Table:

@@ -25,7 +25,7 @@ def publish_revisable(rows: pa.Table, table: Table, target: Path, staging: Path)
     """Publish `rows` as the first revision of a file with room for more; equal rows give equal bytes."""
     pages, footer = encoded(rows, table, len(MAGIC))
     length = len(MAGIC) + ROOM_IN_BODIES * len(pages) + len(footer) + SPARE_FOOTER_BYTES
-    write_file(target, assembled(bytes(length), len(MAGIC), pages, footer), staging)
+    write_file(target, assembled(bytearray(length), len(MAGIC), pages, footer), staging)
 
 
 def publish_revision(rows: pa.Table, table: Table, target: Path, staging: Path) -> None:
@@ -33,13 +33,13 @@ def publish_revision(rows: pa.Table, table: Table, target: Path, staging: Path) 
 
     Only where the new pages fit nowhere, because the rows have become much longer, is the file made anew.
     """
-    before = target.read_bytes()
+    content = bytearray(target.read_bytes())
     first, end = pages_of(target)
     for at in (end, len(MAGIC)):
         pages, footer = encoded(rows, table, at)
-        limit = first if at < first else len(before) - len(footer)
+        limit = first if at < first else len(content) - len(footer)
         if at + len(pages) <= limit:
-            write_file(target, assembled(before, at, pages, footer), staging)
+            write_file(target, assembled(content, at, pages, footer), staging)
             return
     publish_revisable(rows, table, target, staging)
 
@@ -47,7 +47,8 @@ def publish_revision(rows: pa.Table, table: Table, target: Path, staging: Path) 
 def encoded(rows: pa.Table, table: Table, at: int) -> tuple[bytes, bytes]:
     """Return the pages of `rows`, which are to stand at byte `at`, and the footer that finds them there."""
     sink = pa.BufferOutputStream()
-    with pq.ParquetWriter(sink, table.schema, compression="zstd") as writer:
+    # Numbers of one batch hardly repeat: a dictionary of them would cost as much time again, and room.
+    with pq.ParquetWriter(sink, table.schema, compression="zstd", use_dictionary=table.texts) as writer:
         # The writer has begun the file; what comes before its pages counts in their offsets.
         sink.write(bytes(at - len(MAGIC)))
         writer.write_table(in_order(rows, table))
@@ -56,13 +57,12 @@ def encoded(rows: pa.Table, table: Table, at: int) -> tuple[bytes, bytes]:
     return content[at:-footer_bytes], content[-footer_bytes:]
 
 
-def assembled(before: bytes, at: int, pages: bytes, footer: bytes) -> bytes:
-    """Return the file `before` with pages at byte `at` and another footer at its end."""
-    content = bytearray(before)
+def assembled(content: bytearray, at: int, pages: bytes, footer: bytes) -> bytearray:
+    """Put pages at byte `at` of a file and another footer at its end; not copied, it is many times its pages."""
     content[: len(MAGIC)] = MAGIC
     content[at : at + len(pages)] = pages
     content[-len(footer) :] = footer
-    return bytes(content)
+    return content
 
 
 def pages_of(file: Path) -> tuple[int, int]:

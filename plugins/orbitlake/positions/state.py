@@ -141,8 +141,9 @@ class Checkpoint:
 
     def save(self, state: State, number: int) -> None:
         """Keep `state` as the one before batch `number`, and of the older ones only the last."""
-        publish(state.positions, owned(POSITIONS), self.file(POSITIONS, number), self.staging)
-        publish(state.window_stats, owned(WINDOW_STATS), self.file(WINDOW_STATS, number), self.staging)
+        for table, rows in ((POSITIONS, state.positions), (WINDOW_STATS, state.window_stats)):
+            of_state = owned(table)
+            publish(rows, of_state, self.file(table, number), self.staging, dictionaries=of_state.texts)
         last = self.number_before(number - 1) if number else 0
         for table in POSITION_TABLES:
             for file in self.states.glob(f"*.{table.name}.parquet"):

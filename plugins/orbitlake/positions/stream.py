@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 
 from orbitlake.lake import Lake, quarantine, write_file
-from orbitlake.positions.fixes import BAD, BASE_COLUMNS, FAILED, FIX, read_records
+from orbitlake.positions.fixes import BAD, FAILED, FIX, read_records
 from orbitlake.positions.live import (
     OWNER,
     correct_rows,
@@ -26,7 +26,7 @@ from orbitlake.positions.live import (
 from orbitlake.positions.merge import Merged, merge_fixes
 from orbitlake.positions.source import RawRecords
 from orbitlake.positions.state import Checkpoint, State
-from orbitlake.positions.track import LONGEST_GAP_US, MINUTE_US, OF_OBJECT, micros
+from orbitlake.positions.track import BASE_COLUMNS, LONGEST_GAP_US, MINUTE_US, OF_OBJECT, micros
 from orbitlake.positions.windows import minutes_of
 from orbitlake.tables import POSITIONS, WINDOW_STATS
 
@@ -83,7 +83,7 @@ class PositionStream:
         same records, so with the same rows in the same files.
         """
         began = time.monotonic()
-        records = read_records(lines, self.object_id).toArrow()
+        records = read_records(lines, self.object_id)
         fixes = of_outcome(records, FIX).select(list(BASE_COLUMNS))
         bad = of_outcome(records, BAD)
         progress = Progress(

@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 
 from orbitlake.physics.kinematics import Reals
 
+BASE_COLUMNS: Final = (
+    "object_id", "source", "event_time", "fetch_time", "latitude_deg", "longitude_deg", "altitude_km",
+)  # fmt: skip
+"""What a feed gives; the other columns of positions are derived from these."""
 LONGEST_GAP_S: Final = 120
 """A fix further back says nothing about the speed now."""
 LONGEST_GAP_US: Final = LONGEST_GAP_S * 1_000_000
