@@ -1,10 +1,11 @@
 """The Airflow plugin: mounts the position page below /position and shows it in the navigation.
 
-Every component of Airflow loads its plugins: the application and what it needs are made at the first request, which
-only the API server gets.
+Every component of Airflow loads its plugins: the application and what it needs are made by what the API server alone
+sets up.
 """
 
 from functools import cache
+from threading import Lock, Thread
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -14,19 +15,42 @@ from airflow.sdk import BaseOperatorLink
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 URL_PREFIX = "/position"
 BASE_PATH = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
+MAKING = Lock()
 
 
 @cache
-def position_app() -> "FastAPI":
-    """The application, made once a process."""
+def made_app() -> "FastAPI":
+    """The application; held MAKING, there is one a process."""
     from orbitlake.page.app import create_app
     from orbitlake.page.login import may_read_assets
 
     return create_app(guard=may_read_assets)
+
+
+def position_app() -> "FastAPI":
+    """The application, made once a process."""
+    with MAKING:
+        return made_app()
+
+
+def warm_up() -> None:
+    """Make the application and read the open day, thousands of small files, before the first request asks for it."""
+    position_app().state.desk.look()
+
+
+class EarlyStart:
+    """A middleware for its making alone, which tells that this process serves pages; requests pass through it."""
+
+    def __init__(self, app: "ASGIApp") -> None:
+        self.app = app
+        Thread(target=warm_up, name="position page", daemon=True).start()
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        await self.app(scope, receive, send)
 
 
 async def position_page(scope: "Scope", receive: "Receive", send: "Send") -> None:
@@ -49,6 +73,7 @@ class PositionPage(AirflowPlugin):
 
     name = "position_page"
     fastapi_apps = [{"app": position_page, "url_prefix": URL_PREFIX, "name": "Position page"}]  # noqa: RUF012
+    fastapi_root_middlewares = [{"middleware": EarlyStart, "name": "Position page"}]  # noqa: RUF012
     external_views = [  # noqa: RUF012
         {
             "name": "Position",

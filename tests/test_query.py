@@ -114,6 +114,21 @@ def test_since_leaves_out_earlier_days_unopened(lake):
     assert connect(lake.root, since=date(2026, 3, 3)).sql("SELECT count(*) FROM positions").fetchone() == (2,)
 
 
+def test_connections_beside_one_duckdb_have_views_of_their_own(lake):
+    put(lake, 3, 0)
+    put(lake, 4, 0, 1)
+    together = duckdb.connect()
+    count = "SELECT count(*) FROM positions"
+
+    whole, late = (connect(lake.root, since=since, beside=together) for since in (None, date(2026, 3, 4)))
+
+    assert (whole.sql(count).fetchone(), late.sql(count).fetchone()) == ((3,), (2,))
+    late.close()
+    assert whole.sql("SELECT max(event_time) FROM positions").fetchone()[0].utcoffset() == timedelta(0)
+    with pytest.raises(duckdb.CatalogException):
+        together.sql(count)
+
+
 def test_an_empty_lake_has_every_view_with_its_columns(lake):
     connection = connect(lake.root)
 

@@ -306,9 +306,12 @@ def check_file(file: Path, table: Table) -> None:
     open_checked(file, table).close()
 
 
-def open_checked(file: Path, table: Table) -> pq.ParquetFile:
-    """Open a published file. Raises LakeError by name where it is of another version or schema than the table here."""
-    opened = pq.ParquetFile(file)
+def open_checked(file: Path, table: Table, *, at_once: bool = False) -> pq.ParquetFile:
+    """Open a published file; `at_once` reads a small one into memory whole.
+
+    Raises LakeError by name where it is of another version or schema than the table here.
+    """
+    opened = pq.ParquetFile(pa.BufferReader(file.read_bytes()) if at_once else file)
     found = opened.schema_arrow
     version = (found.metadata or {}).get(VERSION_KEY, b"none").decode()
     if version == str(table.version) and found.equals(table.schema):

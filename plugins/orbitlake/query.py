@@ -2,7 +2,7 @@
 
 import glob
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
 from itertools import islice
@@ -18,6 +18,7 @@ from orbitlake.tables import POSITION_TABLES, TABLES, Table
 
 DAY_FOLDER: Final = "date="
 PART_FILE: Final = "part-"
+LIVE_FILE: Final = ".parquet"
 
 
 def connect(
@@ -27,18 +28,20 @@ def connect(
     issue: str | None = None,
     tables: Iterable[Table] = tuple(TABLES.values()),
     live: Mapping[str, pa.Table] | None = None,
+    beside: duckdb.DuckDBPyConnection | None = None,
 ) -> "Connection":
     """Return an in-memory DuckDB with the views; `data` is the root, by default that of the settings.
 
     `since` leaves out earlier days, `issue` every other issue, such as 20230324T225531Z, `tables` every other table.
     A query that asks for no more gets the same rows, in a time that does not grow with the lake: what is left out is
     not even opened. `live` gives a table's live rows, with their `date`, to be used in place of its live files.
+    `beside` is a DuckDB that goes on: starting one takes longer than most answers. Its other connections see no view.
 
     A day that has been closed is read from `lake/`, any other from `live/`; which is which is decided once a statement.
     Raises LakeError where the files are of another version than the tables here.
     """
     lake = Lake(Path(data or from_environment().data))
-    return Connection(lake, tuple(tables), since, issue, live or {})
+    return Connection(lake, tuple(tables), since, issue, live or {}, beside)
 
 
 def files(table: str, data: str | Path | None = None, *, since: date | None = None) -> list[str]:
@@ -49,7 +52,7 @@ def files(table: str, data: str | Path | None = None, *, since: date | None = No
     lake = Lake(Path(data or from_environment().data))
     if TABLES[table] not in POSITION_TABLES:
         return sorted(map(str, lake.closed(TABLES[table]).glob(f"**/{PART}")))
-    return standing_files(lake, TABLES[table], since)
+    return standing_files(*standing_days(lake, TABLES[table], since))
 
 
 class Connection:
@@ -65,10 +68,12 @@ class Connection:
         since: date | None,
         issue: str | None,
         live: Mapping[str, pa.Table],
+        beside: duckdb.DuckDBPyConnection | None,
     ) -> None:
         self._lake, self._tables, self._since, self._issue = lake, tables, since, issue
         self._views: dict[str, str] = {}
-        self._duckdb = duckdb.connect()
+        self._duckdb = beside.cursor() if beside else duckdb.connect()
+        self._define = f"CREATE OR REPLACE {'TEMP ' if beside else ''}VIEW"
         self._duckdb.execute("SET TimeZone = 'UTC'")
         self._live = {name: f"live_{name}" for name in live}
         for name, rows in live.items():
@@ -91,19 +96,20 @@ class Connection:
             # The views' names and paths are ours alone: no user's text gets here.
             sql = view_sql(self._lake, table, since=self._since, issue=self._issue, live=self._live.get(table.name))
             if self._views.get(table.name) != sql:
-                check_ends(self._lake, table, self._since)
-                self._duckdb.execute(f"CREATE OR REPLACE VIEW {table.name} AS {sql}")
+                check_ends(self._lake, table, self._since, with_live=table.name not in self._live)
+                self._duckdb.execute(f"{self._define} {table.name} AS {sql}")
                 self._views[table.name] = sql
 
 
-def check_ends(lake: Lake, table: Table, since: date | None) -> None:
+def check_ends(lake: Lake, table: Table, since: date | None, *, with_live: bool) -> None:
     """Raise LakeError where the oldest or newest file of a table is of another version than the view.
 
     DuckDB would name a column that it misses, or say nothing where only a unit differs. Looking into every file would
     take longer than most queries; a program of another version leaves its mark at one of the two ends.
     """
     if table in POSITION_TABLES:
-        found = standing_files(lake, table, since)
+        closed, open_days = standing_days(lake, table, since)
+        found = standing_files(closed, open_days if with_live else [])
     else:
         found = list(map(str, islice(lake.closed(table).glob(f"**/{PART}"), 1)))
     for file in {*found[:1], *found[-1:]}:
@@ -151,16 +157,22 @@ def standing_days(lake: Lake, table: Table, since: date | None) -> tuple[dict[st
     live = [
         str(folder)
         for folder in day_folders(lake.live(table), since)
-        if folder.name.removeprefix(DAY_FOLDER) not in closed and any(folder.glob("*.parquet"))
+        if folder.name.removeprefix(DAY_FOLDER) not in closed and any(True for _ in live_files(folder))
     ]
     return closed, live
 
 
-def standing_files(lake: Lake, table: Table, since: date | None) -> list[str]:
+def standing_files(closed: Mapping[str, Sequence[str]], open_days: Sequence[str]) -> list[str]:
     """Return the files of those days, closed ones first."""
-    closed, open_days = standing_days(lake, table, since)
-    live = (file for day in open_days for file in sorted(Path(day).glob("*.parquet")))
-    return [*(file for parts in closed.values() for file in parts), *map(str, live)]
+    # Names, not paths: an open day has thousands, and paths take ten times as long to sort.
+    live = (file for day in open_days for file in sorted(entry.path for entry in live_files(day)))
+    return [*(file for parts in closed.values() for file in parts), *live]
+
+
+def live_files(folder: str | Path) -> Iterator[os.DirEntry[str]]:
+    """Yield the files of a day's live folder, in no order; none of one that was retired meanwhile."""
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        yield from (entry for entry in entries if entry.name.endswith(LIVE_FILE))
 
 
 def day_folders(folder: Path, since: date | None) -> list[Path]:

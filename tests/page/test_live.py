@@ -1,11 +1,12 @@
 """Live rows held in memory: always what the files hold, though most are opened once."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 from tests.page.conftest import FIX, NOW, rows_of
 
-from orbitlake.lake import Lake, publish
+from orbitlake.lake import Lake, LakeError, publish
 from orbitlake.page import live
 from orbitlake.page.live import LiveRows
 from orbitlake.query import connect
@@ -55,6 +56,15 @@ def test_rows_follow_files_that_come_change_and_go(lake: Lake):
     (folder(lake) / "b-1.parquet").unlink()
     assert held(rows, lake) == in_files(lake)
     assert len(held(rows, lake)) == 1
+
+
+def test_file_of_another_version_is_refused_by_name(lake: Lake):
+    foreign = replace(POSITIONS, version=POSITIONS.version + 1)
+    put(lake, 1, 0)
+    publish(rows_of(POSITIONS, [FIX | {"event_time": NOW}]), foreign, folder(lake) / "b-2.parquet", lake.staging)
+
+    with pytest.raises(LakeError, match=r"b-2\.parquet: positions of version"):
+        LiveRows(lake).since(POSITIONS, ALL_DAYS)
 
 
 def test_day_that_was_closed_is_forgotten(lake: Lake):

@@ -1,6 +1,7 @@
 """The page behind Airflow's own login: every path asks for it, and the cookie of the UI opens them all."""
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -37,12 +38,12 @@ def mounted(manager, tmp_path, monkeypatch) -> TestClient:
     monkeypatch.syspath_prepend(CHECKOUT / "plugins")
     import position_page
 
-    position_page.position_app.cache_clear()
+    position_page.made_app.cache_clear()
     outer = FastAPI()
     (plugged,) = position_page.PositionPage.fastapi_apps
     outer.mount(plugged["url_prefix"], plugged["app"])
     yield TestClient(outer)
-    position_page.position_app.cache_clear()
+    position_page.made_app.cache_clear()
 
 
 def token_of(manager, role: str | None) -> str:
@@ -93,6 +94,31 @@ def test_viewer_reads_the_api_with_a_bearer_token(mounted, manager):
     viewer = {"Authorization": f"Bearer {token_of(manager, 'viewer')}"}
 
     assert mounted.get("/position/api/latest", headers=viewer).json()["rows"] == []
+
+
+def test_api_server_reads_the_open_day_before_the_first_request(mounted, tmp_path):
+    from datetime import UTC, datetime
+
+    from tests.page.conftest import FIX, rows_of
+
+    import position_page
+    from orbitlake.lake import Lake, publish
+    from orbitlake.tables import POSITIONS
+
+    lake, now = Lake(tmp_path), datetime.now(UTC)
+    day = lake.live(POSITIONS) / f"date={now.date()}"
+    publish(rows_of(POSITIONS, [FIX | {"event_time": now}]), POSITIONS, day / "batch-1.parquet", lake.staging)
+    (early,) = position_page.PositionPage.fastapi_root_middlewares
+    mounted.app.add_middleware(early["middleware"])
+    threads = set(threading.enumerate())
+
+    with mounted:
+        for started in set(threading.enumerate()) - threads:
+            if started.name == "position page":
+                started.join(30)
+
+        assert position_page.position_app().state.desk.live.days[day].rows.num_rows == 1
+        assert mounted.get("/position/api/latest").status_code == 401
 
 
 def test_unknown_path_tells_nothing(mounted):

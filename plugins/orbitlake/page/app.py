@@ -90,6 +90,7 @@ def create_app(guard: Callable[..., Any], data: Path | None = None, clock: Calla
         dependencies=[Depends(guard)],
         responses={401: {"description": "not logged in"}, 403: {"description": "not allowed"}},
     )
+    app.state.desk = desk
     app.include_router(page_routes())
     app.include_router(position_routes(desk, settings.object_id, clock))
     app.include_router(ephemeris_routes(desk, settings.object_id, clock))

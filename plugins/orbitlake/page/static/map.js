@@ -4,7 +4,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const PARIS = { latitude_deg: 48.8566, longitude_deg: 2.3522 };
 const TICK_MINUTES = 30;
 
-export async function worldMap(svg) {
+export function worldMap(svg) {
   const land = draw(svg, "g", { class: "land" });
   draw(svg, "path", { class: "grid", d: graticule() });
   const night = draw(svg, "path", { class: "night" });

@@ -10,7 +10,7 @@ const OFTEN_MS = 15000;
 const SELDOM_MS = 60000;
 
 const answers = {};
-const map = await worldMap(panels.byId("map"));
+const map = worldMap(panels.byId("map"));
 let clockOffsetMs = 0;
 let wasStale = null;
 
@@ -63,7 +63,8 @@ async function showDays() {
 
 async function showIssues() {
   const before = answers.issues?.rows[0]?.issue;
-  const rows = await ask("issues", { limit: 20 });
+  // The page begins with the newest issue, which needs no name to be asked about.
+  const [rows, newest] = await Promise.all([ask("issues", { limit: 20 }), answers.issues ? null : askIssue()]);
   const select = panels.byId("issue");
   const chosen = select.value && select.value !== before ? select.value : rows[0]?.issue;
   select.replaceChildren(...rows.map((row, i) => panels.element(
@@ -71,14 +72,19 @@ async function showIssues() {
   )));
   select.disabled = !rows.length;
   panels.byId("object").textContent = rows.length ? `${rows[0].object_name} · ${rows[0].object_id}` : "of the spacecraft, from the published tables";
-  if (rows[0]?.issue !== before || !answers.burns) await showIssue();
+  if (newest) await showIssue(newest);
+  else if (rows[0]?.issue !== before || !answers.burns) await showIssue();
   else panels.issueFacts(rows.find((row) => row.issue === chosen));
 }
 
-async function showIssue() {
-  const issue = panels.byId("issue").value;
+function askIssue(issue) {
   const parameters = issue ? { issue } : {};
-  const [burns, orbits] = await Promise.all([ask("burns", parameters), ask("altitude", parameters)]);
+  return Promise.all([ask("burns", parameters), ask("altitude", parameters)]);
+}
+
+async function showIssue(answer) {
+  const issue = panels.byId("issue").value;
+  const [burns, orbits] = answer ?? await askIssue(issue);
   panels.issueFacts(answers.issues.rows.find((row) => row.issue === issue));
   panels.burnTable(burns);
   panels.note("altitude-words", orbits.length
@@ -141,10 +147,15 @@ function redraw() {
   if (answers.altitude) run(showIssue);
 }
 
-const library = new Promise((resolve) => {
-  if (globalThis.Plotly) resolve();
-  else document.querySelector("script[defer]").addEventListener("load", resolve);
-});
+function chartLibrary() {
+  return new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = "library/plotly.min.js";
+    script.addEventListener("load", resolve);
+    script.addEventListener("error", () => reject(new Error("The chart library cannot be loaded: no charts are drawn.")));
+    document.head.append(script);
+  });
+}
 
 applyTheme();
 addEventListener("storage", (event) => event.key === "theme" && redraw());
@@ -156,3 +167,5 @@ every(OFTEN_MS, showTrack);
 every(OFTEN_MS, showSpeed);
 every(SELDOM_MS, showIssues);
 every(SELDOM_MS, showDays);
+// Last: the browser reads its megabytes while the first answers are on their way.
+const library = chartLibrary();
