@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 
 import pytest
 import uvicorn
+from playwright.sync_api import sync_playwright
 from tests.page.conftest import NOW
 
 from orbitlake.lake import Lake
@@ -154,3 +155,17 @@ def test_silent_feed_is_told_in_words(address: str, tmp_path):
     assert "Live feed: stale" in shown.ids["states"]
     assert "stale. The live feed is silent: no micro-batch" in shown.ids["age"]
     assert "The live feed is silent" in shown.ids["announcement"]
+
+
+@pytest.mark.parametrize("width_px", [360, 390, 768, 1440])
+def test_page_is_as_wide_as_the_window(address: str, width_px: int):
+    """Wider, and a phone would show it shrunk."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": width_px, "height": 800})
+        page.goto(address)
+        page.locator("#burns tbody tr").first.wait_for()
+        page.locator("#altitude .main-svg").first.wait_for()
+
+        assert page.evaluate("document.documentElement.scrollWidth") == width_px
+        browser.close()
