@@ -1,6 +1,7 @@
 """Each day: NASA's ephemeris file -> oem_issues, state_vectors, trajectory_events, thrust_episodes.
 
-**Reads** the newest issue from the setting `ORBITLAKE_OEM_URL`, and what people dropped into `inbox/oem/`.
+**Reads** the newest issue from the setting `ORBITLAKE_OEM_URL`, and what people dropped into `inbox/oem/`; or just the
+one source that the form names.
 **Writes** `raw/oem/` and the four tables, one folder an issue.
 
 **Read by** analysts, the position page, anyone who plans around a reboost.
@@ -40,11 +41,10 @@ from orbitlake.orchestration.defaults import FIRST_DAY, RETRYING, TOLD
         "source": Param(
             None,
             type=["null", "string"],
-            format="uri",
-            pattern="^https?://",
+            pattern=r"^(https?://\S+|\w[\w ./+-]*)$",
             maxLength=2000,
             title="Source",
-            description="URL of an OEM file. Empty: what lies in the inbox, and NASA's newest issue.",
+            description="URL of an OEM file, or its name in inbox/oem. Empty: the whole inbox and NASA's newest issue.",
         ),
     },
 )

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 from tests.oem.sample_oem import kvn, xml
 
+from orbitlake.oem import batch
 from orbitlake.oem.delivery import DeliveryError
-from orbitlake.oem.sources import deliver, group_by_issue, list_sources
+from orbitlake.oem.sources import deliver, group_by_issue, list_sources, named_in_inbox
 from orbitlake.settings import from_environment
 
 
@@ -50,6 +51,26 @@ def test_folders_are_searched_at_every_depth_but_for_hidden_files(lake, settings
     top = put(tmp_path / "folder" / "c.oem")
 
     assert list_sources([str(tmp_path / "folder")], lake, settings) == [deep, top]
+
+
+def test_a_name_in_the_inbox_is_that_one_file(lake, settings, monkeypatch):
+    put(lake.inbox_oem / "other.txt")
+    wanted = put(lake.inbox_oem / "may" / "issue 1.txt", kvn())
+    monkeypatch.setattr("orbitlake.oem.batch.from_environment", lambda: settings)
+
+    (delivery,) = batch.download("may/issue 1.txt", is_last_try=False)
+
+    assert delivery["path"] == delivery["source"] == wanted
+
+
+@pytest.mark.parametrize("name", ["a.txt", "may/../../../secret.txt", "../secret.txt", "/etc/passwd", ".hidden", "may"])
+def test_a_name_that_is_not_in_the_inbox_is_refused_with_those_that_are(lake, name):
+    put(lake.root / "secret.txt")
+    put(lake.inbox_oem / ".hidden")
+    put(lake.inbox_oem / "may" / "issue.txt")
+
+    with pytest.raises(DeliveryError, match=r"neither a URL nor a file in .*, which holds may/issue\.txt"):
+        named_in_inbox(name, lake)
 
 
 @pytest.mark.parametrize(("name", "reason"), [("nowhere.txt", "No such file"), (".", "holds no file")])

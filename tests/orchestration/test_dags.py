@@ -46,7 +46,14 @@ REFUSED_VALUES = {
     },
     "compact_positions": {"date": ["yesterday", "2026-02-30", "20.11.2026", "", 20261120]},
     "ingest_oem": {
-        "source": ["ftp://example.org/a.txt", "/etc/passwd", "file:///etc/passwd", "", "http://" + "a" * 2000]
+        "source": [
+            "ftp://example.org/a.txt",
+            "/etc/passwd",
+            "file:///etc/passwd",
+            "../a.txt",
+            "",
+            "http://" + "a" * 2000,
+        ]
     },
     "stream_positions": {
         "trigger": ["", "0 seconds", "1 fortnight", None],
@@ -155,6 +162,13 @@ def test_every_param_is_typed_and_described_and_its_default_is_valid(dag_bag, da
 def test_a_form_refuses_what_cannot_be_meant(dag_bag, dag_id: str, name: str, value):
     with pytest.raises(ParamValidationError):
         dag_bag.dags[dag_id].params.get_param(name).resolve(value)
+
+
+@pytest.mark.parametrize(
+    "source", [None, "https://host/OEM.txt?raw=1", "http://127.0.0.1:80/a", "a.txt", "may/issue 1.gz"]
+)
+def test_an_ephemeris_is_named_by_url_or_by_its_place_in_the_inbox(dag_bag, source):
+    assert dag_bag.dags["ingest_oem"].params.get_param("source").resolve(source) == source
 
 
 def test_every_param_has_values_that_are_refused(dag_bag):

@@ -7,12 +7,12 @@ from orbitlake.lake import Lake, sweep_staging
 from orbitlake.oem import archive as archiving
 from orbitlake.oem.archive import Archived, CheckError, Outcome
 from orbitlake.oem.delivery import Delivery, DeliveryError
-from orbitlake.oem.sources import deliver, is_url, list_sources
+from orbitlake.oem.sources import deliver, is_url, list_sources, named_in_inbox
 from orbitlake.settings import from_environment
 
 
 def download(source: str | None, *, is_last_try: bool) -> list[Delivery | Outcome]:
-    """Return what the run takes in: the URL `source`, else what lies in the inbox and the newest issue.
+    """Return what the run takes in: `source`, a URL or a name in the inbox, else the whole inbox and the newest issue.
 
     A source that gives nothing raises DeliveryError, so that the step is tried again; on the last try it is handed on
     as rejected instead, so that it holds up no other. Nothing but http and https comes from outside.
@@ -20,7 +20,7 @@ def download(source: str | None, *, is_last_try: bool) -> list[Delivery | Outcom
     settings = from_environment()
     lake = Lake(settings.data)
     if source and not is_url(source):
-        raise DeliveryError(f"{source!r} is no URL: drop files into {lake.inbox_oem} instead")
+        source = named_in_inbox(source, lake)
     sweep_staging(lake)
     found: list[Delivery | Outcome] = []
     for wanted in list_sources([source] if source else [], lake, settings):

@@ -2,7 +2,7 @@
 
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -15,6 +15,7 @@ from orbitlake.settings import Settings
 
 CREATION_DATE: Final = re.compile(rb"CREATION_DATE\s*[=>]\s*([0-9T:.Z-]+)")
 HEAD_BYTES: Final = 64 * 1024
+MOST_NAMED: Final = 5
 
 
 def is_url(source: str) -> bool:
@@ -35,10 +36,22 @@ def list_sources(given: Sequence[str], lake: Lake, settings: Settings) -> list[s
         if is_url(source):
             continue
         path = Path(source)
-        inside = [str(found) for found in path.rglob("*") if _is_offered(found, path)] if path.is_dir() else []
+        inside = list(map(str, _offered(path)))
         is_idle_inbox = path == lake.inbox_oem and not inside
         files += inside or ([] if is_idle_inbox else [source])
     return sorted(files, key=lambda file: (Path(file).name, file)) + [source for source in given if is_url(source)]
+
+
+def named_in_inbox(name: str, lake: Lake) -> str:
+    """Return the file of a name in the inbox, given as its path below it. Raises DeliveryError where there is none.
+
+    Names are compared with what lies there, and no path is made of one: this one comes from outside.
+    """
+    inside = {str(found.relative_to(lake.inbox_oem)): str(found) for found in _offered(lake.inbox_oem)}
+    if name not in inside:
+        holds = ", ".join(sorted(inside)[:MOST_NAMED]) or "nothing"
+        raise DeliveryError(f"{name!r} is neither a URL nor a file in {lake.inbox_oem}, which holds {holds}")
+    return inside[name]
 
 
 def deliver(source: str, lake: Lake, settings: Settings) -> Delivery:
@@ -82,5 +95,8 @@ def _creation_second(path: Path) -> int | None:
         return None
 
 
-def _is_offered(found: Path, folder: Path) -> bool:
-    return found.is_file() and not any(part.startswith(".") for part in found.relative_to(folder).parts)
+def _offered(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder, at every depth, that are not hidden; of anything else none."""
+    for found in folder.rglob("*") if folder.is_dir() else ():
+        if found.is_file() and not any(part.startswith(".") for part in found.relative_to(folder).parts):
+            yield found
