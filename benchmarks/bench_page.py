@@ -195,7 +195,7 @@ def main() -> int:
             worked_s = time.process_time()
             times = answer_times_s([one, two, three], arguments.rounds)
             worked_s = (time.process_time() - worked_s) / sum(len(everything(measured)) for measured in times)
-        print(f"     {worked_s * 1e3:.0f} ms of processor time an answer, client included, first looks too")
+        print(f"     {worked_s * 1e3:.0f} ms of processor time an answer, client included, first answers too")
         for path in times[0]:
             of_path = [p95(measured[path]) * 1e3 for measured in times]
             beside = f"beside {FEW_DAYS}, {MONTH_DAYS}, {YEAR_DAYS} closed days"

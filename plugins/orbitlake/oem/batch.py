@@ -15,7 +15,7 @@ def download(source: str | None, *, is_last_try: bool) -> list[Delivery | Outcom
     """Return what the run takes in: `source`, a URL or a name in the inbox, else the whole inbox and the newest issue.
 
     A source that gives nothing raises DeliveryError, so that the step is tried again; on the last try it is handed on
-    as rejected instead, so that it holds up no other. Nothing but http and https comes from outside.
+    as rejected instead, so that it holds up no other. No path comes from outside, and no scheme but http and https.
     """
     settings = from_environment()
     lake = Lake(settings.data)

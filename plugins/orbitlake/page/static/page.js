@@ -72,8 +72,7 @@ async function showIssues() {
   )));
   select.disabled = !rows.length;
   panels.byId("object").textContent = rows.length ? `${rows[0].object_name} · ${rows[0].object_id}` : "of the spacecraft, from the published tables";
-  if (newest) await showIssue(newest);
-  else if (rows[0]?.issue !== before || !answers.burns) await showIssue();
+  if (newest || rows[0]?.issue !== before || !answers.burns) await showIssue(newest);
   else panels.issueFacts(rows.find((row) => row.issue === chosen));
 }
 
@@ -144,7 +143,7 @@ function applyTheme() {
 function redraw() {
   applyTheme();
   if (answers.windows) run(showSpeed);
-  if (answers.altitude) run(showIssue);
+  if (answers.altitude && answers.issues) run(showIssue);
 }
 
 function chartLibrary() {
