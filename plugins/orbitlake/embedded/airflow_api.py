@@ -8,6 +8,8 @@ from typing import Any, Final
 import requests
 
 POLL_S: Final = 1.0
+ANSWER_WITHIN_S: Final = 90
+"""Longer than Airflow waits for its database."""
 FINAL: Final = frozenset({"success", "failed"})
 
 
@@ -32,7 +34,7 @@ class Airflow:
         self.http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
     def call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
-        answer = self.http.request(method, f"{self.url}/api/v2/{path}", timeout=60, **arguments)
+        answer = self.http.request(method, f"{self.url}/api/v2/{path}", timeout=ANSWER_WITHIN_S, **arguments)
         if not answer.ok:
             raise requests.HTTPError(f"{method} {path}: {answer.status_code} {answer.text[:300]}", response=answer)
         return dict(answer.json())

@@ -39,6 +39,8 @@ SPARK_POOL: Final = ("spark", "2", "Spark jobs at a time: the stream, and one mo
 READY_WITHIN_S: Final = 180
 STOP_WITHIN_S: Final = 20
 JAVA_NEEDED: Final = 17
+DATABASE_WAIT_S: Final = 60
+"""How long a part of Airflow waits for another that writes to SQLite; after the driver's own 5 s the user saw a 500."""
 
 
 class TopologyError(RuntimeError):
@@ -58,6 +60,11 @@ class Topology:
     @property
     def logs(self) -> Path:
         return self.run / "logs"
+
+    @property
+    def metadata(self) -> Path:
+        """Airflow's database, a SQLite file."""
+        return self.run / "airflow" / "airflow.db"
 
     @property
     def airflow_url(self) -> str:
@@ -167,7 +174,9 @@ class Topology:
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.airflow_url}/execution/",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.run / "passwords.json"),
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.run / 'airflow' / 'airflow.db'}",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.metadata}?timeout={DATABASE_WAIT_S}",
+            # Longer than the database may let an answer wait: a task that asks again is refused as started twice.
+            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": str(1.5 * DATABASE_WAIT_S),
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": str(self.ports["ORBITLAKE_AIRFLOW_PORT"]),
             "AIRFLOW__API__BASE_URL": self.airflow_url,
