@@ -222,8 +222,12 @@ def quarantine(lake: Lake, name: str, content: bytes, reason: str, **facts: obje
 
 
 def quarantine_file(lake: Lake, path: Path, reason: str) -> Path:
-    """Move a file too large to be looked at under `quarantine/`, a `.reason.json` beside it."""
-    kept = explained(lake, f"unread-{uuid.uuid4().hex[:12]}", path.name, reason, bytes=path.stat().st_size)
+    """Move a file of any size under `quarantine/`, a `.reason.json` beside it; no other file gets its name there."""
+    import hashlib
+
+    found = path.stat()
+    identity = hashlib.sha256(f"{found.st_ino} {found.st_mtime_ns} {found.st_size}".encode()).hexdigest()[:12]
+    kept = explained(lake, f"unread-{identity}", path.name, reason, bytes=found.st_size)
     settle(path, kept)
     return kept
 

@@ -1,12 +1,18 @@
 """The journal and the batches of the source, without Spark: the same files again, nothing twice, nothing for ever."""
 
+import gzip
 import json
+import os
 
 import pytest
 from pyspark.sql.streaming.datasource import ReadAllAvailable, ReadMaxFiles
 
+from orbitlake import lake as lake_module
+from orbitlake.lake import Lake, settle
 from orbitlake.positions import journal as journal_module
+from orbitlake.positions import source as source_module
 from orbitlake.positions.journal import Journal, JournalError
+from orbitlake.positions.raw_files import is_packed
 from orbitlake.positions.source import RawReader
 
 TWO_FILES = ReadMaxFiles(2)
@@ -14,20 +20,22 @@ TWO_FILES = ReadMaxFiles(2)
 
 @pytest.fixture
 def raw(tmp_path):
-    (tmp_path / "raw").mkdir()
-    return tmp_path / "raw"
+    folder = Lake(tmp_path).raw_open_notify
+    folder.mkdir(parents=True)
+    return folder
 
 
 @pytest.fixture
-def start(tmp_path, raw):
+def start(tmp_path):
     """Start the source anew, as the driver's first question after a start does."""
-    return lambda: RawReader(raw, tmp_path / "journal", tmp_path / "staging", max_files=2, tasks=2)
+    return lambda: RawReader(Lake(tmp_path), tmp_path / "journal", tmp_path / "staging", max_files=2, tasks=2)
 
 
 def land(raw, *names):
     for name in names:
         (raw / name).parent.mkdir(parents=True, exist_ok=True)
-        (raw / name).write_text("{}\n")
+        content = b"{}\n"
+        (raw / name).write_bytes(gzip.compress(content) if is_packed(name) else content)
 
 
 def next_batch(reader, done, limit=TWO_FILES):
@@ -50,6 +58,73 @@ def test_batches_come_in_order_of_names_and_are_limited(raw, start):
     land(raw, "hour=13/a.json", "hour=12/c.json", "hour=12/b.json", "z.json", "b.json")
 
     assert batches(start()) == [["b.json", "hour=12/b.json"], ["hour=12/c.json", "hour=13/a.json"], ["z.json"]]
+
+
+def names_in(folder):
+    return {file.name for file in folder.iterdir()}
+
+
+def age(path, by_s=source_module.SETTLED_S):
+    was = path.stat().st_mtime
+    os.utime(path, (was - by_s, was - by_s))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [gzip.compress(b"{}\n" * 9000)[:-9], b"no gzip", gzip.compress(b"{}\n") + b"rest"],
+    ids=["torn", "other", "more"],
+)
+def test_a_damaged_pack_goes_to_quarantine_and_the_others_are_taken(tmp_path, raw, start, capsys, content):
+    land(raw, "a.json", "b.jsonl.gz", "c.jsonl.gz", "d.json")
+    (raw / "b.jsonl.gz").write_bytes(content)
+    age(raw / "b.jsonl.gz")
+
+    assert batches(start()) == [["a.json", "c.jsonl.gz"], ["d.json"]]
+    about, kept = sorted(Lake(tmp_path).quarantine.iterdir(), key=lambda file: file.suffix != ".json")
+    assert kept.read_bytes() == content
+    assert (about.name, kept.suffix) == (f"{kept.name}.reason.json", ".gz")
+    assert json.loads(about.read_text())["reason"].startswith("damaged, none of its records was taken: ")
+    assert "b.jsonl.gz is damaged (" in capsys.readouterr().err
+    assert not (raw / "b.jsonl.gz").exists()
+
+
+def test_a_kill_before_a_damaged_pack_is_moved_leaves_one_reason(tmp_path, raw, start, monkeypatch):
+    def settle_reasons_alone(aside, target):
+        if target.suffix != ".json":
+            raise KeyboardInterrupt
+        settle(aside, target)
+
+    (raw / "b.jsonl.gz").write_bytes(b"no gzip")
+    age(raw / "b.jsonl.gz")
+    with monkeypatch.context() as killed:
+        killed.setattr(lake_module, "settle", settle_reasons_alone)
+        with pytest.raises(KeyboardInterrupt):
+            batches(start())
+    before = names_in(Lake(tmp_path).quarantine)
+    batches(start())
+
+    assert len(before) == 1
+    assert names_in(Lake(tmp_path).quarantine) == before | {name.removesuffix(".reason.json") for name in before}
+
+
+@pytest.mark.parametrize("until_now", [b"", gzip.compress(b"{}\n" * 9000)[:40]], ids=["empty", "torn"])
+def test_a_pack_that_is_being_copied_waits(tmp_path, raw, start, until_now):
+    land(raw, "a.json")
+    (raw / "b.jsonl.gz").write_bytes(until_now)
+    reader = start()
+    first = batches(reader)
+    land(raw, "b.jsonl.gz")
+
+    assert first == [["a.json"]]
+    assert batches(reader, 1) == [["b.jsonl.gz"]]
+    assert not Lake(tmp_path).quarantine.exists()
+
+
+def test_an_empty_pack_that_nobody_writes_to_is_a_day_without_records(raw, start):
+    (raw / "b.jsonl.gz").touch()
+    age(raw / "b.jsonl.gz")
+
+    assert batches(start()) == [["b.jsonl.gz"]]
 
 
 def test_without_a_limit_everything_is_one_batch(raw, start):

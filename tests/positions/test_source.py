@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import shutil
 import threading
 import time
@@ -160,3 +161,15 @@ def test_a_file_that_vanishes_before_it_is_read_is_named(spark, lake):
 
     with pytest.raises(StreamingQueryException, match=r"a.json was listed and cannot be read"):
         stream(spark, lake)
+
+
+def test_a_damaged_pack_stops_nothing_and_its_bytes_are_kept(spark, lake):
+    land(lake, "a.json", *lines(ROWS[:5]))
+    land(lake, "b.jsonl.gz", b"no gzip", end=b"")
+    os.utime(lake.raw_open_notify / DAY / "b.jsonl.gz", (0, 0))
+    land(lake, "c.json", *lines(ROWS[5:]))
+    stream(spark, lake)
+
+    assert len(tables(lake)[POSITIONS.name]) == len(ROWS)
+    assert list(quarantined(lake).values()) == [b"no gzip"]
+    assert sorted(scan(lake.raw_open_notify)) == [f"{DAY}/a.json", f"{DAY}/c.json"]

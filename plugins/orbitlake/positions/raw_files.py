@@ -13,6 +13,9 @@ from orbitlake.positions.record import MAX_LINE_BYTES
 LOOSE: Final = ".json"
 PACKED: Final = ".jsonl.gz"
 HIDDEN: Final = (".", "_")
+AT_ONCE_BYTES: Final = 2**20
+DAMAGE: Final = (gzip.BadGzipFile, EOFError, zlib.error)
+"""What unpacking raises where the bytes are at fault."""
 
 
 class RawFileError(Exception):
@@ -39,6 +42,20 @@ def is_packed(name: str) -> bool:
     return name.endswith(PACKED)
 
 
+def damage_of(path: Path) -> str | None:
+    """Return what keeps a packed day from being unpacked to its end, None where its bytes do not."""
+    try:
+        with gzip.open(path) as file:
+            while file.read(AT_ONCE_BYTES):
+                pass
+    except DAMAGE as error:
+        return str(error)
+    except PermissionError:
+        # Who takes it is told so by name.
+        return None
+    return None
+
+
 def pieces_of(root: Path, name: str) -> Iterator[bytes]:
     """Yield the unpacked bytes of a raw file in bounded memory: each line with its line feed, a long one in parts.
 
@@ -49,7 +66,7 @@ def pieces_of(root: Path, name: str) -> Iterator[bytes]:
         with gzip.open(path) if is_packed(name) else path.open("rb") as file:
             while piece := file.readline(MAX_LINE_BYTES + 1):
                 yield piece
-    except (OSError, EOFError, zlib.error) as error:
+    except (OSError, *DAMAGE) as error:
         raise RawFileError(
             f"{path} was listed and cannot be read ({error}): put it back, or an empty file of that name"
         ) from error

@@ -5,8 +5,11 @@ are new; Spark's own file source asks each file for its size and time, and remem
 """
 
 import math
+import sys
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,17 +19,19 @@ from pyspark.sql.datasource import DataSource, DataSourceStreamReader, InputPart
 from pyspark.sql.streaming.datasource import ReadLimit, ReadMaxFiles, SupportsTriggerAvailableNow
 from pyspark.sql.types import StructType
 
-from orbitlake.lake import spark_schema
+from orbitlake.lake import Lake, quarantine_file, spark_schema
 from orbitlake.positions.journal import TAKEN, Journal, JournalError, files_of_batch
-from orbitlake.positions.raw_files import is_packed, lines_of, scan
+from orbitlake.positions.raw_files import damage_of, is_packed, lines_of, scan
 
 LINE_SCHEMA: Final = pa.schema([("value", pa.binary()), ("file_name", pa.string())])
 ROWS_AT_ONCE: Final = 5_000
 BYTES_AT_ONCE: Final = 4 * 2**20
+SETTLED_S: Final = 60.0
+"""How long a packed day that looks damaged must have been left alone to be taken for damaged."""
 
 
 class RawRecords(DataSource):
-    """Lines of raw files. Options: root, journal and staging (folders), maxFiles a batch, tasks a batch at most."""
+    """Lines of raw files. Options: lake, journal and staging (folders), maxFiles a batch, tasks a batch at most."""
 
     @classmethod
     def name(cls) -> str:
@@ -36,8 +41,8 @@ class RawRecords(DataSource):
         return spark_schema(LINE_SCHEMA)
 
     def streamReader(self, schema: StructType) -> "RawReader":  # noqa: ARG002 - it is ours
-        folders = (Path(self.options[name]) for name in ("root", "journal", "staging"))
-        return RawReader(*folders, int(self.options["maxFiles"]), int(self.options["tasks"]))
+        lake, journal, staging = (Path(self.options[name]) for name in ("lake", "journal", "staging"))
+        return RawReader(Lake(lake), journal, staging, int(self.options["maxFiles"]), int(self.options["tasks"]))
 
 
 @dataclass(frozen=True)
@@ -50,8 +55,8 @@ class Files(InputPartition):
 class RawReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
     """The source of one query. One lives beside the driver as long as the query; copies of it read on executors."""
 
-    def __init__(self, root: Path, journal: Path, staging: Path, max_files: int, tasks: int):
-        self.root, self.folder, self.staging = root, journal, staging
+    def __init__(self, lake: Lake, journal: Path, staging: Path, max_files: int, tasks: int):
+        self.lake, self.root, self.folder, self.staging = lake, lake.raw_open_notify, journal, staging
         self.max_files, self.tasks = max_files, tasks
         # Filled by the one beside the driver at its first batch: what is sent to executors stays small.
         self.journal: Journal | None = None
@@ -105,10 +110,34 @@ class RawReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
         """Take files from the queue, as many as are allowed; a packed day, thousands of records, ends a batch."""
         files: list[str] = []
         while self.waiting and (max_files is None or len(files) < max_files):
-            files.append(self.waiting.popleft())
-            if max_files is not None and is_packed(files[-1]):
-                break
+            name = self.waiting.popleft()
+            if not is_packed(name):
+                files.append(name)
+            elif self.is_whole(name):
+                files.append(name)
+                if max_files is not None:
+                    break
         return files
+
+    def is_whole(self, name: str) -> bool:
+        """Whether a packed day that somebody put there can be read to its end; a damaged one goes to quarantine.
+
+        One that is still being copied looks damaged too, or empty: it has to wait until nobody writes to it.
+        """
+        path = self.root / name
+        # Taken away while it is looked at: then there is nothing to take.
+        with suppress(FileNotFoundError):
+            found = path.stat()
+            damage = damage_of(path)
+            if found.st_size and damage is None:
+                return True
+            if 0.0 <= time.time() - found.st_mtime < SETTLED_S:
+                return False
+            if damage is None:
+                return True
+            kept = quarantine_file(self.lake, path, f"damaged, none of its records was taken: {damage}")
+            print(f"{path} is damaged ({damage}): moved to {kept}", file=sys.stderr, flush=True)
+        return False
 
     def partitions(self, start: dict[str, int], end: dict[str, int]) -> Sequence[Files]:
         numbers = range(start[TAKEN] + 1, end[TAKEN] + 1)

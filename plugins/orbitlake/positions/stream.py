@@ -55,12 +55,11 @@ class Progress:
 
 def raw_records(spark: SparkSession, checkpoint: Checkpoint, max_files: int) -> DataFrame:
     """Stream the lines of raw files: value (bytes) and file_name. The one seam between transport and stream."""
-    root = checkpoint.lake.raw_open_notify
-    root.mkdir(parents=True, exist_ok=True)
+    checkpoint.lake.raw_open_notify.mkdir(parents=True, exist_ok=True)
     spark.dataSource.register(RawRecords)
     return (
         spark.readStream.format(RawRecords.name())
-        .option("root", str(root))
+        .option("lake", str(checkpoint.lake.root))
         .option("journal", str(checkpoint.journal))
         .option("staging", str(checkpoint.staging))
         .option("maxFiles", max_files)
