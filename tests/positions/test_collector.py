@@ -104,6 +104,15 @@ def trickle(handler):
         time.sleep(0.1)
 
 
+def trickle_headers(handler):
+    handler.send_response(200)
+    handler.flush_headers()
+    for number in range(40):
+        handler.send_header(f"X-{number}", "more to come")
+        handler.flush_headers()
+        time.sleep(0.1)
+
+
 @pytest.mark.parametrize(
     ("answer", "kind", "status"),
     [
@@ -119,6 +128,7 @@ def trickle(handler):
         (drop, "unreachable", None),
         (truncate, "truncated", None),
         (trickle, "timeout", 200),
+        (trickle_headers, "timeout", 200),
     ],
 )
 def test_every_failure_is_a_record_with_its_kind_and_status(server, answer, kind, status):

@@ -4,6 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,9 +13,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
+from orbitlake.bounded_http import BoundedAdapter, bounded_session
 from orbitlake.lake import Lake, write_file
 from orbitlake.oem.delivery import Delivery, DeliveryError
 from orbitlake.settings import Settings
@@ -107,27 +108,17 @@ def _newer(
         conditions["If-None-Match"] = known.etag
     if known and known.last_modified:
         conditions["If-Modified-Since"] = known.last_modified
-    deadline = time.monotonic() + TOTAL_TIMEOUT_S
-    with requests.Session() as session:
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, HTTPAdapter(max_retries=RETRY))
-        for attempt in range(1, BODY_ATTEMPTS + 1):
-            try:
-                with session.get(
-                    url, headers=conditions, stream=True, timeout=(CONNECT_TIMEOUT_S, settings.http_timeout_s)
-                ) as response:
-                    if response.status_code == requests.codes.not_modified:
-                        return None
-                    if response.status_code != requests.codes.ok:
-                        raise DownloadError(f"{shown}: status {response.status_code} {response.reason}")
-                    content = b"".join(_chunks(response, shown, settings.max_download_bytes, deadline))
-                    break
-            except _CutShortError:
-                if attempt == BODY_ATTEMPTS:
-                    raise
-                time.sleep(RETRY.backoff_factor * 2**attempt)
-            except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-                raise DownloadError(f"{shown}: {_cause(error)}") from error
+    adapter = BoundedAdapter(max_retries=RETRY)
+    with bounded_session(adapter) as session:
+        try:
+            with adapter.ends_within(TOTAL_TIMEOUT_S):
+                response, content = _ask_again(
+                    session, url, conditions, shown, settings.max_download_bytes, settings.http_timeout_s
+                )
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            raise DownloadError(f"{shown}: {_cause(error)}") from error
+    if response.status_code == requests.codes.not_modified:
+        return None
     sha256 = hashlib.sha256(content).hexdigest()
     body = f"{key}-{sha256[:12]}"
     write_file(folder / body, content, lake.staging)
@@ -141,15 +132,38 @@ def _newer(
     )
 
 
-def _chunks(response: requests.Response, shown: str, limit_bytes: int, deadline: float) -> Iterator[bytes]:
-    """Yield the body as it was sent, held to size, time and Content-Length."""
+def _ask_again(
+    session: requests.Session, url: str, conditions: dict[str, str], shown: str, limit_bytes: int, patience_s: float
+) -> tuple[requests.Response, bytes]:
+    """Ask until a body is whole, a few times; see `_ask`."""
+    for attempt in range(1, BODY_ATTEMPTS):
+        with suppress(_CutShortError):
+            return _ask(session, url, conditions, shown, limit_bytes, patience_s)
+        time.sleep(RETRY.backoff_factor * 2**attempt)
+    return _ask(session, url, conditions, shown, limit_bytes, patience_s)
+
+
+def _ask(
+    session: requests.Session, url: str, conditions: dict[str, str], shown: str, limit_bytes: int, patience_s: float
+) -> tuple[requests.Response, bytes]:
+    """Return a 200 and its body, or a 304 and nothing. Raises DownloadError, requests' errors and urllib3's."""
+    with session.get(url, headers=conditions, stream=True, timeout=(CONNECT_TIMEOUT_S, patience_s)) as response:
+        if response.status_code == requests.codes.not_modified:
+            return response, b""
+        if response.status_code != requests.codes.ok:
+            raise DownloadError(f"{shown}: status {response.status_code} {response.reason}")
+        return response, b"".join(_chunks(response, shown, limit_bytes))
+
+
+def _chunks(response: requests.Response, shown: str, limit_bytes: int) -> Iterator[bytes]:
+    """Yield the body as it was sent, held to size and Content-Length."""
     announced = response.headers.get("Content-Length")
     if announced and announced.isdigit() and int(announced) > limit_bytes:
         raise DownloadError(f"{shown}: {announced} bytes announced, more than the limit of {limit_bytes}")
     received = 0
     while True:
         try:
-            chunk = response.raw.read1(CHUNK_BYTES, decode_content=False)  # returns at once: the deadline counts
+            chunk = response.raw.read(CHUNK_BYTES, decode_content=False)
         except urllib3.exceptions.HTTPError as error:
             # urllib3 also holds the body to its Content-Length.
             raise _CutShortError(f"{shown}: cut short after {received} bytes: {_cause(error)}") from error
@@ -158,13 +172,11 @@ def _chunks(response: requests.Response, shown: str, limit_bytes: int, deadline:
         received += len(chunk)
         if received > limit_bytes:
             raise DownloadError(f"{shown}: larger than the limit of {limit_bytes} bytes")
-        if time.monotonic() > deadline:
-            raise DownloadError(f"{shown}: not finished within {TOTAL_TIMEOUT_S:g} s ({received} bytes so far)")
         yield chunk
 
 
 def _cause(error: BaseException) -> str:
     """Return the innermost reason of an error, which is the one that says something."""
-    while error.__cause__ or error.__context__:
-        error = error.__cause__ or error.__context__ or error
+    while inner := error.__cause__ or (None if error.__suppress_context__ else error.__context__):
+        error = inner
     return str(error) or type(error).__name__

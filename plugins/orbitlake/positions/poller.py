@@ -7,11 +7,11 @@ from threading import Event
 from typing import Any, Final, Self
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, InvalidHeader, MaxRetryError, ReadTimeoutError
 from urllib3.util import Retry
 
+from orbitlake.bounded_http import BoundedAdapter, bounded_session
 from orbitlake.positions.feeds import FEEDS, AnswerError
 from orbitlake.positions.record import RawRecord
 
@@ -21,8 +21,7 @@ RETRIED_STATUS: Final = (429, 500, 502, 503, 504)
 RETRIES: Final = 3
 BACKOFF_S: Final = 0.25
 JITTER_S: Final = 0.25
-CHUNK_BYTES: Final = 1
-"""A longer one would be waited for beyond the poll's end where a server trickles; bodies are a hundred bytes."""
+CHUNK_BYTES: Final = 4_096
 SHORTEST_PATIENCE_S: Final = 0.1
 
 
@@ -91,7 +90,6 @@ class Poller:
     clock: Clock = field(default_factory=Clock)
     stop: Event = field(default_factory=Event)
     """Set once the poll in hand is to be the last one: nothing is tried again then."""
-    session: requests.Session = field(default_factory=requests.Session)
     not_before: float = float("-inf")
     """Monotonic time before which the server asked not to be polled again."""
 
@@ -129,33 +127,35 @@ class Poller:
             raise_on_status=False, respect_retry_after_header=True,
         )  # fmt: skip
         retries.clock, retries.deadline, retries.stop = self.clock, deadline, self.stop
-        adapter = HTTPAdapter(max_retries=retries)
-        self.session.mount("http://", adapter)
-        self.session.mount("https://", adapter)
-        patience_s = min(self.timeout_s, max(SHORTEST_PATIENCE_S, deadline - self.clock.monotonic_s()))
+        adapter = BoundedAdapter(max_retries=retries)
+        left_s = max(SHORTEST_PATIENCE_S, deadline - self.clock.monotonic_s())
+        status = None
         try:
-            with self.session.get(self.url, timeout=patience_s, stream=True) as response:
-                if response.status_code != requests.codes.ok:
+            with (
+                bounded_session(adapter) as session,
+                adapter.ends_within(left_s),
+                session.get(self.url, timeout=min(self.timeout_s, left_s), stream=True) as response,
+            ):
+                status = response.status_code
+                if status != requests.codes.ok:
                     self.heed(response)
-                    raise AnswerError(f"http {response.status_code}", response.reason or "", response.status_code)
-                return response.status_code, self.body_of(response, deadline)
-        except requests.Timeout:
-            raise AnswerError("timeout", f"no answer within {patience_s:.1f} s") from None
+                    raise AnswerError(f"http {status}", response.reason or "", status)
+                return status, self.body_of(response)
+        except requests.Timeout as error:
+            raise AnswerError("timeout", str(error)[:200], status) from None
         except AnswerError:
             raise
         except (requests.RequestException, HTTPError, ValueError) as error:
             # A redirect to what is no URL escapes from requests as it is.
             raise AnswerError(kind_of(error), str(error)[:200]) from None
 
-    def body_of(self, response: requests.Response, deadline: float) -> bytes:
-        """Read a body that is small and comes in time; a server that trickles or floods is a failure, not a hang."""
+    def body_of(self, response: requests.Response) -> bytes:
+        """Read a body that is small; a server that floods is a failure."""
         body = bytearray()
         for chunk in response.iter_content(CHUNK_BYTES):
             body += chunk
             if len(body) > MAX_BODY_BYTES:
                 raise AnswerError("too large", f"more than {MAX_BODY_BYTES} bytes", response.status_code)
-            if self.clock.monotonic_s() > deadline:
-                raise AnswerError("timeout", "the body came too slowly", response.status_code)
         return bytes(body)
 
     def heed(self, response: requests.Response) -> None:
