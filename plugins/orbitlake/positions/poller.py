@@ -129,20 +129,22 @@ class Poller:
         retries.clock, retries.deadline, retries.stop = self.clock, deadline, self.stop
         adapter = BoundedAdapter(max_retries=retries)
         left_s = max(SHORTEST_PATIENCE_S, deadline - self.clock.monotonic_s())
+        patience_s = min(self.timeout_s, left_s)
         status = None
         try:
             with (
                 bounded_session(adapter) as session,
                 adapter.ends_within(left_s),
-                session.get(self.url, timeout=min(self.timeout_s, left_s), stream=True) as response,
+                session.get(self.url, timeout=patience_s, stream=True) as response,
             ):
                 status = response.status_code
                 if status != requests.codes.ok:
                     self.heed(response)
                     raise AnswerError(f"http {status}", response.reason or "", status)
                 return status, self.body_of(response)
-        except requests.Timeout as error:
-            raise AnswerError("timeout", str(error)[:200], status) from None
+        except requests.Timeout:
+            late = f"no answer within {patience_s:.1f} s" if status is None else f"not whole within {left_s:.1f} s"
+            raise AnswerError("timeout", late, status) from None
         except AnswerError:
             raise
         except (requests.RequestException, HTTPError, ValueError) as error:
