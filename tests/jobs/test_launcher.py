@@ -113,13 +113,17 @@ def kill(process: psutil.Process) -> None:
 def java_and_driver(launcher):
     """The JVM of spark-submit and the Python driver below it; Spark has other Python children too."""
     (java,) = launcher.children()
-    (driver,) = (child for child in java.children() if child.status() != psutil.STATUS_ZOMBIE and is_driver(child))
+    (driver,) = filter(is_driver, java.children())
     assert "java" in java.name()
     return java, driver
 
 
 def is_driver(process):
-    return any(word.endswith("stream_positions.py") for word in process.cmdline())
+    # Children come and go, between one look and the next too; one that Java has only just forked has Java's words.
+    with suppress(psutil.NoSuchProcess):
+        program, *words = process.cmdline() or [""]
+        return "python" in Path(program).name and any(word.endswith("stream_positions.py") for word in words)
+    return False
 
 
 def test_a_killed_task_leaves_no_application_and_the_next_stream_starts(lake, task):
