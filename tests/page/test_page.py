@@ -169,3 +169,28 @@ def test_page_is_as_wide_as_the_window(address: str, width_px: int):
 
         assert page.evaluate("document.documentElement.scrollWidth") == width_px
         browser.close()
+
+
+SEEN_BY_THE_LIBRARY = """
+const seen = () => ["#place", "#burns tbody", "#days tbody", "#states"]
+  .map((each) => document.querySelector(each)?.textContent.trim().length ?? 0);
+let library;
+Object.defineProperty(window, "Plotly", {
+  get: () => library,
+  set: (made) => { library = made; window.seen = seen(); },
+});
+"""
+
+
+def test_what_needs_no_chart_is_shown_before_the_chart_library_holds_the_browser_up(address: str):
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.add_init_script(SEEN_BY_THE_LIBRARY)
+        # Slow answers: the library alone would be there long before.
+        page.route("**/api/**", lambda route: (time.sleep(0.2), route.continue_()))
+        page.goto(address)
+        page.locator("#altitude .main-svg").first.wait_for()
+
+        assert all(page.evaluate("window.seen"))
+        browser.close()

@@ -10,6 +10,7 @@ const OFTEN_MS = 15000;
 const SELDOM_MS = 60000;
 
 const answers = {};
+const asked = new Set();
 const map = worldMap(panels.byId("map"));
 let clockOffsetMs = 0;
 let wasStale = null;
@@ -18,6 +19,16 @@ let wasStale = null;
 const now = () => Date.now() + clockOffsetMs;
 
 async function ask(name, parameters = {}) {
+  const answer = answerOf(name, parameters);
+  asked.add(answer);
+  try {
+    return await answer;
+  } finally {
+    asked.delete(answer);
+  }
+}
+
+async function answerOf(name, parameters) {
   const response = await fetch(`api/${name}?${new URLSearchParams(parameters)}`, { credentials: "same-origin" });
   if (response.status === 401 || response.status === 403) throw new Error("You are signed out, or may not read assets: sign in to Airflow again.");
   if (!response.ok) throw new Error(`The API answers ${response.status} to ${name}.`);
@@ -146,6 +157,8 @@ function redraw() {
   if (answers.altitude && answers.issues) run(showIssue);
 }
 
+const shown = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+
 function chartLibrary() {
   return new Promise((resolve, reject) => {
     const script = document.createElement("script");
@@ -166,5 +179,5 @@ every(OFTEN_MS, showTrack);
 every(OFTEN_MS, showSpeed);
 every(SELDOM_MS, showIssues);
 every(SELDOM_MS, showDays);
-// Last: the browser reads its megabytes while the first answers are on their way.
-const library = chartLibrary();
+// Last: while the browser reads its megabytes it shows nothing else, so first all that needs no chart.
+const library = Promise.allSettled(asked).then(shown).then(chartLibrary);
