@@ -19,7 +19,8 @@ from orbitlake.bounded_http import BoundedAdapter, bounded_session
 
 ENDS_S = 0.6
 ENDED_BY_S = 1.6
-READ_TIMEOUT_S = 0.4
+READ_TIMEOUT_S = 5.0
+"""Longer than any conversation here: nothing but its end can end one that drips."""
 BETWEEN_S = 0.1
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood"
 ELSEWHERE = b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\n"
@@ -113,9 +114,11 @@ def certificate(tmp_path_factory) -> str:
     return str(file)
 
 
-def ask(adapter: BoundedAdapter, url: str, **options: object) -> bytes:
-    with bounded_session(adapter) as session, adapter.ends_within(ENDS_S):
-        return session.get(url, timeout=READ_TIMEOUT_S, **options).content
+def ask(
+    adapter: BoundedAdapter, url: str, ends_s: float = ENDS_S, timeout_s: float = READ_TIMEOUT_S, **options: object
+) -> bytes:
+    with bounded_session(adapter) as session, adapter.ends_within(ends_s):
+        return session.get(url, timeout=timeout_s, **options).content
 
 
 DRAGGING = pytest.mark.parametrize(
@@ -206,4 +209,4 @@ def test_an_error_within_the_time_stays_what_it_is(serve):
     with pytest.raises(requests.ConnectionError):
         ask(BoundedAdapter(), f"http://127.0.0.1:{server.port}/")
     with pytest.raises(requests.Timeout, match="read timeout"):
-        ask(BoundedAdapter(), f"http://127.0.0.1:{serve(lambda _: time.sleep(1)).port}/")
+        ask(BoundedAdapter(), f"http://127.0.0.1:{serve(lambda _: time.sleep(1)).port}/", ends_s=5.0, timeout_s=0.2)

@@ -13,8 +13,7 @@ from weakref import WeakSet
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3 import PoolManager
 
 SCHEMES: Final = ("http://", "https://")
 
@@ -66,26 +65,9 @@ class BoundedAdapter(HTTPAdapter):
         return manager
 
     def watch(self, manager: PoolManager) -> None:
-        """Let the connections that `manager` will make be known here."""
-        sockets = self.sockets
-
-        class WatchedHTTP(HTTPConnection):
-            def connect(self) -> None:
-                super().connect()
-                sockets.admit(self.sock)
-
-        class WatchedHTTPS(HTTPSConnection):
-            def connect(self) -> None:
-                super().connect()
-                sockets.admit(self.sock)
-
-        class HTTPPool(HTTPConnectionPool):
-            ConnectionCls = WatchedHTTP
-
-        class HTTPSPool(HTTPSConnectionPool):
-            ConnectionCls = WatchedHTTPS
-
-        manager.pool_classes_by_scheme = {"http": HTTPPool, "https": HTTPSPool}
+        """Let the connections that `manager` will make be known here; a manager of SOCKS has pools of its own."""
+        pools = manager.pool_classes_by_scheme
+        manager.pool_classes_by_scheme = {scheme: watched(pool, self.sockets) for scheme, pool in pools.items()}
 
     def send(self, *arguments: Any, **options: Any) -> requests.Response:
         response = super().send(*arguments, **options)
@@ -101,20 +83,32 @@ class BoundedAdapter(HTTPAdapter):
         timer = Timer(seconds, self.sockets.cut)
         timer.daemon = True
         timer.start()
-        late = f"not finished within {seconds:.3g} s"
         try:
             yield
         except Exception:
-            # A connection that ends looks different in a header, in a body and while it is made.
-            if self.sockets.are_cut:
-                raise requests.Timeout(late) from None
-            raise
+            # A connection that is cut looks different in a header, in a body and while it is made.
+            if not self.sockets.are_cut:
+                raise
         finally:
             timer.cancel()
             timer.join()
         if self.sockets.are_cut:
-            # A body without a length seems whole where it was cut.
-            raise requests.Timeout(late)
+            # Without an error too: a body without a length seems whole where it was cut.
+            raise requests.Timeout(f"not finished within {seconds:.3g} s") from None
+
+
+def watched(pool: Any, sockets: Sockets) -> Any:
+    """Return a class of connection pools like `pool`, whose connections have their sockets among `sockets`."""
+
+    class Connection(pool.ConnectionCls):  # type: ignore[misc]
+        def connect(self) -> None:
+            super().connect()
+            sockets.admit(self.sock)
+
+    class Pool(pool):  # type: ignore[misc]
+        ConnectionCls = Connection
+
+    return Pool
 
 
 def bounded_session(adapter: BoundedAdapter) -> requests.Session:

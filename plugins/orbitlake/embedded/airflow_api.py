@@ -9,7 +9,7 @@ import requests
 
 POLL_S: Final = 1.0
 ANSWER_WITHIN_S: Final = 90
-"""Longer than Airflow waits for its database."""
+"""How long a client of Airflow waits: longer than Airflow for its database."""
 FINAL: Final = frozenset({"success", "failed"})
 
 

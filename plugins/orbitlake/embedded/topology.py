@@ -21,6 +21,7 @@ from typing import Any, Final
 import psutil
 import requests
 
+from orbitlake.embedded.airflow_api import ANSWER_WITHIN_S
 from orbitlake.settings import CHECKOUT, SettingError, Settings
 
 PORTS: Final = {
@@ -176,7 +177,7 @@ class Topology:
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.run / "passwords.json"),
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.metadata}?timeout={DATABASE_WAIT_S}",
             # Longer than the database may let an answer wait: a task that asks again is refused as started twice.
-            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": str(1.5 * DATABASE_WAIT_S),
+            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": str(ANSWER_WITHIN_S),
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": str(self.ports["ORBITLAKE_AIRFLOW_PORT"]),
             "AIRFLOW__API__BASE_URL": self.airflow_url,

@@ -3,10 +3,11 @@
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
@@ -112,9 +113,7 @@ def _newer(
     with bounded_session(adapter) as session:
         try:
             with adapter.ends_within(TOTAL_TIMEOUT_S):
-                response, content = _ask_again(
-                    session, url, conditions, shown, settings.max_download_bytes, settings.http_timeout_s
-                )
+                response, content = _until_whole(partial(_ask, session, url, conditions, shown, settings))
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise DownloadError(f"{shown}: {_cause(error)}") from error
     if response.status_code == requests.codes.not_modified:
@@ -132,27 +131,26 @@ def _newer(
     )
 
 
-def _ask_again(
-    session: requests.Session, url: str, conditions: dict[str, str], shown: str, limit_bytes: int, patience_s: float
-) -> tuple[requests.Response, bytes]:
-    """Ask until a body is whole, a few times; see `_ask`."""
+def _until_whole(ask: Callable[[], tuple[requests.Response, bytes]]) -> tuple[requests.Response, bytes]:
+    """Ask again, a few times, while bodies are cut short."""
     for attempt in range(1, BODY_ATTEMPTS):
         with suppress(_CutShortError):
-            return _ask(session, url, conditions, shown, limit_bytes, patience_s)
+            return ask()
         time.sleep(RETRY.backoff_factor * 2**attempt)
-    return _ask(session, url, conditions, shown, limit_bytes, patience_s)
+    return ask()
 
 
 def _ask(
-    session: requests.Session, url: str, conditions: dict[str, str], shown: str, limit_bytes: int, patience_s: float
+    session: requests.Session, url: str, conditions: dict[str, str], shown: str, settings: Settings
 ) -> tuple[requests.Response, bytes]:
     """Return a 200 and its body, or a 304 and nothing. Raises DownloadError, requests' errors and urllib3's."""
-    with session.get(url, headers=conditions, stream=True, timeout=(CONNECT_TIMEOUT_S, patience_s)) as response:
+    patience_s = (CONNECT_TIMEOUT_S, settings.http_timeout_s)
+    with session.get(url, headers=conditions, stream=True, timeout=patience_s) as response:
         if response.status_code == requests.codes.not_modified:
             return response, b""
         if response.status_code != requests.codes.ok:
             raise DownloadError(f"{shown}: status {response.status_code} {response.reason}")
-        return response, b"".join(_chunks(response, shown, limit_bytes))
+        return response, b"".join(_chunks(response, shown, settings.max_download_bytes))
 
 
 def _chunks(response: requests.Response, shown: str, limit_bytes: int) -> Iterator[bytes]:

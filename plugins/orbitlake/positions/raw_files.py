@@ -50,8 +50,8 @@ def damage_of(path: Path) -> str | None:
                 pass
     except DAMAGE as error:
         return str(error)
-    except PermissionError:
-        # Who takes it is told so by name.
+    except OSError:
+        # It cannot be read at all: who takes it is told so by name.
         return None
     return None
 

@@ -111,16 +111,15 @@ class RawReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
         files: list[str] = []
         while self.waiting and (max_files is None or len(files) < max_files):
             name = self.waiting.popleft()
-            if not is_packed(name):
-                files.append(name)
-            elif self.is_whole(name):
-                files.append(name)
-                if max_files is not None:
-                    break
+            if is_packed(name) and not self.admits(name):
+                continue
+            files.append(name)
+            if max_files is not None and is_packed(name):
+                break
         return files
 
-    def is_whole(self, name: str) -> bool:
-        """Whether a packed day that somebody put there can be read to its end; a damaged one goes to quarantine.
+    def admits(self, name: str) -> bool:
+        """Say whether to take a packed day that somebody put there; move one that is damaged to quarantine.
 
         One that is still being copied looks damaged too, or empty: it has to wait until nobody writes to it.
         """
