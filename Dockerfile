@@ -1,5 +1,8 @@
-# One image for Airflow and Spark: a driver and its executors need the same Python and the same packages.
-FROM python:3.11-slim-bookworm AS packages
+# Two images from one file: `pipeline` for Airflow and Spark (a driver and its executors need the same Python and the
+# same packages), and `simulator`, which alone holds the simulated feeds.
+# By digest instead of by name: --build-arg PYTHON_IMAGE=python@sha256:...; .env.example says how to get one.
+ARG PYTHON_IMAGE=python:3.11-slim-bookworm
+FROM ${PYTHON_IMAGE} AS packages
 # Another package index than the public one: --build-arg PIP_INDEX_URL=...
 ARG PIP_INDEX_URL
 COPY requirements.txt constraints.txt /build/
@@ -11,7 +14,19 @@ RUN pip install --no-cache-dir --disable-pip-version-check uv==0.13.8 \
       -p /opt/venv/bin/python -r /build/requirements.txt -c /build/constraints.txt -b /build/build-constraints.txt \
  && rm -rf /opt/venv/lib/python3.11/site-packages/pyspark/examples /opt/venv/lib/python3.11/site-packages/pyspark/data
 
-FROM python:3.11-slim-bookworm
+FROM ${PYTHON_IMAGE} AS files
+COPY docker/spark-defaults.conf /files/etc/spark/
+COPY docker/entrypoint docker/healthy docker/initialise /files/usr/local/bin/
+COPY dags /files/opt/orbitlake/dags
+COPY jobs /files/opt/orbitlake/jobs
+COPY plugins /files/opt/orbitlake/plugins
+# A checkout made under `umask 077` is readable by its owner alone, and so would be its copy. COPY --chmod knows one mode
+# for files and folders alike, and only BuildKit knows it.
+RUN python -m compileall -q -s /files -p / /files/opt/orbitlake \
+ && chmod -R u=rwX,go=rX /files \
+ && mv /files/opt/orbitlake/plugins/orbitlake/simulator /simulator
+
+FROM ${PYTHON_IMAGE} AS runtime
 LABEL org.opencontainers.image.title="orbitlake" \
       org.opencontainers.image.description="Spacecraft positions from public feeds to Parquet tables" \
       org.opencontainers.image.version="0.1.0" \
@@ -23,12 +38,9 @@ RUN apt-get update -qq \
  && useradd --uid 50000 --gid 0 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin orbitlake \
  && install -d -o orbitlake -g root -m 0750 /data /logs /scratch
 COPY --from=packages /opt/venv /opt/venv
-COPY docker/spark-defaults.conf /etc/spark/
-COPY docker/entrypoint docker/healthy docker/initialise /usr/local/bin/
-COPY dags /opt/orbitlake/dags
-COPY jobs /opt/orbitlake/jobs
-COPY plugins /opt/orbitlake/plugins
-RUN python -m compileall -q /opt/orbitlake
+COPY --from=files /files/etc/spark /etc/spark
+COPY --from=files /files/usr/local/bin /usr/local/bin
+COPY --from=files /files/opt/orbitlake /opt/orbitlake
 ENV PATH=/opt/venv/bin:$PATH \
     HOME=/tmp \
     TZ=UTC \
@@ -50,3 +62,9 @@ USER 50000:0
 WORKDIR /opt/orbitlake
 ENTRYPOINT ["tini", "-g", "--", "entrypoint"]
 CMD ["airflow", "version"]
+
+FROM runtime AS simulator
+COPY --from=files /simulator /opt/orbitlake/plugins/orbitlake/simulator
+
+# The last one: what is built where no target is named.
+FROM runtime AS pipeline

@@ -42,7 +42,7 @@ inspect: setup    ## what lies in the data root: rows, days, sizes, the newest, 
 lock: setup    ## renew constraints.txt from the direct dependencies
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-annotate --no-header requirements.txt tests/requirements.txt -o constraints.txt
 
-env:    ## .env of the compose deployment, with secrets of its own; one that exists is left alone
+env:    ## .env of the compose deployment, with secrets of its own; in one that exists it adds the secrets that are missing
 	@$(PYTHON) docker/make_env.py
 
 backup:    ## the compose deployment's tables and metadata into a new folder: TO=folder

@@ -17,6 +17,7 @@ from orbitlake.embedded.airflow_api import Airflow
 from orbitlake.settings import CHECKOUT
 
 IMAGE = "orbitlake:0.1.0"
+SIMULATOR_IMAGE = "orbitlake-simulator:0.1.0"
 PUBLISHED = ("ORBITLAKE_AIRFLOW_PORT", "ORBITLAKE_SPARK_UI_PORT", "ORBITLAKE_SIMULATOR_PORT")
 HEALTHY_WITHIN_S = 240
 
@@ -121,10 +122,11 @@ class Cluster:
         container = self.containers(service)[0]
         started = self.inspect(container)["State"]["StartedAt"]
         # PostgreSQL is the first process of its container, which no SIGKILL from within reaches: SIGQUIT ends it on the
-        # spot, without a checkpoint.
+        # spot, without a checkpoint. Its root may not signal what runs as another user.
         first = "kill -QUIT $(head -1 /var/lib/postgresql/data/postmaster.pid)"
         end = first if service == "postgres" else "pkill -KILL -P 1"
-        subprocess.run(["docker", "exec", container, "sh", "-c", end], check=True, capture_output=True)
+        user = ["-u", "postgres"] if service == "postgres" else []
+        subprocess.run(["docker", "exec", *user, container, "sh", "-c", end], check=True, capture_output=True)
         eventually(
             lambda: self.inspect(container)["State"]["StartedAt"] != started, 60, lambda: f"{service} stays down"
         )

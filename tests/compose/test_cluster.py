@@ -4,6 +4,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
@@ -13,7 +14,16 @@ from pathlib import Path
 import psutil
 import pytest
 import requests
-from tests.compose.cluster import HEALTHY_WITHIN_S, IMAGE, PUBLISHED, Cluster, engine_answers, eventually, free_ports
+from tests.compose.cluster import (
+    HEALTHY_WITHIN_S,
+    IMAGE,
+    PUBLISHED,
+    SIMULATOR_IMAGE,
+    Cluster,
+    engine_answers,
+    eventually,
+    free_ports,
+)
 
 from orbitlake.settings import CHECKOUT
 
@@ -36,6 +46,7 @@ SECRETS = (
     "ORBITLAKE_ADMIN_PASSWORD",
     "ORBITLAKE_FERNET_KEY",
     "ORBITLAKE_JWT_SECRET",
+    "ORBITLAKE_SESSION_SECRET",
     "ORBITLAKE_DATABASE_PASSWORD",
     "ORBITLAKE_SPARK_SECRET",
 )
@@ -78,7 +89,9 @@ def engine(request) -> None:
     if not engine_answers():
         pytest.skip("no Docker engine answers here (`docker info`)")
     # The host's network: a build finds the package index wherever the host does.
-    subprocess.run(["docker", "build", "-q", "--network", "host", "-t", IMAGE, str(CHECKOUT)], check=True)
+    build = ["docker", "build", "-q", "--network", "host"]
+    subprocess.run([*build, "-t", IMAGE, str(CHECKOUT)], check=True)
+    subprocess.run([*build, "--target", "simulator", "-t", SIMULATOR_IMAGE, str(CHECKOUT)], check=True)
 
 
 @pytest.fixture(scope="module")
@@ -200,6 +213,22 @@ def test_without_a_secret_it_refuses_by_name(cluster: Cluster, tmp_path: Path, n
         Cluster(cluster.project, incomplete).compose("config")
 
 
+def test_an_image_of_a_checkout_that_its_owner_alone_may_read_starts(tmp_path: Path):
+    # As `umask 077` makes it; the two files that the packages come from keep their modes, so that those are not
+    # installed again.
+    for name in ("Dockerfile", ".dockerignore", "requirements.txt", "constraints.txt"):
+        shutil.copy(CHECKOUT / name, tmp_path)
+    for name in ("dags", "docker", "jobs", "plugins"):
+        shutil.copytree(CHECKOUT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+        for path in (tmp_path / name, *(tmp_path / name).rglob("*")):
+            path.chmod(path.stat().st_mode & 0o700)
+    build = ["docker", "build", "-q", "--network", "host", str(tmp_path)]
+    image = subprocess.run(build, capture_output=True, text=True, check=True).stdout.split()[-1]
+    starts = ["--rm", "--cap-drop", "ALL", image, "python", "-c", "import orbitlake.oem, orbitlake.page.app"]
+
+    subprocess.run(["docker", "run", *starts], check=True)
+
+
 def test_every_service_is_healthy_in_time(running: float, cluster: Cluster):
     print(f"healthy after {running:.0f} s")
 
@@ -238,6 +267,32 @@ print(json.dumps([os.getuid(), len(denied)]))"""
 
     for service in services:
         assert cluster.python(attempt, service) == [50_000, 4], service
+
+
+def test_the_database_keeps_no_capability_but_those_of_its_start(running: float, cluster: Cluster):
+    database = cluster.containers("postgres")[0]
+    shell = "for each in /proc/[0-9]*; do echo $(cat $each/comm) $(grep CapEff $each/status | cut -f2); done"
+    told = subprocess.run(
+        ["docker", "exec", "-u", "postgres", database, "bash", "-c", shell], capture_output=True, text=True, check=True
+    )
+    held = {int(line.split()[1], 16) for line in told.stdout.splitlines() if line.startswith("postgres ")}
+    host = cluster.inspect(database)["HostConfig"]
+
+    assert host["CapDrop"] == ["ALL"]
+    assert "no-new-privileges:true" in host["SecurityOpt"]
+    assert held == {0}, told.stdout
+
+
+def test_the_simulator_lies_in_its_own_image_alone_and_tools_in_none(running: float, cluster: Cluster):
+    look = """
+import json
+from pathlib import Path
+package = Path("/opt/orbitlake/plugins/orbitlake")
+tools = ("embedded/demo.py", "embedded/pictures.py", "embedded/setup.sh", "page/coastline")
+print(json.dumps([(package / "simulator").exists(), [tool for tool in tools if (package / tool).exists()]]))"""
+
+    assert cluster.python(look, "scheduler") == [False, []]
+    assert cluster.python(look, "simulator") == [True, []]
 
 
 def test_who_does_not_know_the_secrets_stays_outside(running: float, cluster: Cluster):

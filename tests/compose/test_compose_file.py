@@ -22,6 +22,7 @@ SECRETS = {
     "ORBITLAKE_ADMIN_PASSWORD",
     "ORBITLAKE_FERNET_KEY",
     "ORBITLAKE_JWT_SECRET",
+    "ORBITLAKE_SESSION_SECRET",
     "ORBITLAKE_DATABASE_PASSWORD",
     "ORBITLAKE_SPARK_SECRET",
 }
@@ -52,7 +53,7 @@ def mounted_at(volume: str) -> str:
 def test_every_variable_is_explained_in_the_example_with_the_same_default():
     assert set(variables()) == set(example())
     for name, rests in variables().items():
-        expected = f":?set {name} in .env" if name in SECRETS else f":-{example()[name]}"
+        expected = f":?set {name} in .env (make env adds it)" if name in SECRETS else f":-{example()[name]}"
         assert rests == {expected}, name
 
 
@@ -80,7 +81,7 @@ def test_every_setting_of_the_pipeline_reaches_its_tasks():
 
 @pytest.mark.parametrize("name", OURS)
 def test_every_command_exists_in_the_image(name: str):
-    copied = re.search(r"^COPY (docker/.*) /usr/local/bin/$", DOCKERFILE, re.MULTILINE)
+    copied = re.search(r"^COPY (docker/.*) /files/usr/local/bin/$", DOCKERFILE, re.MULTILINE)
     assert copied is not None
     brought = {Path(each).name for each in copied[1].split()}
     commands = [OURS[name]["command"][0]]
@@ -111,9 +112,31 @@ def test_images_carry_versions_and_ours_is_the_one_that_the_dockerfile_labels():
     label = re.search(r'image\.version="([\d.]+)"', DOCKERFILE)
 
     assert label is not None
-    assert {service["image"] for service in OURS.values()} == {f"orbitlake:{label[1]}"}
-    assert SERVICES["postgres"]["image"] == "postgres:16"
-    assert set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) == {"python:3.11-slim-bookworm"}
+    assert {name for name, service in OURS.items() if service["image"] != f"orbitlake:{label[1]}"} == {"simulator"}
+    assert OURS["simulator"]["image"] == f"orbitlake-simulator:{label[1]}"
+    assert example()["ORBITLAKE_POSTGRES_IMAGE"] == "postgres:16"
+    assert example()["ORBITLAKE_PYTHON_IMAGE"] == "python:3.11-slim-bookworm"
+
+
+def test_images_from_elsewhere_can_be_named_by_digest():
+    stages = re.findall(r"^FROM (\S+) AS (\S+)$", DOCKERFILE, re.MULTILINE)
+    name = re.search(r"^ARG PYTHON_IMAGE=(\S+)$", DOCKERFILE, re.MULTILINE)
+
+    assert len(stages) == len(re.findall("^FROM", DOCKERFILE, re.MULTILINE))
+    assert {base for base, _ in stages} - {stage for _, stage in stages} == {"${PYTHON_IMAGE}"}
+    assert name is not None
+    assert name[1] == example()["ORBITLAKE_PYTHON_IMAGE"]
+    assert SERVICES["postgres"]["image"] == "${ORBITLAKE_POSTGRES_IMAGE:-postgres:16}"
+    for service in OURS.values():
+        assert service["build"]["args"] == {"PYTHON_IMAGE": f"${{ORBITLAKE_PYTHON_IMAGE:-{name[1]}}}"}
+
+
+def test_each_service_runs_the_target_that_it_is_built_as():
+    targets = re.findall(r"^FROM \S+ AS (\S+)$", DOCKERFILE, re.MULTILINE)
+
+    assert targets[-1] == "pipeline", "what is built where no target is named"
+    for name, service in OURS.items():
+        assert service["build"]["target"] == ("simulator" if name == "simulator" else "pipeline")
 
 
 def test_memory_limits_fit_the_machine_together():
@@ -142,16 +165,35 @@ def test_our_containers_can_change_nothing_but_their_data(name: str):
     assert {mounted_at(volume) for volume in service.get("volumes", [])} <= {"/data", "/logs", "/scratch"}
 
 
+def test_the_database_has_the_capabilities_of_its_start_alone():
+    service = SERVICES["postgres"]
+
+    assert service["cap_drop"] == ["ALL"]
+    assert set(service["cap_add"]) == {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"}
+    assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_each_purpose_has_a_secret_of_its_own():
+    environment = SERVICES["api-server"]["environment"]
+    named = [name for value in environment.values() for name in SECRETS if f"${{{name}:" in value]
+
+    assert "ORBITLAKE_SESSION_SECRET" in environment["AIRFLOW__API__SECRET_KEY"]
+    assert "ORBITLAKE_JWT_SECRET" in environment["AIRFLOW__API_AUTH__JWT_SECRET"]
+    assert len(named) == len(set(named))
+
+
 def test_the_image_runs_as_a_user_that_is_not_root():
     assert re.findall(r"^USER (.*)$", DOCKERFILE, re.MULTILINE) == ["50000:0"]
 
 
 def test_the_image_is_sent_nothing_but_what_it_copies():
     allowed = set(re.findall(r"^!(\S+)$", (CHECKOUT / ".dockerignore").read_text(), re.MULTILINE))
+    tools = re.findall(r"^(plugins/\S+)$", (CHECKOUT / ".dockerignore").read_text(), re.MULTILINE)
     sources = " ".join(re.findall(r"^COPY (?!--)(.*) \S+$", DOCKERFILE, re.MULTILINE)).split()
 
     assert (CHECKOUT / ".dockerignore").read_text().startswith("*\n")
     assert allowed == {source.split("/")[0] for source in sources}
+    assert [tool for tool in tools if not (CHECKOUT / tool).exists()] == []
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -188,13 +230,37 @@ def test_make_env_makes_good_secrets_once_for_its_owner_alone(tmp_path: Path):
     made = (tmp_path / ".env").read_text()
     values = dict(re.findall(r"^(\w+)=(.*)$", made, re.MULTILINE))
 
-    assert (first, make_env(), (tmp_path / ".env").read_text()) == (0, 1, made)
+    assert (first, make_env(), (tmp_path / ".env").read_text()) == (0, 0, made)
     assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
     assert {name: value for name, value in values.items() if name not in SECRETS} == {
         name: value for name, value in example().items() if name not in SECRETS
     }
     assert len({values[name] for name in SECRETS}) == len(SECRETS)
     assert min(len(values[name]) for name in SECRETS) >= 20
-    assert len(values["ORBITLAKE_JWT_SECRET"]) >= 64
+    assert min(len(values[name]) for name in ("ORBITLAKE_JWT_SECRET", "ORBITLAKE_SESSION_SECRET")) >= 64
     assert re.fullmatch(r"[\w-]+", values["ORBITLAKE_DATABASE_PASSWORD"], re.ASCII)
     Fernet(values["ORBITLAKE_FERNET_KEY"])
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("ORBITLAKE_SESSION_SECRET=\n", r"ORBITLAKE_SESSION_SECRET=[\w-]{64,}\n"),
+        ('export ORBITLAKE_SESSION_SECRET = ""\n', r"ORBITLAKE_SESSION_SECRET=[\w-]{64,}\n"),
+        ("# the last line", r"# the last line\nORBITLAKE_SESSION_SECRET=[\w-]{64,}\n"),
+    ],
+    ids=["empty", "quoted and empty", "absent"],
+)
+def test_make_env_fills_in_what_an_older_env_lacks_and_touches_nothing_else(tmp_path: Path, before: str, after: str):
+    others = "".join(
+        f"{name}=kept-{place}\n" for place, name in enumerate(sorted(SECRETS - {"ORBITLAKE_SESSION_SECRET"}))
+    )
+    (tmp_path / ".env.example").write_text(EXAMPLE)
+    (tmp_path / ".env").write_text(f"# mine\nexport EXTRA='a = b'\n{others}{before}")
+    script = CHECKOUT / "docker" / "make_env.py"
+    told = subprocess.run([sys.executable, script, tmp_path], capture_output=True, text=True, check=True).stdout
+
+    assert told == "added to .env: ORBITLAKE_SESSION_SECRET; the rest stays as it was\n"
+    assert re.fullmatch(re.escape(f"# mine\nexport EXTRA='a = b'\n{others}") + after, (tmp_path / ".env").read_text())
+    assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".env", ".env.example"]
