@@ -5,7 +5,7 @@ BIN := .venv/bin
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 export PYTHONPATH := plugins
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench pictures inspect up down lock env backup restore test-compose
+.PHONY: help setup demo test lint bench pictures inspect up down lock audit env backup restore test-compose
 
 help:    ## this list
 	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -41,6 +41,10 @@ inspect: setup    ## what lies in the data root: rows, days, sizes, the newest, 
 
 lock: setup    ## renew constraints.txt from the direct dependencies
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-annotate --no-header requirements.txt tests/requirements.txt -o constraints.txt
+
+# Strict: a service that does not know a package, or does not answer, is no clean bill.
+audit: setup    ## known vulnerabilities of the locked Python packages; asks pypi.org
+	@$(BIN)/uv tool run pip-audit==2.10.1 -r constraints.txt --no-deps --disable-pip --strict
 
 env:    ## .env of the compose deployment, with secrets of its own; in one that exists it adds the secrets that are missing
 	@$(PYTHON) docker/make_env.py
