@@ -1,7 +1,8 @@
 """Each day: NASA's ephemeris file -> oem_issues, state_vectors, trajectory_events, thrust_episodes.
 
 **Reads** the newest issue from the setting `ORBITLAKE_OEM_URL`, and what people dropped into `inbox/oem/`; or just the
-one source that the form names.
+one source that the form names. A URL of the form, and every redirect, must lead to a public host, unless the settings
+name the host: `ORBITLAKE_ALLOWED_HOSTS`, or one of the feeds' own URLs.
 **Writes** `raw/oem/` and the four tables, one folder an issue.
 
 **Read by** analysts, the position page, anyone who plans around a reboost.
@@ -41,10 +42,13 @@ from orbitlake.orchestration.defaults import FIRST_DAY, RETRYING, TOLD
         "source": Param(
             None,
             type=["null", "string"],
-            pattern=r"^(https?://\S+|\w[\w ./+-]*)$",
+            pattern=r"^(https?://[^\s/?#@]+([/?#]\S*)?|\w[\w ./+-]*)$",
             maxLength=2000,
             title="Source",
-            description="URL of an OEM file, or its name in inbox/oem. Empty: the whole inbox and NASA's newest issue.",
+            description=(
+                "URL of an OEM file on a public host or on one that ORBITLAKE_ALLOWED_HOSTS names, without a password "
+                "in it; or its name in inbox/oem. Empty: the whole inbox and NASA's newest issue."
+            ),
         ),
     },
 )

@@ -2,6 +2,8 @@
 
 Sources are files (KVN or XML, plain or gzip), folders searched at every depth, and http or https URLs. Without any, the
 run takes what lies in inbox/oem/ and then the newest issue from ORBITLAKE_OEM_URL, by default NASA's ISS ephemeris.
+A URL given here is fetched wherever its host is; its redirects are followed to that host and port, to public hosts, and
+to those of ORBITLAKE_ALLOWED_HOSTS.
 
 Every source ends in one line of JSON on standard output:
   {"source", "outcome", "object_id", "creation_date", "states", "thrust_episodes", "reason"}
@@ -24,7 +26,7 @@ from rich.progress import track
 
 from orbitlake.lake import Lake, sweep_staging
 from orbitlake.oem.archive import take
-from orbitlake.oem.sources import list_sources
+from orbitlake.oem.sources import list_sources, vouched_for
 from orbitlake.settings import Settings, of_command_line
 
 MANY_SOURCES = 5
@@ -35,6 +37,7 @@ def main(given: list[str], settings: Settings) -> int:
     lake = Lake(settings.data)
     sweep_staging(lake)
     failed = False
+    settings = vouched_for(given, settings)
     for source in with_progress(list_sources(given, lake, settings)):
         outcome = take(source, lake, settings)
         print(json.dumps(outcome), flush=True)

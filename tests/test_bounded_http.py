@@ -1,4 +1,4 @@
-"""Conversations with servers that drag them out, over real sockets, plain and encrypted."""
+"""Conversations with servers that drag them out or lead astray, over real sockets, plain and encrypted."""
 
 import socket
 import ssl
@@ -15,7 +15,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from orbitlake.bounded_http import BoundedAdapter, bounded_session
+from orbitlake.bounded_http import MOST_REDIRECTS, BoundedAdapter, RefusedError, bounded_session
+from orbitlake.destinations import Destinations
 
 ENDS_S = 0.6
 ENDED_BY_S = 1.6
@@ -23,6 +24,7 @@ READ_TIMEOUT_S = 5.0
 """Longer than any conversation here: nothing but its end can end one that drips."""
 BETWEEN_S = 0.1
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood"
+LOOPBACK = Destinations.of([], ["127.0.0.0/8"])
 ELSEWHERE = b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\n"
 
 Talk = Callable[[socket.socket], None]
@@ -33,6 +35,7 @@ class Server:
 
     def __init__(self, *talks: Talk, tls: ssl.SSLContext | None = None) -> None:
         self.talks, self.tls, self.connections, self.requests = talks, tls, 0, 0
+        self.heard: list[bytes] = []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.serve, daemon=True).start()
@@ -48,7 +51,8 @@ class Server:
             if self.tls:
                 connection = self.tls.wrap_socket(connection, server_side=True)
             with connection:
-                while connection.recv(65_536):
+                while heard := connection.recv(65_536):
+                    self.heard.append(heard)
                     self.requests += 1
                     self.talks[min(self.requests, len(self.talks)) - 1](connection)
 
@@ -65,6 +69,10 @@ def drips(head: bytes, drop: bytes = b"x") -> Talk:
             connection.sendall(drop)
 
     return talk
+
+
+def leads_to(url: str) -> Talk:
+    return says(f"HTTP/1.1 302 Found\r\nLocation: {url}\r\nContent-Length: 0\r\n\r\n".encode())
 
 
 def floods(head: bytes) -> Talk:
@@ -121,6 +129,33 @@ def ask(
         return session.get(url, timeout=timeout_s, **options).content
 
 
+def named(*urls: str) -> BoundedAdapter:
+    """An adapter whose operator named the hosts of these URLs."""
+    return BoundedAdapter(Destinations.of(urls))
+
+
+def use_proxy(monkeypatch, proxy: Server) -> None:
+    monkeypatch.delenv("NO_PROXY")
+    for scheme in ("HTTP", "HTTPS"):
+        monkeypatch.setenv(f"{scheme}_PROXY", f"http://agent:secret@127.0.0.1:{proxy.port}")
+
+
+def resolve(monkeypatch, **answers: list[list[str]]) -> list[str]:
+    """Let names resolve as given, each look-up in its turn, the last answer for ever; returns what was looked up."""
+    real, asked = socket.getaddrinfo, []
+
+    def look_up(host: str, port: int, *arguments: object, **options: object) -> list[tuple]:
+        asked.append(host)
+        name = host.removesuffix(".test")
+        if name not in answers:
+            return real(host, port, *arguments, **options)
+        turn = answers[name].pop(0) if len(answers[name]) > 1 else answers[name][0]
+        return [found for address in turn for found in real(address, port, type=socket.SOCK_STREAM)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    return asked
+
+
 DRAGGING = pytest.mark.parametrize(
     "talk",
     [
@@ -146,19 +181,19 @@ def test_whatever_drags_on_ends_in_time(serve, certificate, talk, is_encrypted):
     began = time.monotonic()
 
     with pytest.raises(requests.Timeout, match=r"not finished within 0.6 s"):
-        ask(BoundedAdapter(), url, verify=certificate)
+        ask(BoundedAdapter(LOOPBACK), url, verify=certificate)
     assert ENDS_S <= time.monotonic() - began < ENDED_BY_S
     assert server.requests == 1
 
 
 @DRAGGING
 def test_through_a_proxy_too(serve, monkeypatch, talk):
-    monkeypatch.delenv("NO_PROXY")
     proxy = serve(talk)
+    use_proxy(monkeypatch, proxy)
     began = time.monotonic()
 
     with pytest.raises(requests.Timeout, match="not finished"):
-        ask(BoundedAdapter(), "http://upstream.example/", proxies={"http": f"http://127.0.0.1:{proxy.port}"})
+        ask(named("http://upstream.example/"), "http://upstream.example/")
     assert time.monotonic() - began < ENDED_BY_S
 
 
@@ -166,7 +201,7 @@ def test_through_a_proxy_too(serve, monkeypatch, talk):
 def test_the_body_of_a_redirect_is_not_read(serve, talk):
     server = serve(talk, says(GOOD))
 
-    assert ask(BoundedAdapter(), f"http://127.0.0.1:{server.port}/") == b"good"
+    assert ask(BoundedAdapter(LOOPBACK), f"http://127.0.0.1:{server.port}/") == b"good"
 
 
 def test_redirects_without_end_do_not_outlast_the_conversation(serve):
@@ -178,13 +213,13 @@ def test_redirects_without_end_do_not_outlast_the_conversation(serve):
     began = time.monotonic()
 
     with pytest.raises(requests.Timeout, match="not finished"):
-        ask(BoundedAdapter(), f"http://127.0.0.1:{server.port}/")
+        ask(BoundedAdapter(LOOPBACK), f"http://127.0.0.1:{server.port}/")
     assert time.monotonic() - began < ENDED_BY_S
 
 
 def test_a_conversation_in_time_leaves_the_next_one_alone(serve):
     server = serve(says(GOOD))
-    adapter = BoundedAdapter()
+    adapter = BoundedAdapter(LOOPBACK)
     session = bounded_session(adapter)
     for _ in range(3):
         with adapter.ends_within(ENDS_S):
@@ -196,7 +231,7 @@ def test_a_conversation_in_time_leaves_the_next_one_alone(serve):
 
 def test_one_that_was_cut_leaves_the_next_one_alone(serve):
     server = serve(drips(b"HTTP/1.1 200 OK\r\n\r\n"), says(GOOD))
-    adapter = BoundedAdapter()
+    adapter = BoundedAdapter(LOOPBACK)
     with pytest.raises(requests.Timeout):
         ask(adapter, f"http://127.0.0.1:{server.port}/")
 
@@ -207,6 +242,183 @@ def test_an_error_within_the_time_stays_what_it_is(serve):
     server = serve(lambda connection: connection.close())
 
     with pytest.raises(requests.ConnectionError):
-        ask(BoundedAdapter(), f"http://127.0.0.1:{server.port}/")
+        ask(BoundedAdapter(LOOPBACK), f"http://127.0.0.1:{server.port}/")
     with pytest.raises(requests.Timeout, match="read timeout"):
-        ask(BoundedAdapter(), f"http://127.0.0.1:{serve(lambda _: time.sleep(1)).port}/", ends_s=5.0, timeout_s=0.2)
+        ask(
+            BoundedAdapter(LOOPBACK),
+            f"http://127.0.0.1:{serve(lambda _: time.sleep(1)).port}/",
+            ends_s=5.0,
+            timeout_s=0.2,
+        )
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]"])
+def test_a_host_that_is_not_public_gets_no_connection(serve, host):
+    server = serve(says(GOOD))
+
+    with pytest.raises(RefusedError, match="is not a public host"):
+        ask(BoundedAdapter(), f"http://{host}:{server.port}/")
+    assert server.connections == 0
+
+
+def test_a_host_that_the_operator_named_is_reached_with_exactly_its_port(serve):
+    server, other = serve(says(GOOD)), serve(says(GOOD))
+    adapter = named(f"http://127.0.0.1:{server.port}/feed")
+
+    assert ask(adapter, f"http://127.0.0.1:{server.port}/else") == b"good"
+    for url in (f"http://127.0.0.1:{other.port}/", f"http://localhost:{server.port}/"):
+        with pytest.raises(RefusedError):
+            ask(adapter, url)
+    assert (server.connections, other.connections) == (1, 0)
+
+
+@pytest.mark.parametrize("hops", [1, 3])
+def test_each_redirect_is_checked(serve, hops):
+    inner = serve(says(GOOD))
+    outer = serve(*[leads_to("/again")] * (hops - 1), leads_to(f"http://127.0.0.1:{inner.port}/secret"))
+
+    with pytest.raises(RefusedError, match="is not a public host"):
+        ask(named(f"http://127.0.0.1:{outer.port}/"), f"http://127.0.0.1:{outer.port}/")
+    assert (outer.requests, inner.connections) == (hops, 0)
+
+
+def test_a_redirect_to_an_allowed_host_is_followed(serve):
+    inner = serve(says(GOOD))
+    outer = serve(leads_to(f"http://127.0.0.1:{inner.port}/"))
+
+    assert ask(BoundedAdapter(LOOPBACK), f"http://127.0.0.1:{outer.port}/") == b"good"
+
+
+def test_the_connection_goes_to_the_address_that_was_checked(serve, monkeypatch):
+    # A name that is public while it is checked, and this machine a moment later.
+    server = serve(says(GOOD))
+    asked = resolve(monkeypatch, rebinding=[["203.0.113.7"], ["127.0.0.1"]])
+    reached: list[object] = []
+
+    def note(connected: socket.socket, address: tuple) -> None:
+        reached.append(address[0])
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(socket.socket, "connect", note)
+    documentation = BoundedAdapter(Destinations.of([], ["203.0.113.0/24"]))
+    with pytest.raises(requests.ConnectionError):
+        ask(documentation, f"http://rebinding.test:{server.port}/")
+
+    assert reached == ["203.0.113.7"]
+    assert asked.count("rebinding.test") == 1
+
+
+def test_a_name_with_several_addresses_is_reached_at_the_next_where_one_is_dead(serve, monkeypatch):
+    server = serve(says(GOOD))
+    resolve(monkeypatch, several=[["127.0.0.2", "127.0.0.1"]])
+
+    assert ask(BoundedAdapter(LOOPBACK), f"http://several.test:{server.port}/") == b"good"
+
+
+def test_a_name_that_nobody_knows_is_no_refusal(monkeypatch):
+    def unknown(*_: object, **__: object) -> list[tuple]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(requests.ConnectionError, match="Name or service not known"):
+        ask(BoundedAdapter(), "http://nowhere.test/")
+
+
+def test_tls_is_held_to_the_name_although_an_address_is_connected_to(serve, certificate, monkeypatch):
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate)
+    wanted: list[str | None] = []
+    tls.sni_callback = lambda _connection, name, _context: wanted.append(name)
+    server = serve(says(GOOD), tls=tls)
+    resolve(monkeypatch, other=[["127.0.0.1"]])
+
+    assert ask(BoundedAdapter(LOOPBACK), f"https://127.0.0.1:{server.port}/", verify=certificate) == b"good"
+    with pytest.raises(requests.exceptions.SSLError, match=r"not valid for 'other\.test'"):
+        ask(BoundedAdapter(LOOPBACK), f"https://other.test:{server.port}/", verify=certificate)
+    assert wanted[-1] == "other.test"
+
+
+def test_a_redirect_from_https_to_http_is_not_followed(serve, certificate):
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate)
+    plain = serve(says(GOOD))
+    encrypted = serve(leads_to(f"http://127.0.0.1:{plain.port}/"), tls=tls)
+
+    with pytest.raises(RefusedError, match="from https to http"):
+        ask(BoundedAdapter(LOOPBACK), f"https://127.0.0.1:{encrypted.port}/", verify=certificate)
+    assert plain.connections == 0
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://a/", "gopher://a/", "javascript:alert(1)", "data:,x"])
+def test_a_redirect_to_another_scheme_is_not_followed_nor_quoted(serve, url):
+    server = serve(leads_to(url))
+
+    with pytest.raises(RefusedError, match=r"^a redirect to what is no http or https URL is not followed$"):
+        ask(BoundedAdapter(LOOPBACK), f"http://127.0.0.1:{server.port}/")
+
+
+def test_redirects_are_few(serve):
+    server = serve(leads_to("/again"))
+
+    with pytest.raises(requests.TooManyRedirects):
+        ask(BoundedAdapter(LOOPBACK), f"http://127.0.0.1:{server.port}/", ends_s=READ_TIMEOUT_S)
+    assert server.requests == MOST_REDIRECTS + 1
+
+
+def test_no_password_of_a_netrc_is_sent_to_anybody(serve, monkeypatch, tmp_path):
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login agent password secret\ndefault login a password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    server = serve(leads_to("/again"), says(GOOD))
+
+    ask(named(f"http://127.0.0.1:{server.port}/"), f"http://127.0.0.1:{server.port}/")
+    assert server.requests == 2
+    assert not any(b"uthorization" in heard for heard in server.heard)
+
+
+def test_a_password_in_the_url_stays_with_its_host(serve):
+    other = serve(says(GOOD))
+    first = serve(leads_to(f"http://127.0.0.1:{other.port}/"))
+
+    ask(BoundedAdapter(LOOPBACK), f"http://user:secret@127.0.0.1:{first.port}/")
+    assert b"Authorization: Basic" in first.heard[0]
+    assert b"uthorization" not in other.heard[0]
+
+
+def test_the_proxy_of_the_environment_is_asked_for_a_host_that_the_operator_named(serve, monkeypatch):
+    proxy = serve(says(GOOD))
+    use_proxy(monkeypatch, proxy)
+
+    assert ask(named("http://upstream.example/"), "http://upstream.example/x") == b"good"
+    assert proxy.heard[0].startswith(b"GET http://upstream.example/x ")
+    assert b"Proxy-Authorization: Basic" in proxy.heard[0]
+
+
+def test_the_proxy_is_asked_for_no_other_host_at_first_or_by_redirect(serve, monkeypatch):
+    # It would resolve the name by itself, and reach what it alone can reach.
+    proxy = serve(leads_to("http://127.0.0.1:9/"), says(GOOD))
+    use_proxy(monkeypatch, proxy)
+
+    with pytest.raises(RefusedError):
+        ask(BoundedAdapter(), "http://localhost:9/")
+    assert proxy.connections == 0
+    with pytest.raises(RefusedError):
+        ask(named("http://upstream.example/"), "http://upstream.example/")
+    assert proxy.requests == 1
+
+
+def test_no_proxy_is_heeded(serve, monkeypatch):
+    proxy, server = serve(says(GOOD)), serve(says(GOOD))
+    use_proxy(monkeypatch, proxy)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+    ask(named(f"http://127.0.0.1:{server.port}/"), f"http://127.0.0.1:{server.port}/")
+    assert (proxy.connections, server.connections) == (0, 1)
+
+
+def test_a_bundle_of_certificates_is_taken_from_the_environment(serve, certificate, monkeypatch):
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate)
+    server = serve(says(GOOD), tls=tls)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", certificate)
+
+    assert ask(BoundedAdapter(LOOPBACK), f"https://127.0.0.1:{server.port}/") == b"good"

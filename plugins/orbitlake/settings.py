@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -18,6 +19,8 @@ OFF: Final = "off"
 FALLBACKS: Final = (OFF, "wheretheiss")
 CHANNEL: Final = re.compile(r"log|(webhook|smtp):[\w.-]+")
 """Where an alert can go: the log, or a connection of Airflow."""
+HOST: Final = re.compile(r"([\w-]+(\.[\w-]+)*\.?|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?")
+"""A name or an address, with or without a port; IPv6 with a port stands in brackets, as in a URL."""
 
 
 REFUSED: Final = 3
@@ -42,6 +45,7 @@ class Settings:
     object_id: str
     http_timeout_s: float
     max_download_bytes: int
+    allowed_hosts: tuple[str, ...]
     clock_tolerance_s: float | None
     collect_interval_s: float
     collect_duration_s: float
@@ -93,6 +97,13 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
                 raise SettingError(f"{name} holds {channel!r}: expected log, webhook:<connection> or smtp:<connection>")
         return wanted
 
+    def hosts(name: str) -> tuple[str, ...]:
+        wanted = tuple(word for part in text(name, "").split(",") if (word := part.strip()))
+        for entry in wanted:
+            if not is_host(entry) and not is_network(entry):
+                raise SettingError(f"{name} holds {entry!r}: expected a host, host:port, an address or a network")
+        return wanted
+
     upstream = text("ORBITLAKE_UPSTREAM", "live")
     if upstream not in ("live", "simulator"):
         raise SettingError(f"ORBITLAKE_UPSTREAM is {upstream!r}: expected live or simulator")
@@ -117,6 +128,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         object_id=text("ORBITLAKE_OBJECT_ID", "1998-067A"),
         http_timeout_s=number("ORBITLAKE_HTTP_TIMEOUT_S", 30),
         max_download_bytes=int(number("ORBITLAKE_MAX_DOWNLOAD_BYTES", 64 * 2**20)),
+        allowed_hosts=hosts("ORBITLAKE_ALLOWED_HOSTS"),
         clock_tolerance_s=None if tolerance == OFF else number("ORBITLAKE_CLOCK_TOLERANCE_S", 300),
         collect_interval_s=number("ORBITLAKE_COLLECT_INTERVAL_S", 5),
         collect_duration_s=number("ORBITLAKE_COLLECT_DURATION_S", 3600),
@@ -131,6 +143,27 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         alert_stream_minutes=number("ORBITLAKE_ALERT_STREAM_MINUTES", 5),
         alert_issue_days=number("ORBITLAKE_ALERT_ISSUE_DAYS", 5),
     )
+
+
+def is_host(text: str) -> bool:
+    """Say whether a text is a host as a URL has it, with or without a port."""
+    if not HOST.fullmatch(text):
+        return False
+    try:
+        parts = urlsplit(f"//{text}")
+        # Reading it raises ValueError where it is beyond all ports.
+        return parts.port != 0 and (not text.startswith("[") or is_network(parts.hostname or ""))
+    except ValueError:
+        return False
+
+
+def is_network(text: str) -> bool:
+    """Say whether a text is an address, or a network such as 10.1.0.0/16."""
+    try:
+        ip_network(text)
+    except ValueError:
+        return False
+    return True
 
 
 def data_root(root: str, name: str) -> Path:

@@ -295,6 +295,19 @@ print(json.dumps([(package / "simulator").exists(), [tool for tool in tools if (
     assert cluster.python(look, "simulator") == [True, []]
 
 
+@pytest.mark.parametrize("inner", ["http://api-server:8080/api/v2/version", "http://spark-master:8081/json/"])
+def test_the_form_of_ingest_oem_reaches_no_service_of_the_cluster(running: float, cluster: Cluster, inner: str):
+    asked = f"""
+import json, urllib.request
+from orbitlake.oem.batch import download
+print(json.dumps([urllib.request.urlopen({inner!r}).status, download({inner!r}, is_last_try=True)]))"""
+    status, outcomes = cluster.python(asked, "scheduler")
+
+    assert status == 200, "it is there"
+    assert [outcome["outcome"] for outcome in outcomes] == ["rejected"]
+    assert "is not a public host" in outcomes[0]["reason"]
+
+
 def test_who_does_not_know_the_secrets_stays_outside(running: float, cluster: Cluster):
     api = cluster.url("ORBITLAKE_AIRFLOW_PORT")
     login = {"username": "admin", "password": "admin"}

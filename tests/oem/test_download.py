@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from orbitlake.oem import download
+from orbitlake.oem import batch, download
+from orbitlake.oem.archive import take
+from orbitlake.oem.delivery import DeliveryError
 from orbitlake.oem.download import DownloadError, fetch
 from orbitlake.settings import from_environment
 
@@ -92,7 +94,8 @@ def _impatient(monkeypatch):
 
 @pytest.fixture
 def settings(tmp_path: Path):
-    return replace(from_environment({"ORBITLAKE_DATA": str(tmp_path / "data")}), http_timeout_s=0.5)
+    environment = {"ORBITLAKE_DATA": str(tmp_path / "data"), "ORBITLAKE_ALLOWED_HOSTS": "127.0.0.1"}
+    return replace(from_environment(environment), http_timeout_s=0.5)
 
 
 def kept(lake) -> list[Path]:
@@ -263,3 +266,106 @@ def test_nobody_at_home_is_an_error_with_a_cause(lake, settings):
         pass
     with pytest.raises(DownloadError, match="refused"):
         fetch(url, lake, settings)
+
+
+def test_a_host_that_is_not_public_is_refused_at_once_without_a_word_to_it(lake, settings):
+    with serving(whole) as (url, requests), pytest.raises(DownloadError, match=r"127\.0\.0\.1 is not a public host"):
+        fetch(url, lake, replace(settings, allowed_hosts=()))
+
+    assert requests == []
+    assert kept(lake) == []
+
+
+def test_the_configured_url_is_fetched_wherever_it_is(lake, settings):
+    with serving(whole) as (url, _):
+        delivery = fetch(url, lake, replace(settings, allowed_hosts=(), oem_url=url))
+
+    assert Path(delivery["path"]).read_bytes() == BODY
+
+
+def test_a_redirect_to_a_host_that_is_not_public_is_refused(lake, settings):
+    with serving(whole) as (inner, asked), serving(reply(302, headers={"Location": inner})) as (url, _):
+        strict = replace(settings, allowed_hosts=(), oem_url=url)
+        with pytest.raises(DownloadError, match="is not a public host"):
+            fetch(url, lake, strict)
+
+    assert asked == []
+
+
+SECRET = "SECRET-OF-AN-INNER-SERVICE"
+
+
+def says(content: str) -> Answer:
+    """Answer with these very bytes, HTTP or not."""
+    return lambda handler: handler.wfile.write(content.encode("latin-1"))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        reply(403, SECRET.encode(), {"X-Secret": SECRET}),
+        says(f"HTTP/1.1 404 {SECRET}\r\nContent-Length: 0\r\n\r\n"),
+        says(f"SSH-2.0-{SECRET}\r\n"),
+        says(f"-ERR {SECRET}\r\n"),
+        says(f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{SECRET}\r\n"),
+        says(f"HTTP/1.1 200 OK\r\nContent-Length: {SECRET}\r\n\r\n"),
+        says("HTTP/1.1 200 OK\r\nContent-Length: \xb2\r\n\r\n"),
+        says(f"HTTP/1.1 302 Found\r\nLocation: secret:{SECRET}\r\n\r\n"),
+        says(f"HTTP/1.1 302 Found\r\nLocation: http://[{SECRET}\r\n\r\n"),
+        says(f"HTTP/1.1 302 Found\r\nLocation: http://a:{SECRET}/\r\n\r\n"),
+        says(f"HTTP/1.1 302 Found\r\nLocation: http://a/\xff{SECRET}\r\n\r\n"),
+        says(f"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/?token={SECRET}\r\n\r\n"),
+    ],
+    ids=[
+        "body", "reason", "banner", "reply", "chunk", "length", "length no number", "scheme", "location", "port",
+        "not UTF-8", "elsewhere",
+    ],
+)  # fmt: skip
+def test_an_error_quotes_nothing_of_an_answer(lake, settings, answer):
+    with serving(answer) as (url, _):
+        told = json.dumps(take(url, lake, settings))
+
+    assert '"rejected"' in told
+    assert SECRET not in told
+    assert len(told) < 600
+
+
+def test_what_is_no_oem_is_rejected_without_a_word_of_it(lake, settings):
+    bodies = [SECRET.encode(), f"<html>{SECRET}</html>".encode(), f'{{"key": "{SECRET}"}}'.encode(), b"\xfe\x00" * 9]
+    for body in bodies:
+        with serving(reply(200, body)) as (url, _):
+            outcome = take(url, lake, settings)
+
+        assert outcome["outcome"] == "rejected"
+        assert outcome["reason"] == f"{url}: is no OEM: CCSDS_OEM_VERS is not near its beginning"
+
+
+def test_a_validator_that_cannot_be_sent_back_is_forgotten(lake, settings):
+    odd = says(f"HTTP/1.1 200 OK\r\nETag: \x0bone\r\nLast-Modified: {'x' * 300}\r\n\r\n{BODY.decode()}")
+    with serving(odd, whole) as (url, requests):
+        fetch(url, lake, settings)
+        fetch(url, lake, settings)
+
+    assert not {"If-None-Match", "If-Modified-Since"} & set(requests[1])
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://user:secret@host/a",
+        "http://user:secret@",
+        "http://user:secret@[::1/",
+        "http://user:secret@host:port/",
+        "http://user:se/secret@host/",
+        "http://user:secret@127.0.0.1:1/",
+        "https://user:secret@host.invalid/",
+    ],
+)
+def test_a_password_is_in_no_outcome_and_no_error(lake, settings, url, monkeypatch):
+    monkeypatch.setenv("ORBITLAKE_DATA", str(lake.root))
+    outcome = take(url, lake, settings)
+    with pytest.raises(DeliveryError) as failed:
+        batch.download(url, is_last_try=False)
+
+    assert outcome["outcome"] == "rejected"
+    assert "secret" not in json.dumps([outcome, str(failed.value), batch.download(url, is_last_try=True)])

@@ -60,6 +60,28 @@ def upstream():
         server.shutdown()
 
 
+def test_a_url_of_the_command_line_is_fetched_wherever_it_is_and_leads_nowhere_else(lake, upstream):
+    url, statuses = upstream
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(302)
+            self.send_header("Location", url)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        status, [outcome], error = run(lake, f"http://127.0.0.1:{server.server_port}/")
+        server.shutdown()
+
+    assert (status, outcome["outcome"], error, statuses) == (1, "rejected", "", [])
+    assert "is not a public host" in outcome["reason"]
+    assert [(code, each["outcome"]) for code, [each], _ in [run(lake, url)]] == [(0, "ingested")]
+
+
 def test_every_source_has_its_line_and_one_bad_file_holds_up_no_other(lake, tmp_path):
     good = put(tmp_path / "a.txt", kvn())
     bad = put(tmp_path / "b.txt", b"CCSDS_OEM_VERS = 2.0\n")

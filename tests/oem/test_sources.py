@@ -9,7 +9,7 @@ from tests.oem.sample_oem import kvn, xml
 
 from orbitlake.oem import batch
 from orbitlake.oem.delivery import DeliveryError
-from orbitlake.oem.sources import deliver, group_by_issue, list_sources, named_in_inbox
+from orbitlake.oem.sources import deliver, group_by_issue, list_sources, named_in_inbox, vouched_for
 from orbitlake.settings import from_environment
 
 
@@ -22,6 +22,22 @@ def put(path, content=b"x"):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return str(path)
+
+
+@pytest.mark.parametrize("inner", ["http://127.0.0.1:9/", "http://169.254.169.254/latest/", "http://[fd00:ec2::254]/"])
+def test_a_form_reaches_no_host_that_is_not_public(lake, monkeypatch, inner):
+    monkeypatch.setenv("ORBITLAKE_DATA", str(lake.root))
+
+    with pytest.raises(DeliveryError, match="is not a public host"):
+        batch.download(inner, is_last_try=False)
+    assert batch.download(inner, is_last_try=True)[0]["outcome"] == "rejected"
+
+
+def test_a_command_line_vouches_for_the_hosts_that_it_names(settings):
+    given = ["a.txt", "http://user:p@127.0.0.1:81/a", "https://[::1]/b", "http://host:x/", "ftp://host/"]
+    allowed = vouched_for(given, replace(settings, allowed_hosts=("first",))).allowed_hosts
+
+    assert allowed == ("first", "127.0.0.1:81", "[::1]:443")
 
 
 def test_nothing_named_means_the_inbox_and_then_the_default_url(lake, settings):

@@ -53,6 +53,8 @@ REFUSED_VALUES = {
             "../a.txt",
             "",
             "http://" + "a" * 2000,
+            "https://user:secret@host/a.txt",
+            "https://user@host",
         ]
     },
     "stream_positions": {
@@ -164,7 +166,7 @@ def test_a_form_refuses_what_cannot_be_meant(dag_bag, dag_id: str, name: str, va
         dag_bag.dags[dag_id].params.get_param(name).resolve(value)
 
 
-@pytest.mark.parametrize("source", [None, "https://host/a.txt?raw=1", "http://127.0.0.1:80/a", "a.txt", "may/b 1.gz"])
+@pytest.mark.parametrize("source", [None, "https://host/a.txt?raw=1", "http://127.0.0.1:80/@a", "a.txt", "may/b 1.gz"])
 def test_an_ephemeris_is_named_by_url_or_by_its_place_in_the_inbox(dag_bag, source):
     assert dag_bag.dags["ingest_oem"].params.get_param("source").resolve(source) == source
 

@@ -255,3 +255,26 @@ def test_a_stop_ends_the_wait_before_another_try(server, lake):
     assert time.monotonic() - began < 2
     assert len(server.asked_at) <= 2
     assert len(records(lake)) == 1
+
+
+def test_a_feed_that_redirects_to_a_host_that_is_not_public_gives_no_fix(server):
+    with Server() as inner:
+        threading.Thread(target=inner.serve_forever, daemon=True).start()
+        record, failure = polled(server, (302, b"", {"Location": inner.url}))
+        followed, _ = polled(server, (302, b"", {"Location": inner.url}), allowed_hosts=("127.0.0.1",))
+        inner.shutdown()
+
+    assert failure == "unreachable"
+    assert (
+        record.error
+        == "unreachable: 127.0.0.1 is not a public host: it is reached only where ORBITLAKE_ALLOWED_HOSTS names it"
+    )
+    assert followed.latitude == 47.6153
+    assert len(inner.asked_at) == 1
+
+
+def test_a_servers_own_words_for_a_status_are_not_kept(server):
+    def odd(handler):
+        handler.wfile.write(b"HTTP/1.1 418 " + b"x" * 1000 + b"\r\nContent-Length: 0\r\n\r\n")
+
+    assert polled(server, odd)[0].error == "http 418: I'm a Teapot"

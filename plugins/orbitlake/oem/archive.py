@@ -15,7 +15,7 @@ from typing import Any, Final, NotRequired, TypedDict, final
 from orbitlake.lake import Lake, quarantine, quarantine_file
 from orbitlake.oem import unpacking
 from orbitlake.oem.checks import examine
-from orbitlake.oem.delivery import Delivery, DeliveryError
+from orbitlake.oem.delivery import Delivery, DeliveryError, is_url, shown
 from orbitlake.oem.errors import OemError
 from orbitlake.oem.holdings import Holding
 from orbitlake.oem.issue import Issue, issue_of, parse, read
@@ -25,6 +25,9 @@ from orbitlake.tables import OEM_TABLES, STATE_VECTORS, THRUST_EPISODES
 
 SETTLED_S: Final = 2.0
 """A file in the inbox is taken once it has not been written for so long: a copy in progress is no truncated file."""
+OEM_MARK: Final = b"CCSDS_OEM_VERS"
+OEM_MARK_WITHIN: Final = 64 * 1024
+"""Bytes from the beginning in which every OEM bears its mark, as text and as XML."""
 MOST_WARNINGS: Final = 20
 """A hostile file has one a line, and outcomes pass through Airflow's database."""
 
@@ -81,7 +84,7 @@ def take(source: str, lake: Lake, settings: Settings) -> Outcome:
 
 def rejected(source: str, reason: str) -> Outcome:
     """Return the outcome of a source that gave no sound file."""
-    return _outcome(source, "rejected", reason=reason)
+    return _outcome(shown(source), "rejected", reason=reason)
 
 
 def ingest(delivery: Delivery, lake: Lake) -> Outcome:
@@ -171,6 +174,9 @@ def _read(content: bytes, source: str) -> tuple[bytes, Issue]:
     """Return the unpacked bytes and their issue. Raises _RefusedError where it cannot be read or fails a check."""
     try:
         text = unpacking.unpack(content, source)
+        if is_url(source) and OEM_MARK not in text[:OEM_MARK_WITHIN]:
+            # A reader quotes the line that it stumbles over: of a file, not of whatever a server may have answered.
+            raise OemError(source, None, f"is no OEM: {OEM_MARK.decode()} is not near its beginning")
         issue = issue_of(parse(text, source), hashlib.sha256(text).hexdigest(), source)
     except OemError as error:
         raise _RefusedError("rejected", str(error)) from error

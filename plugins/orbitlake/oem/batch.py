@@ -6,8 +6,8 @@ from typing import Any
 from orbitlake.lake import Lake, sweep_staging
 from orbitlake.oem import archive as archiving
 from orbitlake.oem.archive import Archived, CheckError, Outcome
-from orbitlake.oem.delivery import Delivery, DeliveryError
-from orbitlake.oem.sources import deliver, is_url, list_sources, named_in_inbox
+from orbitlake.oem.delivery import Delivery, DeliveryError, is_url, shown
+from orbitlake.oem.sources import deliver, list_sources, named_in_inbox
 from orbitlake.settings import from_environment
 
 
@@ -15,7 +15,8 @@ def download(source: str | None, *, is_last_try: bool) -> list[Delivery | Outcom
     """Return what the run takes in: `source`, a URL or a name in the inbox, else the whole inbox and the newest issue.
 
     A source that gives nothing raises DeliveryError, so that the step is tried again; on the last try it is handed on
-    as rejected instead, so that it holds up no other. No path comes from outside, and no scheme but http and https.
+    as rejected instead, so that it holds up no other. No path comes from outside, no scheme but http and https, and no
+    host but public ones and those that the settings name.
     """
     settings = from_environment()
     lake = Lake(settings.data)
@@ -28,7 +29,7 @@ def download(source: str | None, *, is_last_try: bool) -> list[Delivery | Outcom
             found.append(deliver(wanted, lake, settings))
         except DeliveryError as error:
             if not is_last_try:
-                raise DeliveryError(f"{wanted}: {error}") from error
+                raise DeliveryError(f"{shown(wanted)}: {error}") from error
             found.append(archiving.rejected(wanted, str(error)))
     return found
 

@@ -1,6 +1,7 @@
 """One file to ingest, as a small record that a task can hand on."""
 
 from typing import TypedDict, final
+from urllib.parse import urlsplit, urlunsplit
 
 
 @final
@@ -15,3 +16,24 @@ class Delivery(TypedDict):
 
 class DeliveryError(Exception):
     """A source that gives no file; the message says why."""
+
+
+def is_url(source: str) -> bool:
+    """Say whether a source is fetched rather than opened; other schemes than http and https are refused later."""
+    return "://" in source
+
+
+def shown(source: str) -> str:
+    """Return a source as it may be logged and kept: a URL without user and password.
+
+    Of a URL that cannot be read only the scheme is shown, since nobody can tell where its password ends.
+    """
+    if not is_url(source):
+        return source
+    try:
+        parts = urlsplit(source)
+        # Its reading raises where the port is none, as with a password that holds a slash.
+        _ = parts.port
+    except ValueError:
+        return f"{source.partition('://')[0]}://..."
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

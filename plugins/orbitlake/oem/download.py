@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -10,15 +11,15 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
 
 import requests
 import urllib3
 from urllib3.util import Retry
 
-from orbitlake.bounded_http import BoundedAdapter, bounded_session
+from orbitlake.bounded_http import BoundedAdapter, RefusedError, bounded_session, status_text
+from orbitlake.destinations import Destinations, endpoint_of
 from orbitlake.lake import Lake, write_file
-from orbitlake.oem.delivery import Delivery, DeliveryError
+from orbitlake.oem.delivery import Delivery, DeliveryError, shown
 from orbitlake.settings import Settings
 
 CONNECT_TIMEOUT_S: Final = 10.0
@@ -35,13 +36,25 @@ RETRY: Final = Retry(
     allowed_methods=("GET",),
     respect_retry_after_header=True,
     retry_after_max=LONGEST_RETRY_AFTER_S,
-    redirect=5,
 )
 HEADERS: Final = {
     # Identity: Content-Length then counts the very bytes that are kept.
     "Accept-Encoding": "identity",
     "User-Agent": "orbitlake",
 }
+VALIDATOR: Final = re.compile(r"[\x20-\x7e]{1,256}")
+"""An ETag or Last-Modified that can be sent back: one that begins with a vertical tab would break every request."""
+LENGTH: Final = re.compile(r"[0-9]{1,18}")
+OWN_WORDS: Final = (
+    RefusedError,
+    requests.Timeout,
+    requests.TooManyRedirects,
+    urllib3.exceptions.TimeoutError,
+    urllib3.exceptions.IncompleteRead,
+    urllib3.exceptions.ResponseError,
+)
+"""Errors whose text quotes nothing that a server sent."""
+LONGEST_CAUSE: Final = 200
 
 
 class DownloadError(DeliveryError):
@@ -68,26 +81,26 @@ def fetch(url: str, lake: Lake, settings: Settings) -> Delivery:
     """Return the newest body of a URL as a delivery; where the server says 304, the body kept from last time.
 
     Handing the same body on again is harmless (its issue is `unchanged`) and completes what a crash left undone.
-    Raises DownloadError where no whole body came: other scheme, error status, time or size limit, cut short.
+    Raises DownloadError where no whole body came: other scheme, a host that is neither public nor named by the
+    settings, error status, time or size limit, cut short. What it says quotes nothing of the answer.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise DownloadError(f"{url[:200]!r} is not an http or https URL")
-    shown = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    name = shown(url)
+    if endpoint_of(url) is None:
+        raise DownloadError(f"{name[:200]!r} is not an http or https URL")
     folder = lake.root / "raw" / "oem" / "_http"
-    key = hashlib.sha256(shown.encode()).hexdigest()[:16]
+    key = hashlib.sha256(name.encode()).hexdigest()[:16]
     note = folder / f"{key}.json"
     known = _load(note)
-    fetched = _newer(url, shown, known, folder, key, lake, settings) or known
+    fetched = _newer(url, name, known, folder, key, lake, settings) or known
     if fetched is None:
-        raise DownloadError(f"{shown}: the server says not modified, but nothing was fetched before")
+        raise DownloadError(f"{name}: the server says not modified, but nothing was fetched before")
     if fetched is not known:
         write_file(note, json.dumps(asdict(fetched), indent=2).encode(), lake.staging)
         # The body before this one stays for a reader that still has it open; older ones go.
         for body in folder.glob(f"{key}-*"):
             if body.name not in (fetched.body, known.body if known else None):
                 body.unlink(missing_ok=True)
-    return Delivery(source=shown, path=str(folder / fetched.body), source_url=shown, retrieved_at=fetched.retrieved_at)
+    return Delivery(source=name, path=str(folder / fetched.body), source_url=name, retrieved_at=fetched.retrieved_at)
 
 
 def _load(note: Path) -> Fetched | None:
@@ -101,7 +114,7 @@ def _load(note: Path) -> Fetched | None:
 
 
 def _newer(
-    url: str, shown: str, known: Fetched | None, folder: Path, key: str, lake: Lake, settings: Settings
+    url: str, name: str, known: Fetched | None, folder: Path, key: str, lake: Lake, settings: Settings
 ) -> Fetched | None:
     """Fetch and keep a body unless the server still has the known one: then None."""
     conditions = dict(HEADERS)
@@ -109,26 +122,32 @@ def _newer(
         conditions["If-None-Match"] = known.etag
     if known and known.last_modified:
         conditions["If-Modified-Since"] = known.last_modified
-    adapter = BoundedAdapter(max_retries=RETRY)
+    adapter = BoundedAdapter(Destinations.of_settings(settings), max_retries=RETRY)
     with bounded_session(adapter) as session:
         try:
             with adapter.ends_within(TOTAL_TIMEOUT_S):
-                response, content = _until_whole(partial(_ask, session, url, conditions, shown, settings))
+                response, content = _until_whole(partial(_ask, session, url, conditions, name, settings))
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise DownloadError(f"{shown}: {_cause(error)}") from error
+            raise DownloadError(f"{name}: {_cause(error)}") from error
     if response.status_code == requests.codes.not_modified:
         return None
     sha256 = hashlib.sha256(content).hexdigest()
     body = f"{key}-{sha256[:12]}"
     write_file(folder / body, content, lake.staging)
     return Fetched(
-        url=shown,
-        etag=response.headers.get("ETag"),
-        last_modified=response.headers.get("Last-Modified"),
+        url=name,
+        etag=_validator(response, "ETag"),
+        last_modified=_validator(response, "Last-Modified"),
         retrieved_at=datetime.now(UTC).replace(microsecond=0).isoformat(),
         sha256=sha256,
         body=body,
     )
+
+
+def _validator(response: requests.Response, header: str) -> str | None:
+    """Return what a server says by which it knows this body again; None where it cannot be sent back."""
+    value = response.headers.get(header, "")
+    return value if VALIDATOR.fullmatch(value) else None
 
 
 def _until_whole(ask: Callable[[], tuple[requests.Response, bytes]]) -> tuple[requests.Response, bytes]:
@@ -141,7 +160,7 @@ def _until_whole(ask: Callable[[], tuple[requests.Response, bytes]]) -> tuple[re
 
 
 def _ask(
-    session: requests.Session, url: str, conditions: dict[str, str], shown: str, settings: Settings
+    session: requests.Session, url: str, conditions: dict[str, str], name: str, settings: Settings
 ) -> tuple[requests.Response, bytes]:
     """Return a 200 and its body, or a 304 and nothing. Raises DownloadError, requests' errors and urllib3's."""
     patience_s = (CONNECT_TIMEOUT_S, settings.http_timeout_s)
@@ -149,32 +168,38 @@ def _ask(
         if response.status_code == requests.codes.not_modified:
             return response, b""
         if response.status_code != requests.codes.ok:
-            raise DownloadError(f"{shown}: status {response.status_code} {response.reason}")
-        return response, b"".join(_chunks(response, shown, settings.max_download_bytes))
+            raise DownloadError(f"{name}: status {status_text(response.status_code)}")
+        return response, b"".join(_chunks(response, name, settings.max_download_bytes))
 
 
-def _chunks(response: requests.Response, shown: str, limit_bytes: int) -> Iterator[bytes]:
+def _chunks(response: requests.Response, name: str, limit_bytes: int) -> Iterator[bytes]:
     """Yield the body as it was sent, held to size and Content-Length."""
-    announced = response.headers.get("Content-Length")
-    if announced and announced.isdigit() and int(announced) > limit_bytes:
-        raise DownloadError(f"{shown}: {announced} bytes announced, more than the limit of {limit_bytes}")
+    announced = response.headers.get("Content-Length", "")
+    if LENGTH.fullmatch(announced) and int(announced) > limit_bytes:
+        raise DownloadError(f"{name}: {announced} bytes announced, more than the limit of {limit_bytes}")
     received = 0
     while True:
         try:
             chunk = response.raw.read(CHUNK_BYTES, decode_content=False)
         except urllib3.exceptions.HTTPError as error:
             # urllib3 also holds the body to its Content-Length.
-            raise _CutShortError(f"{shown}: cut short after {received} bytes: {_cause(error)}") from error
+            raise _CutShortError(f"{name}: cut short after {received} bytes: {_cause(error)}") from error
         if not chunk:
             break
         received += len(chunk)
         if received > limit_bytes:
-            raise DownloadError(f"{shown}: larger than the limit of {limit_bytes} bytes")
+            raise DownloadError(f"{name}: larger than the limit of {limit_bytes} bytes")
         yield chunk
 
 
 def _cause(error: BaseException) -> str:
-    """Return the innermost reason of an error, which is the one that says something."""
+    """Return the innermost reason of an error, which is the one that says something, without any byte of an answer.
+
+    Where its text may quote the server, such as a line that is no HTTP, only the kind of error is named.
+    """
     while inner := error.__cause__ or (None if error.__suppress_context__ else error.__context__):
         error = inner
-    return str(error) or type(error).__name__
+    is_of_system = isinstance(error, OSError) and not isinstance(error, requests.RequestException)
+    if isinstance(error, OWN_WORDS) or is_of_system:
+        return str(error)[:LONGEST_CAUSE] or type(error).__name__
+    return f"not understood ({type(error).__name__})"

@@ -3,24 +3,21 @@
 import re
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from orbitlake.destinations import endpoint_of
 from orbitlake.lake import Lake
 from orbitlake.oem import epochs, unpacking
-from orbitlake.oem.delivery import Delivery, DeliveryError
+from orbitlake.oem.delivery import Delivery, DeliveryError, is_url
 from orbitlake.oem.download import fetch
 from orbitlake.settings import Settings
 
 CREATION_DATE: Final = re.compile(rb"CREATION_DATE\s*[=>]\s*([0-9T:.Z-]+)")
 HEAD_BYTES: Final = 64 * 1024
 MOST_NAMED: Final = 5
-
-
-def is_url(source: str) -> bool:
-    """Say whether a source is fetched rather than opened; other schemes than http and https are refused later."""
-    return "://" in source
 
 
 def list_sources(given: Sequence[str], lake: Lake, settings: Settings) -> list[str]:
@@ -72,6 +69,16 @@ def deliver(source: str, lake: Lake, settings: Settings) -> Delivery:
     return Delivery(
         source=source, path=str(path.absolute()), source_url=path.name, retrieved_at=retrieved_at.isoformat()
     )
+
+
+def vouched_for(given: Sequence[str], settings: Settings) -> Settings:
+    """Return settings that allow host and port of each URL among `given`: those that a person gave at a command line.
+
+    Whoever may run a command on this machine can reach from it what they like; a form's user cannot.
+    """
+    endpoints = [endpoint for source in given if is_url(source) and (endpoint := endpoint_of(source))]
+    named = tuple(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in endpoints)
+    return replace(settings, allowed_hosts=settings.allowed_hosts + named)
 
 
 def group_by_issue(files: Sequence[str]) -> list[list[str]]:

@@ -125,6 +125,7 @@ def run(
             settings.http_timeout_s,
             settings.clock_tolerance_s,
             stop=stop,
+            allowed_hosts=settings.allowed_hosts,
         )
         for feed in feeds
     ]

@@ -11,7 +11,8 @@ from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, InvalidHeader, MaxRetryError, ReadTimeoutError
 from urllib3.util import Retry
 
-from orbitlake.bounded_http import BoundedAdapter, bounded_session
+from orbitlake.bounded_http import BoundedAdapter, bounded_session, status_text
+from orbitlake.destinations import Destinations
 from orbitlake.positions.feeds import FEEDS, AnswerError
 from orbitlake.positions.record import RawRecord
 
@@ -92,6 +93,8 @@ class Poller:
     """Set once the poll in hand is to be the last one: nothing is tried again then."""
     not_before: float = float("-inf")
     """Monotonic time before which the server asked not to be polled again."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Hosts to which the feed may redirect although they are not public, as in the settings."""
 
     @property
     def rests(self) -> bool:
@@ -127,7 +130,7 @@ class Poller:
             raise_on_status=False, respect_retry_after_header=True,
         )  # fmt: skip
         retries.clock, retries.deadline, retries.stop = self.clock, deadline, self.stop
-        adapter = BoundedAdapter(max_retries=retries)
+        adapter = BoundedAdapter(Destinations.of([self.url], self.allowed_hosts), max_retries=retries)
         left_s = max(SHORTEST_PATIENCE_S, deadline - self.clock.monotonic_s())
         patience_s = min(self.timeout_s, left_s)
         status = None
@@ -140,7 +143,7 @@ class Poller:
                 status = response.status_code
                 if status != requests.codes.ok:
                     self.heed(response)
-                    raise AnswerError(f"http {status}", response.reason or "", status)
+                    raise AnswerError(f"http {status}", status_text(status).partition(" ")[2], status)
                 return status, self.body_of(response)
         except requests.Timeout:
             late = f"no answer within {patience_s:.1f} s" if status is None else f"not whole within {left_s:.1f} s"
