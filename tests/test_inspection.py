@@ -53,6 +53,23 @@ def test_an_empty_root_is_printed_too(tmp_path):
     assert not (tmp_path / "none").exists()
 
 
+def test_names_from_data_are_printed_as_they_stand_and_steer_no_terminal(lake):
+    fix = FIX | {"event_time": datetime(2026, 3, 1, tzinfo=UTC), "object_id": "[/red]X", "source": "a\x1b[2Jb\nc"}
+    publish(rows_of(POSITIONS, [fix]), POSITIONS, lake.day(POSITIONS, date(2026, 3, 1)), lake.staging)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(CHECKOUT / "plugins"),
+        "ORBITLAKE_DATA": str(lake.root),
+        "COLUMNS": "200",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "orbitlake.inspection"], env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert r"newest fix of [/red]X (a\x1b[2Jb\nc)" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("days", "missing"),
     [

@@ -12,6 +12,7 @@ import duckdb
 import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table as Printout
+from rich.text import Text
 
 from orbitlake.lake import Lake
 from orbitlake.query import Connection, connect
@@ -131,6 +132,11 @@ def facts(lake: Lake, tables: Connection, now: datetime) -> Iterable[tuple[str, 
     yield "in quarantine", f"{len(reasons):,}" + (f": see {lake.quarantine}" if reasons else "")
 
 
+def plain(text: str) -> Text:
+    """Return a text as it stands, brackets too, with escapes for what would steer a terminal: names come from data."""
+    return Text("".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text))
+
+
 def main() -> int:
     """Print what the data root of the settings holds; return the exit status."""
     try:
@@ -140,13 +146,16 @@ def main() -> int:
         return 1
     console = Console()
     console.print(
-        f"{lake.root}" + ("" if lake.root.is_dir() else ": nothing there yet"), highlight=False, soft_wrap=True
+        f"{lake.root}" + ("" if lake.root.is_dir() else ": nothing there yet"),
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
     )
     console.print(tables_printout(lake))
     details = Printout(show_header=False, box=None)
     with connect(lake.root) as tables:
         for name, value in facts(lake, tables, datetime.now(UTC)):
-            details.add_row(name, value)
+            details.add_row(plain(name), plain(value))
     console.print(details)
     return 0
 

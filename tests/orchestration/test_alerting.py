@@ -212,3 +212,10 @@ def test_channels_of_the_settings_are_told_apart_and_nonsense_is_refused_by_name
     for nonsense in ("mail", "webhook:", "webhook:a b", "log,,log", "smtp:https://x"):
         with pytest.raises(SettingError, match="ORBITLAKE_ALERTS holds"):
             from_environment({"ORBITLAKE_ALERTS": nonsense})
+
+
+def test_what_an_alert_quotes_forges_no_line_of_a_log(caplog):
+    with caplog.at_level(logging.INFO):
+        tell("log", Alert("feed-silent", "source a\nERROR forged\r\x1b[2J\u2028end", "2026-11-20T12:00:00+00:00"))
+
+    assert [record.getMessage() for record in caplog.records] == ["ALERT feed-silent: source a ERROR forged  [2J end"]

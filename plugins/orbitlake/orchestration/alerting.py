@@ -117,7 +117,12 @@ def connection_of(name: str) -> Any:
 
 def headline(alert: "Alert") -> str:
     """An alert in one line."""
-    return f"{'cleared' if alert.is_over else 'ALERT'} {alert.name}: {alert.text}"
+    return f"{'cleared' if alert.is_over else 'ALERT'} {alert.name}: {in_one_line(alert.text)}"
+
+
+def in_one_line(text: str) -> str:
+    """Return a text without line breaks and control characters: what it quotes of data must forge no line of a log."""
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 class RunFailed(BaseNotifier):
@@ -173,7 +178,7 @@ def watch(dag_id: str, feed_minutes: float, stream_minutes: float, issue_days: f
     seen = arrivals(all_alerts.lake, settings.object_id, limits, now, issues_by_arrival=settings.uses_simulator)
     conditions = judged(seen, limits, now)
     for condition in conditions:
-        print(f"{'WRONG' if condition.is_wrong else 'well'}  {condition.name}: {condition.text}")
+        print(f"{'WRONG' if condition.is_wrong else 'well'}  {condition.name}: {in_one_line(condition.text)}")
     own = Condition(f"failed-{dag_id}", f"{dag_id} works again", is_wrong=False)
     for condition in [*conditions, own]:
         # What a channel does not take now, and what it did not take before, is tried below, and fails there.
