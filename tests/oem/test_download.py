@@ -369,3 +369,12 @@ def test_a_password_is_in_no_outcome_and_no_error(lake, settings, url, monkeypat
 
     assert outcome["outcome"] == "rejected"
     assert "secret" not in json.dumps([outcome, str(failed.value), batch.download(url, is_last_try=True)])
+
+
+def test_a_reason_is_short_however_long_the_value_at_fault(lake, settings):
+    body = b'<ndm><oem id="CCSDS_OEM_VERS ' + b"x" * 1_000_000 + b'" version="2.0"></oem></ndm>'
+    with serving(reply(200, body)) as (url, _):
+        outcome = take(url, lake, settings)
+
+    assert "<oem> has id" in outcome["reason"]
+    assert len(outcome["reason"]) <= 2000

@@ -28,6 +28,8 @@ SETTLED_S: Final = 2.0
 OEM_MARK: Final = b"CCSDS_OEM_VERS"
 OEM_MARK_WITHIN: Final = 64 * 1024
 """Bytes from the beginning in which every OEM bears its mark, as text and as XML."""
+LONGEST_REASON: Final = 2000
+"""Characters of a reason in an outcome: a hostile file has a value of megabytes that a reader would quote."""
 MOST_WARNINGS: Final = 20
 """A hostile file has one a line, and outcomes pass through Airflow's database."""
 
@@ -216,7 +218,7 @@ def _outcome(source: str, label: str, issue: Issue | None = None, reason: str | 
         creation_date=issue.creation_date.isoformat().replace("+00:00", "Z") if issue else None,
         states=issue.states.num_rows if issue else None,
         thrust_episodes=issue.episodes.num_rows if issue else None,
-        reason=reason,
+        reason=reason and reason[:LONGEST_REASON],
     )
     if issue and issue.warnings:
         outcome["warnings"] = _first(issue.warnings)
