@@ -1,25 +1,35 @@
 """Around the clock: Open Notify's live position -> one raw record a poll, failed polls included.
 
-**Reads** the feed of setting `ORBITLAKE_OPEN_NOTIFY_URL`, and where it gives no fix the fallback, if there is one.
-**Writes** `raw/open_notify/date=…/hour=…/`, each record under the `source` it comes from.
+### Reads
+The feed of setting `ORBITLAKE_OPEN_NOTIFY_URL`, and where it gives no fix the fallback, if there is one.
 
-**Read by** the stream of positions.
+### Writes
+`raw/open_notify/date=…/hour=…/`, each record under the `source` it comes from.
 
-**A failed run** means that the collector itself broke: a feed that is down or talks nonsense does not fail it, each
-such poll is a record with its reason. Records written before stay.
+### Read by
+The stream of positions.
 
-**To run again** press Trigger; polls of the past cannot be made good.
+### A failed run
+The collector itself broke: a feed that is down or talks nonsense does not fail it, each such poll is a record with its
+reason and a warning in the log. Records written before stay.
+
+### To run again
+Press Trigger: the run at work ends within seconds and yours begins, with the values of its form. After it the schedule
+goes on by the settings. Polls of the past cannot be made good.
 """
 
+import logging
 from datetime import timedelta
 
-from airflow.sdk import Param, dag, task
+from airflow.sdk import dag, task
 
 from orbitlake.orchestration.assets import RAW_OPEN_NOTIFY
 from orbitlake.orchestration.defaults import FIRST_DAY, RETRYING, TOLD
-from orbitlake.settings import FALLBACKS, from_environment
+from orbitlake.orchestration.forms import params_of
+from orbitlake.orchestration.outcomes import announce, note, of_collection, polls_of
+from orbitlake.orchestration.succession import Succession
 
-SETTINGS = from_environment()
+LOG = logging.getLogger("airflow.task")
 
 
 @dag(
@@ -34,38 +44,24 @@ SETTINGS = from_environment()
     **TOLD,
     doc_md=__doc__,
     tags=["positions", "continuous"],
-    params={
-        "interval_s": Param(
-            SETTINGS.collect_interval_s,
-            type="number",
-            minimum=1,
-            maximum=3600,
-            title="Interval (s)",
-            description="Time from one poll to the next; never below one second.",
-        ),
-        "duration_s": Param(
-            SETTINGS.collect_duration_s,
-            type="number",
-            minimum=1,
-            maximum=86_400,
-            title="Duration (s)",
-            description="How long this run polls before the next one takes over.",
-        ),
-        "fallback": Param(
-            SETTINGS.fallback,
-            type="string",
-            enum=list(FALLBACKS),
-            title="Fallback",
-            description="The feed that is polled in the same tick where Open Notify gave no fix; off: none.",
-        ),
-    },
+    params=params_of("collect_positions"),
 )
 def collect_positions():
     @task(outlets=[RAW_OPEN_NOTIFY], execution_timeout=timedelta(days=1, hours=1))
-    def collect(params: dict) -> dict:
+    def collect(params: dict, **context) -> dict:
         from orbitlake.positions import collector
 
-        return collector.run(params["interval_s"], params["duration_s"], fallback=params["fallback"], show=print)
+        summary = collector.run(
+            params["interval_s"],
+            params["duration_s"],
+            fallback=params["fallback"],
+            show=LOG.info,
+            warn=LOG.warning,
+            is_relieved=Succession(context).is_due,
+        )
+        note(context, of_collection(summary))
+        announce(context, {RAW_OPEN_NOTIFY: polls_of(summary)})
+        return summary
 
     collect()
 

@@ -1,19 +1,26 @@
-"""Each day: NASA's ephemeris file -> oem_issues, state_vectors, trajectory_events, thrust_episodes.
+"""Each day: NASA's ephemeris file -> oem_issues, state_vectors, trajectory_events, thrust_episodes, oem_covariances.
 
-**Reads** the newest issue from the setting `ORBITLAKE_OEM_URL`, and what people dropped into `inbox/oem/`; or just the
-one source that the form names. A URL of the form, and every redirect, must lead to a public host, unless the settings
-name the host: `ORBITLAKE_ALLOWED_HOSTS`, or one of the feeds' own URLs.
-**Writes** `raw/oem/` and the four tables, one folder an issue.
+### Reads
+The newest issue from the setting `ORBITLAKE_OEM_URL`, and what people dropped into `inbox/oem/`; or just the one source
+that the form names. A URL of the form, and every redirect, must lead to a public host, unless the settings name the
+host: `ORBITLAKE_ALLOWED_HOSTS`, or one of the feeds' own URLs.
 
-**Read by** analysts, the position page, anyone who plans around a reboost.
+### Writes
+`raw/oem/` and the tables of the ephemeris, one folder an issue.
 
-**A failed run** leaves the tables as they were, with yesterday's issue. A file that cannot be read, or that contradicts
-an issue already held, is kept in `quarantine/` with its reason.
+### Read by
+Analysts, the position page, anyone who plans around a reboost.
 
-**To run again** clear the run or press Trigger: an issue that is held already is `unchanged` and rewrites nothing.
+### A failed run
+The tables are as they were, with yesterday's issue. A file that cannot be read, or that contradicts an issue already
+held, is kept in `quarantine/` with its reason. What trying again cannot mend (a wrong name, a 404, a bad file) fails at
+once; what it can (a server that is down or busy) is tried again with growing pauses.
+
+### To run again
+Clear the run or press Trigger: an issue that is held already is `unchanged` and rewrites nothing.
 """
 
-from airflow.sdk import Param, dag, task
+from airflow.sdk import dag, task
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from orbitlake.orchestration.assets import (
@@ -25,11 +32,12 @@ from orbitlake.orchestration.assets import (
     TRAJECTORY_EVENTS,
 )
 from orbitlake.orchestration.defaults import FIRST_DAY, RETRYING, TOLD
+from orbitlake.orchestration.forms import params_of
 
 
 @dag(
     dag_display_name="Ingest OEM",
-    description="NASA's daily ISS ephemeris -> four tables",
+    description="NASA's daily ISS ephemeris -> its tables",
     schedule="0 6 * * *",
     start_date=FIRST_DAY,
     catchup=False,
@@ -38,19 +46,7 @@ from orbitlake.orchestration.defaults import FIRST_DAY, RETRYING, TOLD
     **TOLD,
     doc_md=__doc__,
     tags=["oem", "daily"],
-    params={
-        "source": Param(
-            None,
-            type=["null", "string"],
-            pattern=r"^(https?://[^\s/?#@]+([/?#]\S*)?|\w[\w ./+-]*)$",
-            maxLength=2000,
-            title="Source",
-            description=(
-                "URL of an OEM file on a public host or on one that ORBITLAKE_ALLOWED_HOSTS names, without a password "
-                "in it; or its name in inbox/oem. Empty: the whole inbox and NASA's newest issue."
-            ),
-        ),
-    },
+    params=params_of("ingest_oem"),
 )
 def ingest_oem():
     @task

@@ -1,27 +1,34 @@
 """Around the clock: raw position records -> live positions and window_stats, on the Spark cluster.
 
-**Reads** `raw/open_notify/`. **Writes** `live/positions/` and `live/window_stats/`, each fix exactly once. At the end
-of a run the raw records of closed days are packed, one file a day.
+### Reads
+`raw/open_notify/`.
 
-**Read by** the position page, the daily compaction, anyone who asks for the newest fix.
+### Writes
+`live/positions/` and `live/window_stats/`, each fix exactly once. At the end of a run the raw records of closed days
+are packed, one file a day.
 
-**A failed run** means that the live tables stand still while raw records keep arriving; nothing is lost. The next run
-resumes from the checkpoint where the last whole micro-batch ended.
+### Read by
+The position page, the daily compaction, anyone who asks for the newest fix.
 
-**To run again** press Trigger: a second stream on the same checkpoint refuses to start, so a run in progress is safe.
+### A failed run
+The live tables stand still while raw records keep arriving; nothing is lost. The next run resumes from the checkpoint
+where the last whole micro-batch ended.
+
+### To run again
+Press Trigger: the run at work ends after its batch in hand and yours begins, with the values of its form. After it the
+schedule goes on by the settings. A second stream on the same checkpoint refuses to start, so nothing is done twice.
 `available-now` handles what has arrived and ends.
 """
 
 from datetime import timedelta
 
-from airflow.sdk import Param, dag
+from airflow.sdk import dag
 
 from orbitlake.orchestration.assets import LIVE_POSITIONS, LIVE_WINDOW_STATS, RAW_OPEN_NOTIFY
 from orbitlake.orchestration.defaults import FIRST_DAY, RETRYING, TOLD
+from orbitlake.orchestration.forms import params_of
+from orbitlake.orchestration.outcomes import of_batches, of_stream, streamed
 from orbitlake.orchestration.spark import spark_job
-from orbitlake.settings import from_environment
-
-SETTINGS = from_environment()
 
 
 @dag(
@@ -36,23 +43,7 @@ SETTINGS = from_environment()
     **TOLD,
     doc_md=__doc__,
     tags=["positions", "spark", "continuous"],
-    params={
-        "trigger": Param(
-            SETTINGS.stream_trigger,
-            type="string",
-            enum=["available-now", "2 seconds", "5 seconds", "10 seconds", "30 seconds", "1 minute"],
-            title="Trigger",
-            description="How often a micro-batch starts; available-now handles what has arrived and ends.",
-        ),
-        "max_runtime_s": Param(
-            SETTINGS.stream_max_runtime_s,
-            type="number",
-            minimum=10,
-            maximum=86_400,
-            title="Longest run (s)",
-            description="The run ends after the micro-batch in hand and the next one takes over.",
-        ),
-    },
+    params=params_of("stream_positions"),
 )
 def stream_positions():
     spark_job(
@@ -61,6 +52,10 @@ def stream_positions():
         ["--trigger", "{{ params.trigger }}", "--max-runtime", "{{ params.max_runtime_s }}"],
         cores=2,
         timeout=timedelta(days=1, hours=1),
+        told=of_stream,
+        summary_of=of_batches,
+        wrote=streamed,
+        gives_way=True,
         inlets=[RAW_OPEN_NOTIFY],
         outlets=[LIVE_POSITIONS, LIVE_WINDOW_STATS],
     )

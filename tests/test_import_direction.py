@@ -110,4 +110,4 @@ def test_airflow_loads_nothing_of_the_package_as_a_plugin():
         if path.endswith(".py")
     }
 
-    assert seen == {"position_page.py"}
+    assert seen == {"position_page.py", "run_forms.py"}

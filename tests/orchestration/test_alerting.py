@@ -6,6 +6,7 @@ import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import SimpleNamespace
 
@@ -15,6 +16,7 @@ from orbitlake.alerts import Alert, ChannelError, Condition
 from orbitlake.lake import Lake
 from orbitlake.orchestration import alerting
 from orbitlake.orchestration.alerting import RunFailed, RunSucceeded, tell
+from orbitlake.orchestration.assets import LIVE_POSITIONS, LIVE_WINDOW_STATS
 from orbitlake.settings import SettingError, from_environment
 
 RAISED = Alert("feed-silent", "no fix for 10 min: <b>502</b> {{ 7 * 7 }}", "2026-11-20T12:00:00+00:00")
@@ -89,10 +91,26 @@ def lake_of_settings(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Lake:
     return lake
 
 
+class Task(SimpleNamespace):
+    """A task at work, as far as our callbacks ask of it: it keeps what is pushed."""
+
+    def xcom_push(self, key: str, value: object) -> None:
+        self.pushed = getattr(self, "pushed", {}) | {key: value}
+
+
 def context_of(run_id: str, error: BaseException | None = None) -> dict:
     dag = SimpleNamespace(dag_id="stream_positions", get_template_env=lambda **_: None)
     context = {"dag": dag, "run_id": run_id, "reason": "task_failure"}
-    return context | ({"exception": error, "ti": SimpleNamespace(task_id="stream")} if error else {})
+    return context | ({"exception": error, "ti": Task(task_id="stream")} if error else {})
+
+
+def context_of_watch() -> dict:
+    return {
+        "dag": SimpleNamespace(dag_id="watch_freshness"),
+        "ti": Task(task_id="watch"),
+        "task": SimpleNamespace(outlets=[LIVE_POSITIONS, LIVE_WINDOW_STATS]),
+        "outlet_events": {each: SimpleNamespace(extra={}) for each in (LIVE_POSITIONS, LIVE_WINDOW_STATS)},
+    }
 
 
 def test_the_log_gets_a_line_as_error_and_a_quieter_one_when_it_is_over(caplog: pytest.LogCaptureFixture):
@@ -187,10 +205,10 @@ def test_the_watch_tells_what_a_callback_could_not(webhook, lake_of_settings):
     with pytest.raises(
         ChannelError, match="webhook:duty was not told of failed-stream_positions: its host answered 500"
     ):
-        alerting.watch("watch_freshness", 10, 5, 5)
+        alerting.watch(context_of_watch(), 10, 5, 5)
     webhook.status = 200
     webhook.posts.clear()
-    found = alerting.watch("watch_freshness", 10, 5, 5)
+    found = alerting.watch(context_of_watch(), 10, 5, 5)
 
     assert found["standing"] == ["failed-stream_positions"]
     assert [body["state"] for _, _, body in webhook.posts] == ["raised"]
@@ -198,7 +216,7 @@ def test_the_watch_tells_what_a_callback_could_not(webhook, lake_of_settings):
 
 def test_the_watch_clears_the_alert_of_its_own_failure(webhook, lake_of_settings):
     alerting.board().heed(Condition("failed-watch_freshness", "the disk is away", is_wrong=True))
-    found = alerting.watch("watch_freshness", 10, 5, 5)
+    found = alerting.watch(context_of_watch(), 10, 5, 5)
 
     assert found["standing"] == []
     assert [body["state"] for _, _, body in webhook.posts] == ["raised", "cleared"]
@@ -212,6 +230,38 @@ def test_channels_of_the_settings_are_told_apart_and_nonsense_is_refused_by_name
     for nonsense in ("mail", "webhook:", "webhook:a b", "log,,log", "smtp:https://x"):
         with pytest.raises(SettingError, match="ORBITLAKE_ALERTS holds"):
             from_environment({"ORBITLAKE_ALERTS": nonsense})
+
+
+def test_a_failed_task_leaves_its_cause_for_the_note_of_its_run(webhook, lake_of_settings):
+    context = context_of("one", RuntimeError("the checkpoint is in use\nand a long story"))
+    RunFailed()(context)
+
+    assert context["ti"].pushed == {"outcome": "stream: the checkpoint is in use"}
+
+
+def test_the_watch_announces_what_the_stream_wrote_since_its_last_run_and_nothing_else(webhook, lake_of_settings):
+    now = datetime.now(UTC)
+    progress = lake_of_settings.stream_progress
+    progress.parent.mkdir(parents=True)
+    batches = [(now - timedelta(minutes=9), 5), (now - timedelta(seconds=40), 7), (now - timedelta(seconds=20), 2)]
+    lines = [json.dumps({"finished_at": at.isoformat(), "rows": rows, "corrected": 1}) for at, rows in batches]
+    progress.write_text("\n".join([*lines, '{"torn']))
+    busy, idle = context_of_watch(), context_of_watch() | {"prev_start_date_success": now}
+    for context in (busy, idle):
+        alerting.watch(context, 10, 5, 5)
+
+    assert [asset.name for asset in busy["task"].outlets] == ["live_positions", "live_window_stats"]
+    assert busy["outlet_events"][LIVE_POSITIONS].extra == {"rows": 11}
+    assert idle["task"].outlets == []
+
+
+def test_the_watch_notes_what_stands_since_when(webhook, lake_of_settings):
+    context = context_of_watch()
+    alerting.board().heed(Condition("failed-ingest_oem", "no such host", is_wrong=True))
+    alerting.watch(context, 10, 5, 5)
+
+    assert context["ti"].pushed["outcome"].startswith("failed-ingest_oem since 20")
+    assert context["ti"].pushed["outcome"].endswith(": no such host")
 
 
 def test_what_an_alert_quotes_forges_no_line_of_a_log(caplog):

@@ -4,13 +4,14 @@ import json
 import os
 import subprocess
 import sys
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk.exceptions import ParamValidationError
+from airflow.utils.types import DagRunType
 
 from orbitlake.orchestration.defaults import TAGS
 from orbitlake.tables import TABLES
@@ -28,14 +29,15 @@ INLETS = {
     "compact_positions": {"live_positions", "live_window_stats"},
     "ingest_oem": {"raw_oem"},
     "stream_positions": {"raw_open_notify"},
-    "watch_freshness": {"raw_open_notify", "live_positions", "oem_issues"},
+    "watch_freshness": {"raw_open_notify", "oem_issues"},
 }
 OUTLETS = {
     "collect_positions": {"raw_open_notify"},
     "compact_positions": {"positions", "window_stats"},
     "ingest_oem": {"raw_oem", "oem_issues", "state_vectors", "trajectory_events", "thrust_episodes", "oem_covariances"},
     "stream_positions": {"live_positions", "live_window_stats"},
-    "watch_freshness": set(),
+    # It announces what the stream, whose own run ends once an hour, has written.
+    "watch_freshness": {"live_positions", "live_window_stats"},
 }
 # What a person may type into the form that cannot be meant.
 REFUSED_VALUES = {
@@ -97,8 +99,8 @@ def test_folder_holds_these_dags_and_tasks_and_no_other(dag_bag):
 def test_dag_says_who_reads_it_what_a_failure_means_and_how_to_run_it_again(dag_bag, dag_id: str):
     text = dag_bag.dags[dag_id].doc_md
 
-    for part in ("**Read", "**Writes**", "**Read by**", "**A failed run**", "again**"):
-        assert part in text
+    sections = [line for line in text.splitlines() if line.startswith("### ")]
+    assert sections == ["### Reads", "### Writes", "### Read by", "### A failed run", "### To run again"]
 
 
 @pytest.mark.parametrize("dag_id", EXPECTED)
@@ -198,13 +200,49 @@ def test_a_backfill_of_days_makes_one_run_a_day_in_any_order_each_of_its_own_day
     dag = DagSerialization.from_dict(DagSerialization.to_dict(source))
     first, last = datetime(2026, 2, 27, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC)
     infos = _get_info_list(from_date=first, to_date=last, reverse=backwards, dag=dag)
-    day = source.get_template_env().from_string(source.get_task("compact").application_args[1])
-    days = [day.render(params={"date": None}, data_interval_start=info.data_interval.start) for info in infos]
+    days = [day_of_run(source, info.run_after, info.partition_key) for info in infos]
 
     expected = ["2026-02-27", "2026-02-28", "2026-03-01", "2026-03-02"]
     assert days == (expected[::-1] if backwards else expected)
-    assert all(date.fromisoformat(each) == info.logical_date.date() for each, info in zip(days, infos, strict=True))
     assert not any(task.depends_on_past or task.wait_for_downstream for task in source.tasks)
+
+
+def day_of_run(dag, run_after: datetime, partition_key: str | None, date: str | None = None) -> str:
+    """The day that a run of the compaction closes, as its task renders it."""
+    day = dag.get_template_env().from_string(dag.get_task("compact").application_args[1])
+    run = SimpleNamespace(run_after=run_after)
+    return day.render(
+        params={"date": date}, partition_key=partition_key, dag_run=run, macros=SimpleNamespace(timedelta=timedelta)
+    )
+
+
+def test_a_run_is_of_the_day_before_it_is_due_unless_a_person_names_another(dag_bag):
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    source = dag_bag.dags["compact_positions"]
+    dag = DagSerialization.from_dict(DagSerialization.to_dict(source))
+    due = dag.next_dagrun_info(last_automated_run_info=None)
+    run_id = dag.timetable.generate_run_id(
+        run_type=DagRunType.SCHEDULED, run_after=due.run_after, data_interval=None, partition_key=due.partition_key
+    )
+
+    assert due.partition_key == (due.run_after - timedelta(days=1)).strftime("%Y-%m-%d")
+    assert f"__{due.partition_key}__" in run_id
+    just_after_midnight = datetime(2026, 3, 1, 0, 0, 1, tzinfo=UTC)
+    assert day_of_run(source, just_after_midnight, None) == "2026-02-28"
+    assert day_of_run(source, just_after_midnight, "2026-02-20") == "2026-02-20"
+    assert day_of_run(source, just_after_midnight, "2026-02-20", "2026-02-10") == "2026-02-10"
+
+
+def test_assets_say_what_they_hold_where_it_lies_and_where_its_columns_stand(dag_bag):
+    assets = {asset.name: asset for dag in dag_bag.dags.values() for task in dag.tasks for asset in task.outlets}
+
+    for name, asset in assets.items():
+        assert asset.extra["path"].startswith(asset.uri + "/")
+        table = TABLES.get(name.removeprefix("live_"))
+        if table:
+            assert asset.extra["description"] == table.meaning
+            assert asset.extra["columns"] == f"README.md#{table.name}"
 
 
 def test_spark_tasks_give_driver_and_executors_the_same_python_and_leave_cores_to_others(dag_bag):

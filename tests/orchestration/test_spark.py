@@ -1,15 +1,23 @@
 """The Spark task as Airflow runs it, with a spark-submit that only prints: what it says of success and failure."""
 
 import json
+import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
+from orbitlake.orchestration import succession
+from orbitlake.orchestration.assets import POSITIONS, WINDOW_STATS
+from orbitlake.orchestration.outcomes import compacted, of_batches, of_compaction
 from orbitlake.orchestration.spark import SparkJob, spark_job
-from orbitlake.settings import REFUSED
+from orbitlake.orchestration.succession import Succession
+from orbitlake.settings import CHECKOUT, REFUSED
 
 NOISE = "26/11/20 12:00:00 WARN NativeCodeLoader: Unable to load native-hadoop library"
 TRACEBACK = [
@@ -23,7 +31,7 @@ TRACEBACK = [
 def submitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Run the task on a spark-submit that prints these lines and ends with this status."""
 
-    def run(lines: list[str], status: int):
+    def run(lines: list[str], status: int, context: dict | None = None, **options):
         binary = tmp_path / "spark-submit"
         (tmp_path / "lines").write_text("".join(f"{line}\n" for line in lines))
         binary.write_text(f"#!/bin/sh\ncat {tmp_path}/lines >&2\nexit {status}\n")
@@ -32,15 +40,17 @@ def submitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setenv(
             "AIRFLOW_CONN_SPARK_DEFAULT", '{"conn_type": "spark", "host": "spark://127.0.0.1", "port": 7077}'
         )
-        return job().execute({})
+        return job(**options).execute(context or {})
 
     return run
 
 
-def job() -> SparkJob:
+def job(**options) -> SparkJob:
     from datetime import timedelta
 
-    return spark_job("compact", "compact_positions.py", ["--date", "2026-11-20"], cores=2, timeout=timedelta(hours=2))
+    return spark_job(
+        "compact", "compact_positions.py", ["--date", "2026-11-20"], cores=2, timeout=timedelta(hours=2), **options
+    )
 
 
 def test_the_job_waits_in_the_pool_of_the_settings(monkeypatch: pytest.MonkeyPatch):
@@ -106,3 +116,72 @@ def test_what_failed_before_anything_was_submitted_speaks_for_itself(monkeypatch
 
     with pytest.raises(AirflowException, match="the connection is no good"):
         job().execute({})
+
+
+def test_the_note_of_the_run_comes_of_all_that_the_job_printed_and_events_of_what_it_wrote(submitted):
+    pushed = {}
+    context = {
+        "ti": SimpleNamespace(xcom_push=lambda key, value: pushed.update({key: value})),
+        "task": SimpleNamespace(outlets=[POSITIONS, WINDOW_STATS]),
+        "outlet_events": {each: SimpleNamespace(extra={}) for each in (POSITIONS, WINDOW_STATS)},
+    }
+    day = {"positions": 5, "window_stats": 2, "parts": 1}
+    lines = [
+        json.dumps({"date": "2026-11-20", "replaced": True} | day),
+        json.dumps({"date": "2026-11-19", "replaced": False} | day),
+    ]
+    submitted(lines, 0, context, told=of_compaction, wrote=compacted, outlets=[POSITIONS, WINDOW_STATS])
+    assert pushed == {
+        "outcome": "2026-11-20: 5 fixes in 2 minutes, written; "
+        "2026-11-19: 5 fixes in 2 minutes, closed already, nothing new"
+    }
+    assert context["task"].outlets == [POSITIONS, WINDOW_STATS]
+    assert context["outlet_events"][POSITIONS].extra == {"rows": 5}
+
+    submitted(lines[1:], 0, context, told=of_compaction, wrote=compacted, outlets=[POSITIONS, WINDOW_STATS])
+    assert context["task"].outlets == []
+
+
+def test_the_log_holds_neither_sparks_chatter_nor_a_line_a_batch():
+    batches = [
+        {"batch": n, "rows": 1, "late": 0, "bad": 0, "lag_s": 2.0 + n, "duration_s": 0.5 * n, "corrected": 0}
+        for n in range(3)
+    ]
+    lines = [
+        "26/11/20 12:00:00 INFO SparkContext: Running Spark version 4.2.0",
+        NOISE,
+        "26/11/20 12:00:01 WARN TaskSetManager: Lost task 0.0",
+        *map(json.dumps, batches),
+        json.dumps({"batches": 3, "rows": 3}),
+        "stream_positions: done",
+    ]
+    said = list(job(summary_of=of_batches).condensed(lines))
+
+    assert said == [
+        lines[2],
+        "stream_positions: done",
+        "lag 4.0 s, 3 rows, 0 late, 0 bad; 3 batches, the longest 1.0 s",
+    ]
+    assert list(job().condensed(lines)) == [lines[2], *lines[3:]]
+
+
+def test_a_job_gives_way_by_a_signal_to_its_driver_once_another_run_waits(tmp_path: Path, monkeypatch):
+    script = str(CHECKOUT / "jobs" / "compact_positions.py")
+    waiting = [0, 0, 1]
+    of_this_dag = {"dag_id": "stream_positions", "states": ["queued"]}
+    monkeypatch.setattr(succession, "ASK_EVERY_S", 0.0)
+    context = {
+        "dag": SimpleNamespace(dag_id="stream_positions"),
+        "ti": SimpleNamespace(get_dr_count=lambda **asked: waiting.pop(0) if asked == of_this_dag else 9),
+    }
+    driver = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", script])
+    task = job(gives_way=True)
+    task.said, task.results, task.succession = "", [], Succession(context)
+    try:
+        assert list(task.heard(["one", "two"])) == ["one", "two"]
+        assert driver.poll() is None
+        assert list(task.heard(["three", "four"])) == ["three", "four"]
+
+        assert driver.wait(timeout=10) == -signal.SIGTERM
+    finally:
+        driver.kill()

@@ -192,6 +192,19 @@ def test_the_feed_is_never_asked_more_than_once_a_second(server, lake):
     assert len(server.asked_at) == 2
 
 
+def test_a_run_ends_early_once_it_is_relieved_and_tells_failed_polls_apart(server, lake):
+    server.answers = [(404, b"gone", {}), (200, good(), {})]
+    shown, warned = [], []
+    asked = iter([False, False, True])
+    summary = collect(
+        [poller(server.url)], lake, 1, 60, Event(), shown.append, warn=warned.append, is_relieved=lambda: next(asked)
+    )
+
+    assert [len(shown), len(warned), len(records(lake))] == [1, 1, 2]
+    assert "http 404" in warned[0]
+    assert summary.failures == {"http 404": 1}
+
+
 def test_retry_after_holds_the_next_ticks_back(server, lake):
     server.answers = [(429, b"", {"Retry-After": "3"})]
     summary = collect([poller(server.url)], lake, interval_s=1, duration_s=6, stop=Event(), show=lambda _: None)

@@ -1,6 +1,7 @@
 """Who is told of a failed run or of stale data: the channels of `ORBITLAKE_ALERTS`, as notifiers of Airflow."""
 
 import html
+import json
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
@@ -10,13 +11,18 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.sdk import BaseNotifier
 from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException, AirflowRuntimeError
 
+from orbitlake.orchestration.assets import LIVE_POSITIONS, LIVE_WINDOW_STATS
+from orbitlake.orchestration.outcomes import announce, note
+
 # The lake brings Arrow along, which no DAG needs while it is parsed: imported where it is used.
 if TYPE_CHECKING:
     from orbitlake.alerts import Alert, Board
+    from orbitlake.lake import Lake
 
 LOG: Final = logging.getLogger(__name__)
 TIMEOUT_S: Final = 10
 LONGEST_CAUSE: Final = 500
+FIRST_LOOK_BACK: Final = timedelta(minutes=1)
 
 
 def board() -> "Board":
@@ -135,6 +141,8 @@ class RunFailed(BaseNotifier):
         from orbitlake.alerts import Condition
 
         board().heed(Condition(alert_name(context), failure_text(context), is_wrong=True))
+        if context.get("exception") is not None:
+            note(context, f"{context['ti'].task_id}: {failure_cause(context['exception'])}")
 
 
 class RunSucceeded(BaseNotifier):
@@ -158,14 +166,19 @@ def failure_text(context: Mapping[str, Any]) -> str:
     error = context.get("exception")
     if error is None:
         return f"{run} failed ({context.get('reason') or 'no reason given'}); its log tells more"
-    cause = next(iter(str(error).splitlines()), "") or type(error).__name__
-    return f"{run}, task {context['ti'].task_id}: {cause[:LONGEST_CAUSE]}"
+    return f"{run}, task {context['ti'].task_id}: {failure_cause(error)}"
 
 
-def watch(dag_id: str, feed_minutes: float, stream_minutes: float, issue_days: float) -> dict[str, Any]:
+def failure_cause(error: BaseException) -> str:
+    """The first line of what an error says, else its name."""
+    return (next(iter(str(error).splitlines()), "") or type(error).__name__)[:LONGEST_CAUSE]
+
+
+def watch(context: Any, feed_minutes: float, stream_minutes: float, issue_days: float) -> dict[str, Any]:
     """Judge what has arrived, raise and clear alerts, and tell what was not taken before; returns what was found.
 
-    Raises ChannelError where a channel cannot be told; the alerts wait for the next call.
+    What the stream has written since the run before is announced as events of the live tables' assets: its own run ends
+    once an hour. Raises ChannelError where a channel cannot be told; the alerts wait for the next call.
     """
     from orbitlake.alerts import ChannelError, Condition
     from orbitlake.freshness import Limits, arrivals, judged
@@ -179,11 +192,31 @@ def watch(dag_id: str, feed_minutes: float, stream_minutes: float, issue_days: f
     conditions = judged(seen, limits, now)
     for condition in conditions:
         print(f"{'WRONG' if condition.is_wrong else 'well'}  {condition.name}: {in_one_line(condition.text)}")
+    dag_id = context["dag"].dag_id
+    rows = streamed_since(all_alerts.lake, context.get("prev_start_date_success") or now - FIRST_LOOK_BACK)
+    announce(context, {LIVE_POSITIONS: rows, LIVE_WINDOW_STATS: rows})
     own = Condition(f"failed-{dag_id}", f"{dag_id} works again", is_wrong=False)
     for condition in [*conditions, own]:
         # What a channel does not take now, and what it did not take before, is tried below, and fails there.
         with suppress(ChannelError):
             all_alerts.heed(condition, now)
+    standing = all_alerts.standing()
+    if standing:
+        note(context, "; ".join(f"{alert.name} since {alert.since}: {alert.text}" for alert in standing))
     all_alerts.settle_all()
-    standing = [alert.name for alert in all_alerts.standing()]
-    return {"standing": standing, **{condition.name: condition.text for condition in conditions}}
+    return {
+        "standing": [alert.name for alert in standing],
+        **{condition.name: condition.text for condition in conditions},
+    }
+
+
+def streamed_since(lake: "Lake", since: datetime) -> int:
+    """Return how many rows the stream's batches have written since a moment, by its log of progress."""
+    rows = 0
+    for line in lake.stream_progress.read_bytes().splitlines() if lake.stream_progress.exists() else ():
+        # A kill may have torn the last line.
+        with suppress(ValueError, KeyError):
+            batch = json.loads(line)
+            if datetime.fromisoformat(batch["finished_at"]) > since:
+                rows += batch["rows"] + batch["corrected"]
+    return rows

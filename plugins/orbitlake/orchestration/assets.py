@@ -1,6 +1,7 @@
 """The data of the flow as Airflow assets, so that the asset graph shows who makes what from what.
 
-The URI of each is its folder below the data root, its group the part of the root.
+The URI of each is its folder below the data root, its group the part of the root. Its extra says what one row is, where
+the files lie and where the columns stand; an event says how many rows were written, and exists only where some were.
 """
 
 from typing import Final
@@ -8,15 +9,53 @@ from typing import Final
 from airflow.sdk import Asset
 
 RAW, LIVE, LAKE = "raw", "live", "lake"
+DICTIONARY: Final = "README.md#{table}"
+POSITIONS_ROW: Final = "One row a distinct fix of a live position feed."
+WINDOW_STATS_ROW: Final = "One row an object, source and UTC minute with at least one fix."
 
-RAW_OPEN_NOTIFY: Final = Asset("raw_open_notify", "raw/open_notify", group=RAW)
-LIVE_POSITIONS: Final = Asset("live_positions", "live/positions", group=LIVE)
-LIVE_WINDOW_STATS: Final = Asset("live_window_stats", "live/window_stats", group=LIVE)
-POSITIONS: Final = Asset("positions", "lake/positions", group=LAKE)
-WINDOW_STATS: Final = Asset("window_stats", "lake/window_stats", group=LAKE)
-RAW_OEM: Final = Asset("raw_oem", "raw/oem", group=RAW)
-OEM_ISSUES: Final = Asset("oem_issues", "lake/oem_issues", group=LAKE)
-STATE_VECTORS: Final = Asset("state_vectors", "lake/state_vectors", group=LAKE)
-TRAJECTORY_EVENTS: Final = Asset("trajectory_events", "lake/trajectory_events", group=LAKE)
-THRUST_EPISODES: Final = Asset("thrust_episodes", "lake/thrust_episodes", group=LAKE)
-OEM_COVARIANCES: Final = Asset("oem_covariances", "lake/oem_covariances", group=LAKE)
+
+def described(name: str, folder: str, group: str, row: str, files: str, table: str | None) -> Asset:
+    """Return an asset that says what it holds; `files` are relative to the folder, `table` names its columns."""
+    columns = {"columns": DICTIONARY.format(table=table)} if table else {}
+    return Asset(name, folder, group=group, extra={"description": row, "path": f"{folder}/{files}", **columns})
+
+
+def day_files(table: str, row: str, root: str, files: str) -> Asset:
+    """Return the asset of a table of positions below `live` or `lake`."""
+    name = table if root == LAKE else f"{root}_{table}"
+    return described(name, f"{root}/{table}", root, row, f"date=YYYY-MM-DD/{files}", table)
+
+
+def issue_files(table: str, row: str) -> Asset:
+    """Return the asset of a table of the ephemeris."""
+    return described(table, f"lake/{table}", LAKE, row, "object_id=.../issue=.../part-0.parquet", table)
+
+
+RAW_OPEN_NOTIFY: Final = described(
+    "raw_open_notify",
+    "raw/open_notify",
+    RAW,
+    "One JSON record a poll of a position feed, failed polls included.",
+    "date=YYYY-MM-DD/",
+    None,
+)
+LIVE_POSITIONS: Final = day_files("positions", POSITIONS_ROW, LIVE, "*.parquet")
+LIVE_WINDOW_STATS: Final = day_files("window_stats", WINDOW_STATS_ROW, LIVE, "*.parquet")
+POSITIONS: Final = day_files("positions", POSITIONS_ROW, LAKE, "part-*.parquet")
+WINDOW_STATS: Final = day_files("window_stats", WINDOW_STATS_ROW, LAKE, "part-*.parquet")
+RAW_OEM: Final = described(
+    "raw_oem", "raw/oem", RAW, "Every distinct ephemeris file, byte for byte, gzipped.", "<object>/*.gz", None
+)
+OEM_ISSUES: Final = issue_files(
+    "oem_issues", "One row an issue of an ephemeris: the header, metadata and comment facts of its file."
+)
+STATE_VECTORS: Final = issue_files("state_vectors", "One row a state of an ephemeris, in the frame of its file.")
+TRAJECTORY_EVENTS: Final = issue_files(
+    "trajectory_events", "One row an event of the issue's trajectory event summary: the plan at its creation."
+)
+THRUST_EPISODES: Final = issue_files(
+    "thrust_episodes", "One row a powered run of states: a burn as the ephemeris flies it."
+)
+OEM_COVARIANCES: Final = issue_files(
+    "oem_covariances", "One row a covariance matrix of an ephemeris: its lower triangle, as published."
+)

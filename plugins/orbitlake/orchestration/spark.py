@@ -2,30 +2,62 @@
 
 import json
 import re
+import signal
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import psutil
 from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.sdk import Asset
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
+from orbitlake.orchestration.outcomes import announce, note
+from orbitlake.orchestration.succession import Succession
 from orbitlake.settings import CHECKOUT, REFUSED, from_environment
 
 PLUGINS: Final = str(CHECKOUT / "plugins")
 EXIT_STATUS: Final = re.compile(r"Error code is: (-?\d+)")
 RAISED: Final = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt|Exit)\b(?:: .+)?")
 """How Python ends the print of an exception."""
+SPARKS_CHATTER: Final = re.compile(
+    r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d INFO |WARNING: Using incubator modules|Using Spark's default log4j profile"
+    r"|Setting default log level to|To adjust logging level use|.*WARN (NativeCodeLoader|ResolveWriteToStream): "
+    r"|.*WARN DAGScheduler: Failed to cancel job group"
+)
+"""Lines that a Spark driver prints however well it goes."""
+SAY_EVERY_S: Final = 60.0
 
 
 class SparkJob(SparkSubmitOperator):
-    """A job of ours on the cluster: its last line of JSON is the task's result, its own words the error."""
+    """A job of ours on the cluster: its last line of JSON is the task's result, its own words the error.
+
+    `told` makes the sentence of the run's note from all objects that the job printed, `wrote` the rows that it wrote to
+    each outlet, by name: an asset event exists only where there are some. `summary_of` makes one line of the log from
+    the objects of a minute. With `gives_way` the job is asked to end once another run of its DAG waits.
+    """
+
+    def __init__(
+        self,
+        *,
+        told: Callable[[list[dict[str, Any]]], str] | None = None,
+        wrote: Callable[[list[dict[str, Any]]], dict[str, int]] | None = None,
+        summary_of: Callable[[list[dict[str, Any]]], str] | None = None,
+        gives_way: bool = False,
+        **operator: Any,
+    ) -> None:
+        super().__init__(**operator)
+        self.told, self.wrote, self.summary_of, self.gives_way = told, wrote, summary_of, gives_way
 
     def execute(self, context: Any) -> dict[str, Any] | None:
         """Run the job. Raises AirflowException with the cause, AirflowFailException where trying again is no use."""
-        self.said, self.result = "", None
+        self.said, self.results = "", []
+        self.succession = Succession(context) if self.gives_way else None
         try:
             super().execute(context)
         except AirflowException as error:
@@ -35,7 +67,12 @@ class SparkJob(SparkSubmitOperator):
             kind = AirflowFailException if int(status[1]) == REFUSED else AirflowException
             # The original holds the whole command and hundreds of lines that the log has already.
             raise kind(self.said or f"spark-submit gave no reason (exit status {status[1]})") from None
-        return self.result
+        if self.told:
+            note(context, self.told(self.results))
+        if self.wrote:
+            outlets = {asset.name: asset for asset in self.outlets if isinstance(asset, Asset)}
+            announce(context, {outlets[name]: rows for name, rows in self.wrote(self.results).items()})
+        return self.results[-1] if self.results else None
 
     def _get_hook(self) -> SparkSubmitHook:
         hook = super()._get_hook()
@@ -43,14 +80,50 @@ class SparkJob(SparkSubmitOperator):
         return hook
 
     def listening(self, log: Callable[[Iterator[str]], None]) -> Callable[[Iterator[str]], None]:
-        """Return what logs the job's output as `log` does and remembers what matters of it."""
-        return lambda lines: log(self.heard(lines))
+        """Return what logs the job's output as `log` does, less Spark's chatter, and remembers what matters of it."""
+        return lambda lines: log(self.condensed(self.heard(lines)))
+
+    def condensed(self, lines: Iterable[str]) -> Iterator[str]:
+        """Pass lines on without Spark's chatter; of the JSON objects of a minute pass one line on, where asked to."""
+        objects: list[dict[str, Any]] = []
+        since = time.monotonic()
+        for line in lines:
+            words = line.strip()
+            if SPARKS_CHATTER.match(words):
+                continue
+            if self.summary_of is None or not words.startswith("{"):
+                yield line
+                continue
+            with suppress(ValueError):
+                found = json.loads(words)
+                # The sums of the whole run come last: they are the task's result.
+                objects += [found] if "batch" in found else []
+            if objects and time.monotonic() - since >= SAY_EVERY_S:
+                yield self.summary_of(objects)
+                objects, since = [], time.monotonic()
+        if self.summary_of and objects:
+            yield self.summary_of(objects)
+
+    def give_way(self) -> None:
+        """Ask the job to end in good order once another run of its DAG waits for this one."""
+        if self.succession and self.succession.is_due():
+            self.log.info("another run of this DAG waits: this one ends after the batch in hand")
+            script = str(self.application)
+            for process in psutil.Process().children(recursive=True):
+                with suppress(psutil.Error):
+                    # Python's driver alone takes the signal as a wish; Java beside it would die of it.
+                    if script in process.cmdline() and "java" not in process.name():
+                        process.send_signal(signal.SIGTERM)
 
     def heard(self, lines: Iterable[str]) -> Iterator[str]:
-        """Pass the lines on; keep the last JSON object, and the last line that names an error: the job's own wins."""
+        """Pass the lines on; keep the JSON objects, and the last line that names an error: the job's own wins.
+
+        Of a job whose objects are summed up by the minute the last one alone is kept: it has the sums of all.
+        """
         ours = re.compile(rf"{re.escape(Path(self.application).stem)}(?:\.py)?: (.+)")
         is_ours = False
         for line in lines:
+            self.give_way()
             words = line.strip()
             if told := ours.fullmatch(words):
                 self.said, is_ours = told[1], True
@@ -58,7 +131,8 @@ class SparkJob(SparkSubmitOperator):
                 self.said = words
             elif words.startswith("{") and words.endswith("}"):
                 try:
-                    self.result = json.loads(words)
+                    found = json.loads(words)
+                    self.results = [found] if self.summary_of else [*self.results, found]
                 except ValueError:
                     self.log.debug("no JSON: %s", words)
             yield line

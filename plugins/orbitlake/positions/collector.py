@@ -57,23 +57,26 @@ def collect(
     stop: Event,
     show: Callable[[str], None] = print,
     clock: Clock | None = None,
+    warn: Callable[[str], None] | None = None,
+    is_relieved: Callable[[], bool] = lambda: False,
 ) -> Summary:
     """Poll each `interval_s` (at least 1 s) for `duration_s`, or until `stop`, and write one raw record a poll.
 
     The first of `pollers` is the feed, the others are its fallbacks. Ticks are counted from the start, so that slow
-    answers do not add up; one that is missed is left out, not caught up. `show` gets a line a poll.
+    answers do not add up; one that is missed is left out, not caught up. `show` gets a line a poll, `warn` in its
+    place that of a failed one. `is_relieved`, asked before each tick, ends the run early: another is to take over.
     """
     clock = clock or Clock()
     interval_s = max(interval_s, SHORTEST_INTERVAL_S)
     summary = Summary()
     began = clock.monotonic_s()
     tick = 0
-    while tick * interval_s < duration_s and not stop.is_set():
+    while tick * interval_s < duration_s and not stop.is_set() and not is_relieved():
         outcomes = 0
         for record, failure in poll_in_turn(pollers, began + (tick + 1) * interval_s, clock):
             keep(record, lake)
             summary.count(record, failure)
-            show(line_of(record))
+            (show if failure is None else warn or show)(line_of(record))
             outcomes += 1
         next_tick = max(tick + 1, math.ceil((clock.monotonic_s() - began) / interval_s))
         summary.skipped_ticks += next_tick - tick - (outcomes > 0)
@@ -107,10 +110,13 @@ def run(
     object_id: str | None = None,
     fallback: str | None = None,
     show: Callable[[str], None] = print,
+    warn: Callable[[str], None] | None = None,
+    is_relieved: Callable[[], bool] = lambda: False,
 ) -> dict[str, object]:
     """Collect into the lake of the settings and return the closing summary; what is not given comes from the settings.
 
     `fallback` names the feed that is polled where `source` gave no fix, `off` none; a feed is no fallback of itself.
+    `show`, `warn` and `is_relieved` are those of `collect`.
     SIGTERM and SIGINT end it after the record in hand.
     """
     settings = from_environment()
@@ -131,7 +137,9 @@ def run(
     ]
     before = {each: signal.signal(each, lambda *_: stop.set()) for each in (signal.SIGTERM, signal.SIGINT)}
     try:
-        return collect(pollers, Lake(settings.data), interval_s, duration_s, stop, show).as_json()
+        return collect(
+            pollers, Lake(settings.data), interval_s, duration_s, stop, show, warn=warn, is_relieved=is_relieved
+        ).as_json()
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)

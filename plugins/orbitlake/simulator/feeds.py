@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from orbitlake.physics.geodesy import geodetic_from_itrs
 from orbitlake.physics.sunlight import is_sunlit, sun_direction_itrs
-from orbitlake.simulator.station import Station
+from orbitlake.simulator.station import Epochs, Station
 
 MEAN_RADIUS_KM: Final = 6371.0
 SECOND: Final = np.timedelta64(1_000_000, "us")
@@ -34,9 +34,15 @@ class Moment:
 
 def open_notify(station: Station, moment: Moment) -> bytes:
     """Return the body of iss-now.json: geocentric latitude, four decimals, coordinates as strings."""
-    (x, y, z), _ = _itrs_state(station, moment.computed_utc)
-    latitude_deg, longitude_deg = math.degrees(math.atan2(z, math.hypot(x, y))), math.degrees(math.atan2(y, x))
-    return open_notify_body(str(moment.timestamp), f"{latitude_deg:.4f}", f"{longitude_deg:.4f}")
+    latitude_deg, longitude_deg = geocentric_deg(station, np.array([moment.computed_utc]))
+    return open_notify_body(str(moment.timestamp), f"{latitude_deg[0]:.4f}", f"{longitude_deg[0]:.4f}")
+
+
+def geocentric_deg(station: Station, epoch_utc: Epochs) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return geocentric latitude and longitude (deg) at epochs, as Open Notify gives them. (n,) -> two (n,)."""
+    position_km, _ = station.itrs_states(epoch_utc)
+    x, y, z = position_km.T
+    return np.degrees(np.arctan2(z, np.hypot(x, y))), np.degrees(np.arctan2(y, x))
 
 
 def open_notify_body(timestamp: str, latitude: str, longitude: str) -> bytes:
