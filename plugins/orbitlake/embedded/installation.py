@@ -149,7 +149,10 @@ def set_up(version: str | None, lock: int) -> None:
             print(f"making .venv anew: {wrong}")
         clear()
         print(f"making .venv with Python {sys.version.split()[0]} ({sys.executable})", flush=True)
-        step("make .venv", [sys.executable, "-I", "-m", "venv", str(VENV)], environment, lock)
+        # In two steps, for venv keeps to itself why pip could not come.
+        step("make .venv", [sys.executable, "-I", "-m", "venv", "--without-pip", str(VENV)], environment, lock)
+        ensurepip = [str(PYTHON), "-I", "-m", "ensurepip", "--upgrade", "--default-pip"]
+        step("put pip into .venv", ensurepip, environment, lock)
     sources = package_sources(environment, pip_configuration(environment, lock))
     # pip brings uv, and uv the rest in a tenth of pip's time.
     pip = [str(PYTHON), "-I", "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-input", UV]
