@@ -468,7 +468,7 @@ def test_without_a_package_index_one_line_says_so_and_the_next_works(local: Tree
 
 
 @pytest.mark.e2e
-@pytest.mark.timeout(60 + 60 * INTERRUPTIONS)
+@pytest.mark.timeout(300 + 120 * INTERRUPTIONS)
 def test_an_interruption_at_any_moment_leaves_what_the_next_set_up_mends(local: Tree):
     chance = random.Random(SEED)
     begun = time.monotonic()
