@@ -1,22 +1,24 @@
 # What people and CI run. Every target says in its comment what it does; `make help` prints them.
 SHELL := /bin/bash
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+WITH_JAVA := $(BIN)/python -m orbitlake.embedded.java
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 export PYTHONPATH := plugins
+export PYTHONNOUSERSITE := 1
+# Meant for other programs; PYTHON, TO, FROM and REPLAY reach the recipes through the environment, whatever signs they hold.
+unexport PYTHONHOME PYTHONSTARTUP PYTHONINSPECT PYTHONUSERBASE PYTHONPLATLIBDIR
+export PYTHON TO FROM REPLAY
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint bench pictures inspect up down lock audit env backup restore test-compose
 
 help:    ## this list
-	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' Makefile
 
-setup: .venv/.ready    ## the virtual environment, and Java where it may be installed
-
-.venv/.ready: requirements.txt constraints.txt tests/requirements.txt plugins/orbitlake/embedded/setup.sh
-	@PYTHON=$(PYTHON) bash plugins/orbitlake/embedded/setup.sh && touch $@
+setup:    ## the virtual environment, and Java where it may be installed; PYTHON=python3.12: of that Python
+	@bash plugins/orbitlake/embedded/setup.sh
 
 demo: setup    ## the whole pipeline once, on simulated input (REPLAY=folder: on recorded files; KEEP=1: leave it running)
-	@$(BIN)/python -m orbitlake.embedded demo $(if $(REPLAY),--replay "$(REPLAY)") $(if $(KEEP),--keep)
+	@$(BIN)/python -m orbitlake.embedded demo $(if $(REPLAY),--replay "$$REPLAY") $(if $(KEEP),--keep)
 
 up: setup    ## start Airflow, Spark and the live upstreams; ORBITLAKE_UPSTREAM=simulator for the simulated ones
 	@$(BIN)/python -m orbitlake.embedded up
@@ -25,13 +27,13 @@ down: setup    ## stop what `up` or `demo` left running
 	@$(BIN)/python -m orbitlake.embedded down
 
 test: setup    ## every test, the end-to-end one too
-	@$(BIN)/python -m pytest
+	@$(WITH_JAVA) $(BIN)/python -m pytest
 
 lint: setup    ## ruff, formatting, strict types on the engine-free packages
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python -m mypy
 
 bench: setup    ## measure speed beside other readers and streams, in one run
-	@$(BIN)/python -m benchmarks
+	@$(WITH_JAVA) $(BIN)/python -m benchmarks
 
 pictures: setup    ## the pictures of the README, of the demo that `make demo KEEP=1` left running
 	@$(BIN)/python -m orbitlake.embedded.pictures
@@ -47,13 +49,15 @@ audit: setup    ## known vulnerabilities of the locked Python packages; asks pyp
 	@$(BIN)/uv tool run pip-audit==2.10.1 -r constraints.txt --no-deps --disable-pip --strict
 
 env:    ## .env of the compose deployment, with secrets of its own; in one that exists it adds the secrets that are missing
-	@$(PYTHON) docker/make_env.py
+	@for python in $${PYTHON:+"$$PYTHON"} python3 python3.11 python3.12 python3.13 python; do \
+	  if "$$python" -I -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null; then exec "$$python" -I docker/make_env.py; fi; \
+	done; echo "make env: no Python 3.9 or newer on the PATH: name one, as in: make env PYTHON=/path/to/python3" >&2; exit 1
 
 backup:    ## the compose deployment's tables and metadata into a new folder: TO=folder
-	@COMPOSE="$(COMPOSE)" docker/backup "$(TO)"
+	@COMPOSE="$(COMPOSE)" docker/backup "$$TO"
 
 restore:    ## a backup into an empty compose deployment, which is then started: FROM=folder
-	@COMPOSE="$(COMPOSE)" docker/restore "$(FROM)"
+	@COMPOSE="$(COMPOSE)" docker/restore "$$FROM"
 
 test-compose: setup    ## the compose deployment for real, losses and restore included; needs a Docker engine
 	@$(BIN)/python -m pytest -m compose -rP tests/compose

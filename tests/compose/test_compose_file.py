@@ -100,12 +100,12 @@ def test_every_command_exists_in_the_image(name: str):
 
 def test_versions_are_those_of_the_lock():
     direct, lock = pins("requirements.txt"), pins("constraints.txt")
-    setup = (CHECKOUT / "plugins" / "orbitlake" / "embedded" / "setup.sh").read_text()
+    installation = (CHECKOUT / "plugins" / "orbitlake" / "embedded" / "installation.py").read_text()
 
     assert len(direct) > 15
     assert {name: lock.get(name.lower()) for name in direct} == direct
     assert "-r /build/requirements.txt -c /build/constraints.txt" in DOCKERFILE
-    assert re.findall(r"uv==([\d.]+)", DOCKERFILE) == re.findall(r"uv==([\d.]+)", setup)
+    assert re.findall(r"uv==([\d.]+)", DOCKERFILE) == re.findall(r"uv==([\d.]+)", installation)
 
 
 def test_images_carry_versions_and_ours_is_the_one_that_the_dockerfile_labels():

@@ -47,25 +47,6 @@ def test_a_port_that_is_none_is_refused_by_name(monkeypatch, value: str):
         embedded.port_setting("ORBITLAKE_AIRFLOW_PORT")
 
 
-def test_without_java_the_message_says_what_to_do(monkeypatch, tmp_path: Path):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.delenv("JAVA_HOME", raising=False)
-
-    with pytest.raises(TopologyError, match="Java 17"):
-        embedded.check_java()
-
-
-def test_an_old_java_is_refused_with_what_it_says_of_itself(monkeypatch, tmp_path: Path):
-    (tmp_path / "bin").mkdir()
-    java = tmp_path / "bin" / "java"
-    java.write_text("#!/bin/sh\necho 'openjdk version \"11.0.2\" 2019-01-15' >&2\n")
-    java.chmod(0o755)
-    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-
-    with pytest.raises(TopologyError, match=r"11\.0\.2"):
-        embedded.check_java()
-
-
 def test_a_root_of_real_tables_is_not_taken_by_a_simulation(tmp_path: Path):
     live = make(tmp_path).settings
     (live.data / "lake").mkdir(parents=True)

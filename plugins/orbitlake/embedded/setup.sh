@@ -1,30 +1,83 @@
 #!/usr/bin/env bash
-# Make the virtual environment from the lock, and see to Java. Called by `make setup`.
+# Find a Python for .venv and let installation.py make it; at once when it is ready. Called by `make setup`; PYTHON: the one to use.
 set -euo pipefail
-cd "$(dirname "$0")/../../.."
+unset CDPATH
+cd -- "$(dirname -- "$0")/../../.."
 
-java_major() { java -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p'; }
+# Variables meant for other programs must not steer this one.
+wanted=${PYTHON:-}
+for name in $(compgen -e PYTHON) __PYVENV_LAUNCHER__; do unset "$name"; done
+export PYTHONPATH=plugins PYTHONNOUSERSITE=1 PYTHONUTF8=1
 
-if ! command -v java >/dev/null || [ "$(java_major)" -lt 17 ]; then
-  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    echo "installing Java 17 (openjdk-17-jre-headless)"
-    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq openjdk-17-jre-headless >/dev/null
-  else
-    echo "Spark needs Java 17: install it with 'sudo apt-get install openjdk-17-jre-headless' (macOS: 'brew install openjdk@17'), then run make again" >&2
+found=  # what each candidate is, for the message
+install="sudo apt-get install python3.11 python3.11-venv"
+if command -v brew >/dev/null; then install="brew install python@3.11"
+elif ! command -v apt-get >/dev/null; then install="pyenv install 3.11"; fi
+
+# try PATH: whether it is a Python that can make a virtual environment; then $version is its version and $python the one to run.
+try() {
+  local line first='' lines=0 lacks base
+  version='' python=$1
+  # Bounded: a shim may wait for ever, or print without end.
+  while [ "$lines" -lt 50 ] && IFS= read -r -t 20 line; do
+    case $line in "This is Python "*) read -r version lacks base <<< "${line#This is Python }"; break ;; esac
+    [ -n "$first" ] || first=$line
+    lines=$((lines + 1))
+  done < <(exec "$1" -I -c '
+import sys
+try:
+    import ensurepip, venv
+    lacks = "nothing"
+except ImportError as error:
+    lacks = error.name
+# Out of an active virtual environment, which may be the very one to replace.
+base = getattr(sys, "_base_executable", "") if sys.prefix != sys.base_prefix else ""
+print("This is Python %d.%d" % sys.version_info[:2], lacks, base)' < /dev/null 2>&1)
+  # Bash 3.2 does not know the process behind `<(…)`.
+  [ -n "$version" ] || kill -9 "$(set +u && echo "$!")" 2>/dev/null || true
+  case $version in
+    3.11 | 3.12 | 3.13) ;;
+    '') found+="; $1 says: ${first:-nothing}"; return 1 ;;
+    *) found+="; $1 is Python $version"; return 1 ;;
+  esac
+  if [ "$lacks" != nothing ]; then
+    found+="; $1 is Python $version without $lacks"
+    if command -v apt-get >/dev/null; then install="sudo apt-get install python$version-venv"; fi
+    return 1
+  fi
+  [ -z "$base" ] || python=$base
+}
+
+version=
+if [ -n "$wanted" ]; then
+  command=$(type -P -- "$wanted") || command=
+  if [ -z "$command" ]; then
+    echo "setup: PYTHON=$wanted is no command: name a Python 3.11, 3.12 or 3.13, or \`unset PYTHON\`" >&2
+    exit 1
+  elif ! try "$command"; then
+    echo "setup: PYTHON=$wanted cannot be used: ${found#; }; name a Python 3.11, 3.12 or 3.13, or get one: $install" >&2
     exit 1
   fi
 fi
 
-version=$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-case $version in
-  3.11 | 3.12 | 3.13) ;;
-  *) echo "Python $version is not supported: set PYTHON to a Python 3.11, 3.12 or 3.13" >&2; exit 1 ;;
-esac
+# shellcheck disable=SC2086  # no version, no word
+if [ -x .venv/bin/python ] && .venv/bin/python -m orbitlake.embedded.installation --check $version 2>/dev/null; then
+  exit 0
+fi
 
-# pip brings uv, and uv the rest in a tenth of pip's time; a package index set for pip is meant for uv too.
-[ -x .venv/bin/python ] || "$PYTHON" -m venv .venv
-.venv/bin/python -m pip install -q --disable-pip-version-check uv==0.13.8
-index=${PIP_INDEX_URL:-$(.venv/bin/python -m pip config get global.index-url 2>/dev/null || true)}
-[ -z "$index" ] || export UV_DEFAULT_INDEX=${UV_DEFAULT_INDEX:-$index}
-echo "installing the packages of constraints.txt for Python $version"
-.venv/bin/uv pip install -q -p .venv/bin/python -r requirements.txt -r tests/requirements.txt -c constraints.txt
+if [ -z "$wanted" ]; then
+  usable=
+  # Every one of a name on the PATH: behind a dead shim may lie a Python.
+  while IFS= read -r command; do
+    if try "$command"; then usable=yes; break; fi
+  done < <(for name in python3.11 python3.12 python3.13 python3 python; do type -aP "$name" || true; done | awk '!seen[$0]++')
+  if [ -z "$usable" ]; then
+    found=${found#; }
+    echo "setup: no Python 3.11, 3.12 or 3.13 that can make a virtual environment. Looked on the PATH for python3.11, python3.12," \
+      "python3.13, python3, python; found ${found:-none}. Get one: $install; or name one: make setup PYTHON=/path/to/python3.11" >&2
+    exit 1
+  fi
+  version=
+fi
+# shellcheck disable=SC2086
+exec "$python" -m orbitlake.embedded.installation $version

@@ -3,10 +3,8 @@
 import contextlib
 import json
 import os
-import re
 import secrets
 import shlex
-import shutil
 import signal
 import socket
 import subprocess
@@ -22,6 +20,7 @@ import psutil
 import requests
 
 from orbitlake.embedded.airflow_api import ANSWER_WITHIN_S
+from orbitlake.embedded.java import check_java
 from orbitlake.settings import CHECKOUT, SettingError, Settings
 
 PORTS: Final = {
@@ -39,7 +38,6 @@ SPARK_POOL: Final = ("spark", "2", "Spark jobs at a time: the stream, and one mo
 """Airflow's pool of the Spark tasks: its name, its slots, what for."""
 READY_WITHIN_S: Final = 180
 STOP_WITHIN_S: Final = 20
-JAVA_NEEDED: Final = 17
 DATABASE_WAIT_S: Final = 60
 """How long a part of Airflow waits for another that writes to SQLite; after the driver's own 5 s the user saw a 500."""
 
@@ -283,19 +281,6 @@ def port_setting(name: str) -> int:
     if not raw.isdecimal() or not 1024 <= int(raw) <= 65535:
         raise SettingError(f"{name} is {raw!r}: expected a port from 1024 to 65535")
     return int(raw)
-
-
-def check_java() -> None:
-    """Raise TopologyError with the one line that helps where Spark would find no Java 17 or newer."""
-    home = os.environ.get("JAVA_HOME")
-    java = str(Path(home, "bin", "java")) if home else shutil.which("java")
-    advice = "run `make setup`, or install Java 17 and put its `java` on the PATH"
-    if java is None or not Path(java).is_file():
-        raise TopologyError(f"Spark needs Java {JAVA_NEEDED}, found none: {advice}")
-    told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
-    version = re.search(r'version "(\d+)', told)
-    if version is None or int(version[1]) < JAVA_NEEDED:
-        raise TopologyError(f"Spark needs Java {JAVA_NEEDED}, {java} is {told.strip().splitlines()[:1]}: {advice}")
 
 
 def tool(name: str) -> str:
