@@ -32,8 +32,8 @@ test: setup    ## every test, the end-to-end one too
 lint: setup    ## ruff, formatting, strict types on the engine-free packages
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python -m mypy
 
-bench: setup    ## measure speed beside other readers and streams, in one run
-	@$(WITH_JAVA) $(BIN)/python -m benchmarks
+bench: setup    ## measure speed beside other readers and streams, in one run (SMALL=1: only show that each works)
+	@$(WITH_JAVA) $(BIN)/python -m benchmarks $(if $(SMALL),--small)
 
 pictures: setup    ## the pictures of the README, of the demo that `make demo KEEP=1` left running
 	@$(BIN)/python -m orbitlake.embedded.pictures

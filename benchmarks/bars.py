@@ -7,6 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+SMALL = bool(os.environ.get("ORBITLAKE_BENCH_SMALL"))
+"""Whether this run only shows that the benchmark works (`python -m benchmarks --small`): its figures mean nothing."""
+
+
+def scaled(usual: int, small: int) -> int:
+    """How much a benchmark does by default."""
+    return small if SMALL else usual
+
 
 @dataclass(frozen=True, slots=True)
 class Bar:
@@ -33,9 +41,12 @@ def print_machine() -> None:
 
 
 def verdict(bars: Sequence[Bar], json_file: Path | None = None) -> int:
-    """Print the bars, write their figures where a file is named, and return the exit status: 0 where all hold."""
+    """Print the bars, write their figures where a file is named, and return the exit status: 0 where all hold.
+
+    A small run always ends with 0: it has come to its end.
+    """
     for bar in bars:
         print(bar)
     if json_file:
         json_file.write_text(json.dumps({bar.name: bar.figure for bar in bars}))
-    return 0 if all(bar.holds for bar in bars) else 1
+    return 0 if SMALL or all(bar.holds for bar in bars) else 1

@@ -28,7 +28,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import psutil
-from bars import Bar, print_machine, verdict
+from bars import Bar, print_machine, scaled, verdict
 from live_days import BLOCKS_A_DAY, DAY_S, FIXES_A_DAY, fixes_at, land_block, land_singly, midnight_s, name_of
 
 from orbitlake.lake import Lake, open_session
@@ -234,9 +234,13 @@ def timed(what: str):
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--objects", type=int, default=1000, help=f"of {FIXES_A_DAY} fixes each; 0: no compaction")
-    parser.add_argument("--files", type=int, default=17_280, help="live files of a day of one object; 0: no such day")
-    parser.add_argument("--days", type=int, default=365, help="closed days to query; 0: no query")
+    parser.add_argument(
+        "--objects", type=int, default=scaled(1000, 4), help=f"of {FIXES_A_DAY} fixes each; 0: no compaction"
+    )
+    parser.add_argument(
+        "--files", type=int, default=scaled(17_280, 20), help="live files of a day of one object; 0: no such day"
+    )
+    parser.add_argument("--days", type=int, default=scaled(365, 3), help="closed days to query; 0: no query")
     parser.add_argument("--json", type=Path, help="write the figures there as well")
     parser.add_argument("--role", choices=["compact"], help=argparse.SUPPRESS)
     arguments = parser.parse_args()

@@ -7,10 +7,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bars import Bar, print_machine, verdict
+from bars import Bar, print_machine, scaled, verdict
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-ROUNDS = 5
+ROUNDS = scaled(5, 1)
 BAR_S = 0.5
 PROBE = """
 import importlib.util, sys, time

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bars import Bar, print_machine, verdict
+from bars import Bar, print_machine, scaled, verdict
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
@@ -116,9 +116,9 @@ def durations(query: StreamingQuery) -> list[dict[str, int]]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--files", type=int, default=17_000, help="raw files of the day, one poll each")
-    parser.add_argument("--batches", type=int, default=5, help="batches a turn")
-    parser.add_argument("--rounds", type=int, default=3, help="turns of each")
+    parser.add_argument("--files", type=int, default=scaled(17_000, 50), help="raw files of the day, one poll each")
+    parser.add_argument("--batches", type=int, default=scaled(5, 2), help="batches a turn")
+    parser.add_argument("--rounds", type=int, default=scaled(3, 1), help="turns of each")
     arguments = parser.parse_args()
     sources = {"our source": our_source, "Spark's text source": spark_text_source}
     settings = {"spark_master": "local[2]", "spark_ui_enabled": "false", "spark_sql_shuffle_partitions": "2"}

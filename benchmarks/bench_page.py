@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 import requests
 import uvicorn
-from bars import Bar, print_machine, verdict
+from bars import Bar, print_machine, scaled, verdict
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from playwright.sync_api import sync_playwright
@@ -40,9 +40,10 @@ from orbitlake.tables import POSITIONS, WINDOW_STATS
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-CADENCE_S = 5
-ISSUES = 20
-FEW_DAYS, MONTH_DAYS, YEAR_DAYS = 10, 29, 365
+CADENCE_S = scaled(5, 60)
+ISSUES = scaled(20, 2)
+FEW_DAYS, MONTH_DAYS, YEAR_DAYS = (scaled(usual, small) for usual, small in ((10, 1), (29, 2), (365, 3)))
+PAGES = scaled(7, 1)
 """Closed days; the half of a day that is open comes on top, a file a micro-batch."""
 READY_BAR_S = 2.0
 API_BAR_S = 0.3
@@ -218,7 +219,7 @@ def everything(of_paths: dict[str, list[float]]) -> list[float]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=20, help="requests a path")
+    parser.add_argument("--rounds", type=int, default=scaled(20, 2), help="requests a path")
     parser.add_argument("--json", type=Path, help="write the figures there as well")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -233,8 +234,8 @@ def main() -> int:
         bars = []
         if BROWSER:
             with served(page_of(month)) as address:
-                told_s, driven_s = ready_times_s(address + "/", 7)
-            undriven_s = ready_times_undriven_s(page_of(month), 7)
+                told_s, driven_s = ready_times_s(address + "/", PAGES)
+            undriven_s = ready_times_undriven_s(page_of(month), PAGES)
             print(f"     all but the charts is there after {np.median(told_s):.2f} s (median, driven browser)")
             for browser, ready_s in (("driven browser", driven_s), ("browser", undriven_s)):
                 print(f"     page ready in a {browser}, first time first: " + ", ".join(f"{s:.2f}" for s in ready_s))

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import psutil
 import pyarrow.parquet as pq
-from bars import Bar, print_machine, verdict
+from bars import Bar, print_machine, scaled, verdict
 
 from orbitlake.lake import Lake, open_session
 from orbitlake.positions.lifecycle import AVAILABLE_NOW, Ending, run
@@ -30,8 +30,9 @@ from orbitlake.tables import POSITIONS, WINDOW_STATS
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 ISS = "1998-067A"
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TICK_S = 5
-ROWS_A_BATCH = 100_000
+ROWS_A_BATCH = scaled(100_000, 200)
 LEAST_RATIO = 0.5
 MOST_LATENCY_S = 12.0
 MOST_GROWTH = 1.10
@@ -72,17 +73,17 @@ def land(lake: Lake, at: datetime, text: str) -> None:
 
 def land_ticks(lake: Lake, objects: int, ticks: int) -> None:
     """Land one file a tick, each with one fix of every object."""
-    start = datetime(2026, 3, 1, 12, tzinfo=UTC)
     names = [f"{1960 + n // 1000}-{n % 1000:03}A" for n in range(objects)]
     for tick in range(ticks):
-        at = start + timedelta(seconds=TICK_S * tick)
+        at = START + timedelta(seconds=TICK_S * tick)
         land(lake, at, "".join(record(name, n / objects, at, 10 + n % 90) for n, name in enumerate(names)))
 
 
 def stream(lake: Lake, trigger: str, max_files: int) -> None:
     """Drive our stream."""
     with open_session("stream", **SESSION) as spark, Ending().on_signals() as ending:
-        run(spark, lake, ISS, trigger, ending, max_files)
+        # Before the day of the records is over: at its end a run packs the files that the other stream is to read.
+        run(spark, lake, ISS, trigger, ending, max_files, now=lambda: START)
 
 
 def pass_through(lake: Lake, out: Path, max_files: int) -> None:
@@ -260,9 +261,11 @@ def play(role: list[str]) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--objects", type=int, default=10_000)
-    parser.add_argument("--ticks", type=int, default=250, help=f"fixes an object, {TICK_S} s apart; 0: no throughput")
-    parser.add_argument("--fixes", type=int, default=24, help="fixes to follow in real time; 0: no latency")
+    parser.add_argument("--objects", type=int, default=scaled(10_000, 100))
+    parser.add_argument(
+        "--ticks", type=int, default=scaled(250, 16), help=f"fixes an object, {TICK_S} s apart; 0: no throughput"
+    )
+    parser.add_argument("--fixes", type=int, default=scaled(24, 1), help="fixes to follow in real time; 0: no latency")
     parser.add_argument("--json", type=Path, help="write the figures there as well")
     parser.add_argument("--role", nargs=4, help=argparse.SUPPRESS)
     arguments = parser.parse_args()

@@ -23,7 +23,7 @@ def main() -> int:
     options = parser.parse_args()
     end_with_launcher()
 
-    from orbitlake.lake import Lake, open_session
+    from orbitlake.lake import Lake, LakeError, open_session
     from orbitlake.positions.compaction import DayNotOverError, compact_day, days_before, pending_days, refuse_open_day
 
     lake = Lake(of_command_line(None).data)
@@ -37,13 +37,20 @@ def main() -> int:
     except DayNotOverError as error:
         print(f"compact_positions: {error}", file=sys.stderr)
         return REFUSED
+    failed = False
     with open_session("compact_positions", spark_sql_shuffle_partitions="8") as spark:
         for day in days:
-            done = compact_day(spark, lake, day)
+            try:
+                done = compact_day(spark, lake, day)
+            except LakeError as error:
+                # What is wrong with one day is not to hold up the others.
+                print(f"compact_positions: {day}: {error}", file=sys.stderr)
+                failed = True
+                continue
             print(json.dumps(done.as_json()), flush=True)
             if not done.positions:
                 print(f"{day} has no fixes, nothing written", file=sys.stderr)
-    return 0
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.progress import track
 
-from orbitlake.lake import Lake, sweep_staging
+from orbitlake.lake import Lake, bound_quarantine, sweep_staging
 from orbitlake.oem.archive import take
 from orbitlake.oem.sources import list_sources, vouched_for
 from orbitlake.settings import Settings, of_command_line
@@ -42,6 +42,7 @@ def main(given: list[str], settings: Settings) -> int:
         outcome = take(source, lake, settings)
         print(json.dumps(outcome), flush=True)
         failed |= outcome["outcome"] in ("rejected", "conflict")
+    bound_quarantine(lake, settings.keep_quarantine_bytes)
     return int(failed)
 
 

@@ -13,8 +13,8 @@ import argparse
 import json
 import sys
 
-from orbitlake.lake import Lake, open_session, sweep_staging
-from orbitlake.oem.archive import take
+from orbitlake.lake import Lake, bound_quarantine, errors_in_utf8, open_session, sweep_staging
+from orbitlake.oem.archive import Outcome, take
 from orbitlake.oem.sources import group_by_issue, list_sources
 from orbitlake.settings import Settings, of_command_line
 
@@ -30,12 +30,16 @@ def main(folder: str, settings: Settings) -> int:
     with open_session("ingest_oem_archive") as spark:
         context = spark.sparkContext
         tasks = max(context.defaultParallelism, len(groups) // GROUPS_A_TASK)
-        outcomes = context.parallelize(groups, tasks).flatMap(
-            lambda group: [take(file, lake, settings) for file in group]
-        )
+
+        def take_all(group: list[str]) -> list[Outcome]:
+            with errors_in_utf8():
+                return [take(file, lake, settings) for file in group]
+
+        outcomes = context.parallelize(groups, tasks).flatMap(take_all)
         for outcome in outcomes.toLocalIterator(prefetchPartitions=True):
             print(json.dumps(outcome), flush=True)
             failed |= outcome["outcome"] in ("rejected", "conflict")
+    bound_quarantine(lake, settings.keep_quarantine_bytes)
     return int(failed)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from orbitlake.alerts import Condition
-from orbitlake.lake import PART, Lake, safe_name
+from orbitlake.lake import PART, Lake, days_in, safe_name
 from orbitlake.positions.raw_files import is_packed, scan
 from orbitlake.tables import OEM_ISSUES
 
@@ -115,9 +115,8 @@ def issue_condition(seen: Arrivals, limits: Limits, now: datetime) -> Condition:
 def records(lake: Lake) -> Iterator[tuple[Path, datetime]]:
     """The raw files with the time of their arrival, the newest first."""
     root = lake.raw_open_notify
-    days = sorted((day.name for day in root.glob("date=*")), reverse=True)
-    for day in days:
-        for name in sorted(scan(root, day), reverse=True):
+    for day in reversed(days_in(root).values()):
+        for name in sorted(scan(root, day.name), reverse=True):
             # A day that is being packed loses its loose files meanwhile.
             with suppress(FileNotFoundError):
                 yield root / name, datetime.fromtimestamp((root / name).stat().st_mtime, UTC)

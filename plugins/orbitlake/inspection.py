@@ -14,13 +14,22 @@ from rich.console import Console
 from rich.table import Table as Printout
 from rich.text import Text
 
-from orbitlake.lake import Lake
+from orbitlake.lake import (
+    DROPPED,
+    LIVE_NAME,
+    PART_NAME,
+    Lake,
+    day_of_folder,
+    days_in,
+    files_of_day,
+    printable,
+    quarantined,
+)
 from orbitlake.query import Connection, connect
 from orbitlake.settings import SettingError, from_environment
 from orbitlake.tables import POSITION_TABLES, POSITIONS, TABLES
 
 UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
-DAY_PREFIX: Final = "date="
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +43,17 @@ class Holdings:
     bytes: int
 
 
+def files_below(folder: Path) -> list[Path]:
+    """The files of a table in one place, live or closed, those of each partition together."""
+    if folder.name not in {table.name for table in POSITION_TABLES}:
+        return sorted(folder.glob("**/*.parquet"))
+    pattern = LIVE_NAME if folder.parent.name == "live" else PART_NAME
+    return [Path(entry.path) for day in days_in(folder).values() for entry in files_of_day(day, pattern)[0]]
+
+
 def holdings(folder: Path) -> Holdings:
     """Count what lies below a table's folder."""
-    files = sorted(folder.glob("**/*.parquet"))
+    files = files_below(folder)
     sizes = [len(list(of_one)) for _, of_one in groupby(files, key=lambda file: file.parent)]
     return Holdings(
         partitions=len(sizes),
@@ -62,8 +79,7 @@ def gaps(days: Sequence[date]) -> list[str]:
 
 def days_of(folder: Path) -> list[date]:
     """The UTC days that have a file in a table's folder."""
-    found = {file.parent.name for file in folder.glob(f"{DAY_PREFIX}*/*.parquet")}
-    return sorted(date.fromisoformat(name.removeprefix(DAY_PREFIX)) for name in found)
+    return sorted({day for file in files_below(folder) if (day := day_of_folder(file.parent.name))})
 
 
 def size(count: float) -> str:
@@ -128,13 +144,19 @@ def facts(lake: Lake, tables: Connection, now: datetime) -> Iterable[tuple[str, 
     for name, folder in (("raw position files", lake.raw_open_notify), ("raw OEM files", lake.root / "raw" / "oem")):
         files = [file for file in folder.glob("**/*") if file.is_file() and not file.name.endswith(".receipt.json")]
         yield name, f"{len(files):,}, {size(sum(file.stat().st_size for file in files))}"
-    reasons = list(lake.quarantine.glob("*.reason.json"))
-    yield "in quarantine", f"{len(reasons):,}" + (f": see {lake.quarantine}" if reasons else "")
+    held = quarantined(lake)
+    yield (
+        "in quarantine",
+        f"{len(held):,}, {size(sum(entry.bytes for entry in held))}" + (f": see {lake.quarantine}" if held else ""),
+    )
+    dropped = lake.quarantine / DROPPED
+    if dropped.exists():
+        yield "dropped from it", f"{len(dropped.read_bytes().splitlines()):,} or more: see {dropped}"
 
 
 def plain(text: str) -> Text:
     """Return a text as it stands, brackets too, with escapes for what would steer a terminal: names come from data."""
-    return Text("".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text))
+    return Text(printable(text))
 
 
 def main() -> int:

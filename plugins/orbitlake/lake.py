@@ -1,12 +1,15 @@
 """Where things lie below the data root, and the one way a partition is published: written aside, then renamed."""
 
+import json
+import logging
 import os
 import re
 import shutil
 import sys
 import time
+import traceback
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -23,7 +26,21 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
     from pyspark.sql.types import StructType
 
+LOG: Final = logging.getLogger(__name__)
 PART: Final = "part-0.parquet"
+PARQUET: Final = ".parquet"
+DAY_PREFIX: Final = "date="
+DAY_NAME: Final = re.compile(rf"{DAY_PREFIX}([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})")
+PART_NAME: Final = re.compile(r"part-(?:0|[1-9][0-9]{0,5})\.parquet")
+LIVE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\.parquet")
+"""What a live file can be called. Copies that people and programs make, `a (1).parquet` or `a.bak.parquet`, are not."""
+NAMED_AT_ONCE: Final = 20
+"""Most names that one look at a folder warns of one by one; of the others it says how many they are."""
+REASON: Final = ".reason.json"
+"""Suffix, in `quarantine/`, of the file that says why the bytes beside it lie there."""
+DROPPED: Final = "dropped.jsonl"
+"""What was removed from `quarantine/` to keep its bound, a line of JSON an entry, the newest last."""
+MOST_DROPPED_BYTES: Final = 2**20
 PARTS_ASIDE: Final = ".parts"
 """Suffix of a folder in `staging/` that is to become a closed day."""
 ROW_GROUP_ROWS: Final = 1_000_000
@@ -80,11 +97,121 @@ class Lake:
 
     def day(self, table: Table, day: date) -> Path:
         """The one file of a closed day."""
-        return self.closed(table) / f"date={day.isoformat()}" / PART
+        return self.closed(table) / day_folder(day) / PART
 
     def issue(self, table: Table, object_id: str, creation_date: datetime) -> Path:
         """The one file of an issue."""
         return self.closed(table) / f"object_id={safe_name(object_id)}" / f"issue={issue_name(creation_date)}" / PART
+
+
+def day_folder(day: date) -> str:
+    """The name of a day's folder."""
+    return f"{DAY_PREFIX}{day.isoformat()}"
+
+
+def day_of_folder(name: str) -> date | None:
+    """Return the day whose folder bears this name, None for any other name: only `date=YYYY-MM-DD` is a day's."""
+    if found := DAY_NAME.fullmatch(name):
+        # The thirtieth of February.
+        with suppress(ValueError):
+            return date.fromisoformat(found[1])
+    return None
+
+
+def days_in(folder: Path, since: date | None = None) -> dict[date, Path]:
+    """Return the folders of the days from `since` on below a table's folder, or the raw one, in order of time.
+
+    Whatever else is called `date=...` there, and anything at all beside the days of a table, is named in a warning and
+    left alone.
+    """
+    days: dict[date, Path] = {}
+    strays = []
+    is_raw = folder.parent.name == "raw"
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            if (day := day_of_entry(entry)) is not None:
+                days[day] = Path(entry.path)
+            elif entry.name.startswith(DAY_PREFIX) or not (is_raw or entry.name.startswith(".")):
+                strays.append(entry.path)
+    warn_of(strays, f"not the folder of a day ({DAY_PREFIX}YYYY-MM-DD), left alone")
+    return {day: days[day] for day in sorted(days) if since is None or day >= since}
+
+
+def day_of_entry(entry: os.DirEntry[str]) -> date | None:
+    """Return the day whose folder this is, None where it is none: by its name, and a folder of that name behind it.
+
+    A link to the folder of another day would show that one's rows twice.
+    """
+    day = day_of_folder(entry.name)
+    if day is None or not is_folder(entry):
+        return None
+    return day if not entry.is_symlink() or Path(entry.path).resolve().name == entry.name else None
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether this is a folder or a link to one; a link that leads round in a circle is none."""
+    with suppress(OSError):
+        return entry.is_dir()
+    return False
+
+
+def is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether this is a file or a link to one; a link that leads round in a circle is none."""
+    with suppress(OSError):
+        return entry.is_file()
+    return False
+
+
+def files_of_day(folder: str | Path, pattern: re.Pattern[str]) -> tuple[list[os.DirEntry[str]], bool]:
+    """Return the files of a day's folder whose names fit, in no order, and whether other `*.parquet` lie there, too.
+
+    Those are named in a warning and left alone. A folder that does not exist holds none.
+    """
+    found, strays = [], []
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            if pattern.fullmatch(entry.name) and is_file(entry):
+                found.append(entry)
+            elif entry.name.endswith(PARQUET):
+                strays.append(entry.path)
+    warn_of(strays, "not a name that files of this folder bear, left alone")
+    return found, bool(strays)
+
+
+said: set[str] = set()
+"""What this process has warned of already."""
+
+
+def warn_of(paths: Iterable[str], reason: str) -> None:
+    """Warn of files or folders that are left alone, of each once in the life of the process."""
+    new = sorted({f"{printable(path)}: {reason}" for path in paths} - said)
+    said.update(new)
+    for text in new[:NAMED_AT_ONCE]:
+        LOG.warning("%s", text)
+    if len(new) > NAMED_AT_ONCE:
+        LOG.warning("and %d more like the last", len(new) - NAMED_AT_ONCE)
+
+
+def printable(text: object) -> str:
+    """Return a text as UTF-8 can write it: a byte of a file's name that is none becomes an escape."""
+    return str(text).encode("utf-8", "backslashreplace").decode()
+
+
+@contextmanager
+def errors_in_utf8() -> Iterator[None]:
+    """Raise an error whose text UTF-8 cannot write, such as one that names a file, as one that it can.
+
+    Spark's Python workers announce an error before they encode its text: where that fails they send nothing more, and
+    the driver waits for the text for ever. So whatever Spark calls in Python is to run within this.
+    """
+    try:
+        yield
+    except Exception as error:
+        try:
+            "".join(traceback.format_exception(error)).encode()
+        except UnicodeEncodeError:
+            raise LakeError(printable(f"{type(error).__name__}: {error}")) from None
+        raise
 
 
 def safe_name(text: str) -> str:
@@ -169,14 +296,20 @@ def plain_type(type_: pa.DataType) -> pa.DataType:
 
 
 def settle(aside: Path, target: Path) -> None:
-    """Rename a finished, synced file to its place and make the new name durable."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    """Rename a finished, synced file to its place and make the new name durable.
+
+    Raises LakeError where a file has the name of the folder.
+    """
     try:
-        aside.replace(target)
-    except FileNotFoundError:
-        # A folder that became empty is removed with its last file.
         target.parent.mkdir(parents=True, exist_ok=True)
-        aside.replace(target)
+        try:
+            aside.replace(target)
+        except FileNotFoundError:
+            # A folder that became empty is removed with its last file.
+            target.parent.mkdir(parents=True, exist_ok=True)
+            aside.replace(target)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise LakeError(f"{target.parent} must be a folder, and a file has that name: move it away") from error
     sync_folder(target.parent)
 
 
@@ -229,6 +362,8 @@ def quarantine_file(lake: Lake, path: Path, reason: str) -> Path:
     identity = hashlib.sha256(f"{found.st_ino} {found.st_mtime_ns} {found.st_size}".encode()).hexdigest()[:12]
     kept = explained(lake, f"unread-{identity}", path.name, reason, bytes=found.st_size)
     settle(path, kept)
+    # It has lain here since now, however old it is.
+    os.utime(kept)
     return kept
 
 
@@ -237,15 +372,102 @@ def explained(lake: Lake, identity: str, name: str, reason: str, **facts: object
 
     The reason goes first: bytes in quarantine without one would be a riddle after a crash.
     """
-    import json
-
     label = re.sub(r"[^A-Za-z0-9._-]+", "_", Path(name).name).lstrip("._")[:80] or "unnamed"
     kept = lake.quarantine / f"{identity}-{label}"
-    about = kept.with_name(kept.name + ".reason.json")
+    about = kept.with_name(kept.name + REASON)
     if not about.exists() or json.loads(about.read_bytes())["reason"] != reason:
         note = json.dumps({"reason": reason, "name": name, **facts}, indent=2, default=str)
         write_file(about, note.encode(), lake.staging)
     return kept
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """One entry of `quarantine/`: the reason and the bytes (either may be missing), their size, when it came (ns)."""
+
+    files: tuple[Path, ...]
+    bytes: int
+    at_ns: int
+
+    @property
+    def path(self) -> Path:
+        return self.files[-1]
+
+    def remove(self) -> None:
+        """Remove it, the reason first: a reason without bytes would speak of what is not there."""
+        for file in self.files:
+            file.unlink(missing_ok=True)
+
+
+def quarantined(lake: Lake) -> list[Quarantined]:
+    """Return the entries of `quarantine/`, the oldest first."""
+    found: dict[str, list[os.DirEntry[str]]] = {}
+    with suppress(FileNotFoundError), os.scandir(lake.quarantine) as entries:
+        for entry in entries:
+            if entry.name != DROPPED and is_file(entry):
+                found.setdefault(entry.name.removesuffix(REASON), []).append(entry)
+    held = []
+    for files in found.values():
+        files.sort(key=lambda file: not file.name.endswith(REASON))
+        # Removed meanwhile by another process.
+        with suppress(FileNotFoundError):
+            stats = [file.stat() for file in files]
+            paths = tuple(Path(file.path) for file in files)
+            size = sum(stat.st_size for stat in stats)
+            held.append(Quarantined(paths, size, stats[-1].st_mtime_ns))
+    return sorted(held, key=lambda entry: (entry.at_ns, entry.path))
+
+
+def bound_quarantine(lake: Lake, most_bytes: int) -> list[Quarantined]:
+    """Remove the oldest entries of `quarantine/` until the rest holds `most_bytes` at most; return what was removed.
+
+    The newest entry stays, however large. What goes is written to DROPPED beside them first, and logged.
+    """
+    held = quarantined(lake)
+    over = sum(entry.bytes for entry in held) - most_bytes
+    going = []
+    for entry in held[:-1]:
+        if over <= 0:
+            break
+        going.append(entry)
+        over -= entry.bytes
+    if going:
+        note_dropped(lake, going, most_bytes)
+    for entry in going:
+        entry.remove()
+    return going
+
+
+def note_dropped(lake: Lake, going: list[Quarantined], most_bytes: int) -> None:
+    """Say in the log, and in DROPPED, what is about to be removed; the file keeps its last lines."""
+    log = lake.quarantine / DROPPED
+    size = sum(entry.bytes for entry in going)
+    LOG.warning(
+        "%s holds more than %d bytes: the %d oldest entries (%d bytes) are removed, see %s",
+        printable(lake.quarantine),
+        most_bytes,
+        len(going),
+        size,
+        log.name,
+    )
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    lines = [
+        json.dumps({"dropped_at": now, "entry": entry.path.name, "bytes": entry.bytes, "reason": reason_of(entry)})
+        for entry in going
+    ]
+    before = log.read_text() if log.exists() else ""
+    content = (before + "".join(f"{line}\n" for line in lines)).encode()
+    if len(content) > MOST_DROPPED_BYTES:
+        content = content[-MOST_DROPPED_BYTES:].split(b"\n", 1)[1]
+    write_file(log, content, lake.staging)
+
+
+def reason_of(entry: Quarantined) -> str | None:
+    """The reason that stands beside an entry, shortened; None where there is none."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        if entry.files[0].name.endswith(REASON):
+            return str(json.loads(entry.files[0].read_bytes())["reason"])[:200]
+    return None
 
 
 def sweep_staging(lake: Lake, older_than_s: float = 86_400.0) -> None:
@@ -328,7 +550,8 @@ def open_checked(file: Path, table: Table, *, at_once: bool = False) -> pq.Parqu
 
 def parts_of(lake: Lake, table: Table, day: date) -> list[Path]:
     """The files of a closed day: one, or the parts of a large one in their order."""
-    return sorted((lake.closed(table) / f"date={day.isoformat()}").glob("part-*.parquet"), key=part_number)
+    found, _ = files_of_day(lake.closed(table) / day_folder(day), PART_NAME)
+    return sorted((Path(entry.path) for entry in found), key=part_number)
 
 
 def part_number(part: Path) -> int:

@@ -1,9 +1,10 @@
 """DuckDB over the published Parquet files: one view a table, closed and live days together, nothing twice."""
 
 import glob
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date
 from itertools import islice
 from pathlib import Path
@@ -12,13 +13,11 @@ from typing import Any, Final, Self
 import duckdb
 import pyarrow as pa
 
-from orbitlake.lake import PART, Lake, check_file, safe_name
-from orbitlake.settings import from_environment
+from orbitlake.lake import LIVE_NAME, PART, Lake, check_file, days_in, files_of_day, parts_of, safe_name
+from orbitlake.settings import data_root, from_environment
 from orbitlake.tables import POSITION_TABLES, TABLES, Table
 
-DAY_FOLDER: Final = "date="
-PART_FILE: Final = "part-"
-LIVE_FILE: Final = ".parquet"
+SPARK_GLOB: Final = re.compile(r"[\\{}\[\]*?]")
 
 
 def connect(
@@ -40,19 +39,30 @@ def connect(
     A day that has been closed is read from `lake/`, any other from `live/`; which is which is decided once a statement.
     Raises LakeError where the files are of another version than the tables here.
     """
-    lake = Lake(Path(data or from_environment().data))
+    lake = lake_at(data)
     return Connection(lake, tuple(tables), since, issue, live or {}, beside)
 
 
 def files(table: str, data: str | Path | None = None, *, since: date | None = None) -> list[str]:
     """Return the files that hold the table's rows now, each row once: for pandas, Polars, Spark and others.
 
-    The rule is that of the views. Raises KeyError for a table that there is not.
+    The rule is that of the views. They are names, not patterns: `for_spark` writes them so that Spark takes them as
+    names, and Polars wants `glob=False`. Raises KeyError for a table that there is not.
     """
-    lake = Lake(Path(data or from_environment().data))
+    lake = lake_at(data)
     if TABLES[table] not in POSITION_TABLES:
         return sorted(map(str, lake.closed(TABLES[table]).glob(f"**/{PART}")))
     return standing_files(*standing_days(lake, TABLES[table], since))
+
+
+def lake_at(data: str | Path | None) -> Lake:
+    """The lake at a data root, by default that of the settings. Raises SettingError for one that cannot be used."""
+    return Lake(data_root(str(data), "data") if data else from_environment().data)
+
+
+def for_spark(paths: Iterable[str]) -> list[str]:
+    """Return paths as Spark's readers want them, which take every path for a pattern: `[2026]` becomes `\\[2026\\]`."""
+    return [SPARK_GLOB.sub(r"\\\g<0>", path) for path in paths]
 
 
 class Connection:
@@ -136,50 +146,55 @@ def view_sql(
             f"{selected} {reading([glob.escape(file) for parts in closed.values() for file in parts], by_date=True)}"
         )
     if live is not None:
-        names = ", ".join(f"DATE {quoted(day)}" for day in closed)
+        names = ", ".join(f"DATE {quoted(day.isoformat())}" for day in closed)
         parts.append(f"{selected} {live}" + (f" WHERE date NOT IN ({names})" if closed else ""))
     elif open_days:
-        parts.append(f"{selected} {reading([f'{glob.escape(day)}/*.parquet' for day in open_days], by_date=True)}")
+        globs = [pattern for day in open_days for pattern in day.globs()]
+        parts.append(f"{selected} {reading(globs, by_date=True)}")
     return " UNION ALL ".join(parts) or empty(table, with_date=True)
 
 
-def standing_days(lake: Lake, table: Table, since: date | None) -> tuple[dict[str, list[str]], list[str]]:
-    """Return the files of each closed day by its name, and the live folders of all other days, from `since` on.
+@dataclass(frozen=True, slots=True)
+class OpenDay:
+    """The live files of a day that is not closed, and whether one pattern can stand for them and them alone."""
+
+    folder: Path
+    names: list[str]
+    is_clean: bool
+
+    def files(self) -> list[str]:
+        """The files, in order."""
+        return [f"{self.folder}/{name}" for name in self.names]
+
+    def globs(self) -> list[str]:
+        """Patterns of the files: one, which takes new files too, or one each."""
+        return [f"{glob.escape(str(self.folder))}/*.parquet"] if self.is_clean else list(map(glob.escape, self.files()))
+
+
+def standing_days(lake: Lake, table: Table, since: date | None) -> tuple[dict[date, list[str]], list[OpenDay]]:
+    """Return the files of each closed day, and all other days that have live files, from `since` on.
 
     One look decides for each day. Live files outlast the closing of their day by hours, so that a day seen open here
     can still be read when it has been closed since.
     """
-    closed = {
-        folder.name.removeprefix(DAY_FOLDER): parts
-        for folder in day_folders(lake.closed(table), since)
-        if (parts := sorted(entry.path for entry in os.scandir(folder) if entry.name.startswith(PART_FILE)))
-    }
-    live = [
-        str(folder)
-        for folder in day_folders(lake.live(table), since)
-        if folder.name.removeprefix(DAY_FOLDER) not in closed and any(True for _ in live_files(folder))
-    ]
-    return closed, live
+    days = days_in(lake.closed(table), since)
+    closed = {day: list(map(str, parts)) for day in days if (parts := parts_of(lake, table, day))}
+    open_days = []
+    for day, folder in days_in(lake.live(table), since).items():
+        if day not in closed:
+            found, has_strays = files_of_day(folder, LIVE_NAME)
+            if found:
+                # Names, not paths: an open day has thousands, and paths take ten times as long to sort.
+                # DuckDB takes a backslash in a pattern for a separator, in the name of a file for what it is.
+                is_clean = not has_strays and "\\" not in str(folder)
+                open_days.append(OpenDay(folder, sorted(entry.name for entry in found), is_clean))
+    return closed, open_days
 
 
-def standing_files(closed: Mapping[str, Sequence[str]], open_days: Sequence[str]) -> list[str]:
+def standing_files(closed: Mapping[date, Sequence[str]], open_days: Sequence[OpenDay]) -> list[str]:
     """Return the files of those days, closed ones first."""
-    # Names, not paths: an open day has thousands, and paths take ten times as long to sort.
-    live = (file for day in open_days for file in sorted(entry.path for entry in live_files(day)))
+    live = (file for day in open_days for file in day.files())
     return [*(file for parts in closed.values() for file in parts), *live]
-
-
-def live_files(folder: str | Path) -> Iterator[os.DirEntry[str]]:
-    """Yield the files of a day's live folder, in no order; none of one that was retired meanwhile."""
-    with suppress(FileNotFoundError), os.scandir(folder) as entries:
-        yield from (entry for entry in entries if entry.name.endswith(LIVE_FILE))
-
-
-def day_folders(folder: Path, since: date | None) -> list[Path]:
-    """The day folders of a table from `since` on, in order of time."""
-    first = f"{DAY_FOLDER}{since.isoformat() if since else ''}"
-    found = folder.iterdir() if folder.is_dir() else ()
-    return sorted(day for day in found if day.name.startswith(DAY_FOLDER) and day.name >= first)
 
 
 def quoted(text: str) -> str:

@@ -15,6 +15,7 @@ OPEN_NOTIFY_URL: Final = "http://api.open-notify.org/iss-now.json"
 WHERETHEISS_URL: Final = "https://api.wheretheiss.at/v1/satellites/25544"
 NASA_OEM_URL: Final = "https://nasa-public-data.s3.amazonaws.com/iss-coords/current/ISS_OEM/ISS.OEM_J2K_EPH.txt"
 
+PARTITION_KEYS: Final = ("date=", "object_id=", "issue=")
 OFF: Final = "off"
 FALLBACKS: Final = (OFF, "wheretheiss")
 CHANNEL: Final = re.compile(r"log|(webhook|smtp):[\w.-]+")
@@ -55,6 +56,7 @@ class Settings:
     keep_live_hours: float
     keep_raw_days: float | None
     keep_quarantine_days: float | None
+    keep_quarantine_bytes: int
     alerts: tuple[str, ...]
     alert_feed_minutes: float
     alert_stream_minutes: float
@@ -138,6 +140,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         keep_live_hours=number("ORBITLAKE_KEEP_LIVE_HOURS", 24),
         keep_raw_days=number_or_forever("ORBITLAKE_KEEP_RAW_DAYS"),
         keep_quarantine_days=number_or_forever("ORBITLAKE_KEEP_QUARANTINE_DAYS"),
+        keep_quarantine_bytes=int(number("ORBITLAKE_KEEP_QUARANTINE_BYTES", 2**30)),
         alerts=channels("ORBITLAKE_ALERTS"),
         alert_feed_minutes=number("ORBITLAKE_ALERT_FEED_MINUTES", 10),
         alert_stream_minutes=number("ORBITLAKE_ALERT_STREAM_MINUTES", 5),
@@ -167,16 +170,26 @@ def is_network(text: str) -> bool:
 
 
 def data_root(root: str, name: str) -> Path:
-    """Return the folder that a path or a file:// URL names. Raises SettingError, by `name`, for any other URL.
+    """Return the folder that a path or a file:// URL names. Raises SettingError, by `name`, where it cannot be used.
 
     A lake needs atomic renames and locks, which object stores do not have.
     """
-    if "://" not in root:
-        return Path(root).absolute()
-    url = urlsplit(root)
-    if url.scheme != "file" or url.netloc not in ("", "localhost") or not url.path:
-        raise SettingError(f"{name} is {root!r}: expected a folder, or its file:// URL; object stores: see the README")
-    return Path(unquote(url.path))
+    try:
+        root.encode()
+    except UnicodeEncodeError:
+        raise SettingError(f"{name} is {os.fsencode(root)!r}: expected a path in UTF-8") from None
+    path = Path(root)
+    if "://" in root:
+        url = urlsplit(root)
+        if url.scheme != "file" or url.netloc not in ("", "localhost") or not url.path:
+            raise SettingError(
+                f"{name} is {root!r}: expected a folder, or its file:// URL; object stores: see the README"
+            )
+        path = Path(unquote(url.path))
+    for folder in path.absolute().parts:
+        if folder.startswith(PARTITION_KEYS):
+            raise SettingError(f"{name} is {root!r}: readers would take {folder!r} for a partition of every table")
+    return path.absolute()
 
 
 def of_command_line(data: str | None) -> Settings:

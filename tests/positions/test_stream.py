@@ -166,13 +166,16 @@ def test_a_batch_without_news_writes_nothing(stream, lake):
 
 def test_bad_lines_go_to_quarantine_with_their_reason_and_the_rest_goes_on(stream, lake):
     progress = stream.batch([line(fix()), line(fix(5))[:40], line(fix(5, 95.0)), "", "  "])
-    reasons = [json.loads(file.read_text())["reason"] for file in lake.quarantine.glob("*.reason.json")]
+    (note,) = [json.loads(file.read_text()) for file in lake.quarantine.glob("*.reason.json")]
+    (kept,) = [file for file in lake.quarantine.iterdir() if file.suffix == ".json" and "reason" not in file.name]
 
     assert_right(lake, [fix()])
     assert (progress.bad, progress.records) == (2, 3)
-    assert len(list(lake.quarantine.iterdir())) == 4
-    assert any("95.0 is out of range" in reason for reason in reasons)
-    assert any("not JSON" in reason for reason in reasons)
+    assert len(list(lake.quarantine.iterdir())) == 2
+    assert kept.read_bytes().decode().split("\n") == [line(fix(5))[:40], line(fix(5, 95.0))]
+    assert "95.0 is out of range" in note["reason"]
+    assert "not JSON" in note["reason"]
+    assert [each["file_name"] for each in note["first_lines"]] == ["poll.json", "poll.json"]
 
 
 def test_the_state_stays_small(stream):

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from orbitlake.lake import Lake, sweep_staging
+from orbitlake.lake import Lake, bound_quarantine, sweep_staging
 from orbitlake.oem import archive as archiving
 from orbitlake.oem.archive import Archived, CheckError, Outcome
 from orbitlake.oem.delivery import Delivery, DeliveryError, is_url, shown
@@ -44,11 +44,13 @@ def archive(found: list[Delivery | Outcome]) -> list[Archived]:
 
 def tabulate(archived: list[Archived]) -> list[Outcome]:
     """Publish the tables of each new issue, print a line of JSON a source, and return the outcomes."""
-    lake = Lake(from_environment().data)
+    settings = from_environment()
+    lake = Lake(settings.data)
     outcomes = []
     for item in archived:
         outcomes.append(archiving.tabulate(item, lake))
         print(json.dumps(outcomes[-1]), flush=True)
+    bound_quarantine(lake, settings.keep_quarantine_bytes)
     return outcomes
 
 

@@ -11,8 +11,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from orbitlake.lake import Lake, open_checked
-from orbitlake.query import day_folders, live_files
+from orbitlake.lake import DAY_PREFIX, LIVE_NAME, Lake, days_in, files_of_day, open_checked
 from orbitlake.tables import Table
 
 LOOK_AGAIN_AFTER_S: Final = 1.0
@@ -47,7 +46,7 @@ class LiveRows:
         """
         root = self.lake.live(table)
         with self.lock:
-            folders = day_folders(root, day)
+            folders = list(days_in(root, day).values())
             for closed in [folder for folder in self.days if folder.parent == root and not folder.exists()]:
                 del self.days[closed]
             for folder in folders:
@@ -61,10 +60,10 @@ def looked_at(folder: Path, table: Table, before: OpenDay | None) -> OpenDay:
     if before and now_s - before.looked_s < LOOK_AGAIN_AFTER_S:
         return before
     stamps = {}
-    for entry in live_files(folder):
+    for entry in files_of_day(folder, LIVE_NAME)[0]:
         stat = entry.stat()
         stamps[entry.path] = (stat.st_mtime_ns, stat.st_size)
-    day = folder.name.removeprefix("date=")
+    day = folder.name.removeprefix(DAY_PREFIX)
     held = before or OpenDay({}, read([], table, day), 0.0)
     changed = [file for file in stamps.keys() | held.stamps.keys() if stamps.get(file) != held.stamps.get(file)]
     if not changed:

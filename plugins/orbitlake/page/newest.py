@@ -2,14 +2,13 @@
 
 from datetime import date
 
-from orbitlake.lake import PART, Lake, safe_name
+from orbitlake.lake import PART, Lake, days_in, safe_name
 from orbitlake.tables import OEM_ISSUES, Table
 
 
 def newest_day(lake: Lake, table: Table) -> date | None:
     """The latest day that has a folder, closed or live."""
-    names = [day.name for folder in (lake.closed(table), lake.live(table)) for day in folder.glob("date=*")]
-    return date.fromisoformat(max(names).removeprefix("date=")) if names else None
+    return max((day for folder in (lake.closed(table), lake.live(table)) for day in days_in(folder)), default=None)
 
 
 def newest_issue(lake: Lake, object_id: str) -> str | None:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 
-from orbitlake.lake import open_checked
+from orbitlake.lake import errors_in_utf8, open_checked
 from orbitlake.positions.track import BASE_COLUMNS, OF_OBJECT, object_numbers
 from orbitlake.tables import POSITIONS
 
@@ -44,18 +44,21 @@ def block_reader(
     """Return the function that reads, on an executor, the files of the shares whose numbers it is given."""
 
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        numbers = (number for batch in batches for number in batch.column(0).to_pylist())
-        of_files = (fixes for number in numbers for file in files[number::shares] for fixes in fixes_in(file, since))
-        gathered: list[list[pa.RecordBatch]] = [[] for _ in range(parts)]
-        rows = [0] * parts
-        for fixes in of_files:
-            for part, of_part in enumerate(split(fixes, parts)):
-                gathered[part].append(of_part)
-                rows[part] += of_part.num_rows
-                if rows[part] >= ROWS_A_BLOCK:
-                    yield block(part, gathered[part])
-                    gathered[part], rows[part] = [], 0
-        yield from (block(part, rest) for part, rest in enumerate(gathered) if rest)
+        with errors_in_utf8():
+            numbers = (number for batch in batches for number in batch.column(0).to_pylist())
+            of_files = (
+                fixes for number in numbers for file in files[number::shares] for fixes in fixes_in(file, since)
+            )
+            gathered: list[list[pa.RecordBatch]] = [[] for _ in range(parts)]
+            rows = [0] * parts
+            for fixes in of_files:
+                for part, of_part in enumerate(split(fixes, parts)):
+                    gathered[part].append(of_part)
+                    rows[part] += of_part.num_rows
+                    if rows[part] >= ROWS_A_BLOCK:
+                        yield block(part, gathered[part])
+                        gathered[part], rows[part] = [], 0
+            yield from (block(part, rest) for part, rest in enumerate(gathered) if rest)
 
     return read
 

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from pyspark import TaskContext
 from pyspark.sql import SparkSession
 
-from orbitlake.lake import Lake, part_number, parts_of, sweep_staging
+from orbitlake.lake import Lake, days_in, errors_in_utf8, part_number, parts_of, sweep_staging
 from orbitlake.positions.blocks import by_objects, spread
 from orbitlake.positions.live import live_files, read_checked
 from orbitlake.positions.motion import positions_of
@@ -119,25 +119,25 @@ def day_writer(lake: Lake, day: date) -> Callable[[Iterator[pa.RecordBatch]], It
         return PartWriter(table, lake.day(table, day).with_name(f"part-{part}.parquet"), lake.staging)
 
     def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        part = TaskContext.get().partitionId()
-        with writer(POSITIONS, part) as positions, writer(WINDOW_STATS, part) as minutes:
-            for fixes in by_objects(batches):
-                derived = positions_of(fixes)
-                of_day = derived.filter(pc.greater_equal(derived.column("event_time"), midnight))
-                positions.write(of_day)
-                minutes.write(minutes_of(of_day))
-        rows = [(part, written.table.name, str(written.path)) for written in (positions, minutes)]
-        yield pa.RecordBatch.from_arrays(
-            [pa.array(values) for values in zip(*rows, strict=True)], names=["part", "name", "path"]
-        )
+        with errors_in_utf8():
+            part = TaskContext.get().partitionId()
+            with writer(POSITIONS, part) as positions, writer(WINDOW_STATS, part) as minutes:
+                for fixes in by_objects(batches):
+                    derived = positions_of(fixes)
+                    of_day = derived.filter(pc.greater_equal(derived.column("event_time"), midnight))
+                    positions.write(of_day)
+                    minutes.write(minutes_of(of_day))
+            rows = [(part, written.table.name, str(written.path)) for written in (positions, minutes)]
+            yield pa.RecordBatch.from_arrays(
+                [pa.array(values) for values in zip(*rows, strict=True)], names=["part", "name", "path"]
+            )
 
     return write
 
 
 def days_before(lake: Lake, limit: date) -> list[date]:
     """The days before `limit` that have live files."""
-    folders = (folder for table in POSITION_TABLES for folder in lake.live(table).glob("date=*"))
-    return sorted({day for each in folders if (day := date.fromisoformat(each.name.removeprefix("date="))) < limit})
+    return sorted({day for table in POSITION_TABLES for day in days_in(lake.live(table)) if day < limit})
 
 
 def pending_days(lake: Lake, limit: date) -> list[date]:

@@ -7,6 +7,7 @@ from typing import Final
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
+from orbitlake.lake import errors_in_utf8, printable
 from orbitlake.positions.blocks import block_of, rows_of
 from orbitlake.positions.plain import read_plain
 from orbitlake.positions.record import MAX_LINE_BYTES, RecordError, read_line, text_of
@@ -16,6 +17,8 @@ from orbitlake.tables import POSITIONS
 FIX: Final = "fix"
 FAILED: Final = "failed"
 BAD: Final = "bad"
+MOST_BAD_BYTES: Final = 8 * 2**20
+"""Bad lines that a task hands on whole; of more than so many bytes nobody can make use, and the raw file has them."""
 RECORD_SCHEMA: Final = pa.schema(
     [
         ("outcome", pa.string()),
@@ -23,17 +26,21 @@ RECORD_SCHEMA: Final = pa.schema(
         ("line", pa.binary()),
         ("file_name", pa.string()),
         *((name, POSITIONS.schema.field(name).type) for name in BASE_COLUMNS),
+        ("line_number", pa.int64()),
     ]
 )
 
 
 def read_records(lines: DataFrame, object_id: str) -> pa.Table:
-    """Judge each line of `lines` (value: bytes, file_name); a job of Spark's, and its result in memory.
+    """Judge each line of `lines` (value: bytes, file_name, line_number); a job of Spark's, and its result in memory.
 
-    Columns: outcome (fix, failed or bad), reason and line (of bad ones), file_name, and the base columns of a fix.
+    Columns: outcome (fix, failed or bad), reason and line (of bad ones), file_name, line_number, and the base columns
+    of a fix. Of the bad lines of a task the first MOST_BAD_BYTES are there; the line of any further one is null.
     `object_id` is the object of records of the older form, which do not name one.
     """
-    blocks = lines.select("value", "file_name").mapInArrow(reader(object_id), "block binary").toArrow()
+    number = "line_number" if "line_number" in lines.columns else "CAST(NULL AS BIGINT) AS line_number"
+    columns = lines.selectExpr("value", "file_name", number)
+    blocks = columns.mapInArrow(reader(object_id), "block binary").toArrow()
     return pa.concat_tables([RECORD_SCHEMA.empty_table(), *map(rows_of, blocks.column("block"))])
 
 
@@ -41,22 +48,25 @@ def reader(object_id: str) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.R
     """Return the function that judges batches of lines on an executor, as blocks of records."""
 
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            lines, file_names = batch.columns
-            # Most lines are plain: reading those together takes a fifth of the time.
-            is_plain, fixes = read_plain(lines)
-            if fixes.num_rows:
-                yield as_row(of_plain(fixes))
-            others = (column.filter(pa.array(~is_plain)).to_pylist() for column in (lines, file_names))
-            rows = [
-                judge(line, file_name, object_id)
-                for line, file_name in zip(*others, strict=True)
-                if line.removeprefix(BOM_UTF8).strip(b" \t\r\n")
-            ]
-            if rows:
-                columns = zip(zip(*rows, strict=True), RECORD_SCHEMA, strict=True)
-                judged = [pa.array(values, type=field.type) for values, field in columns]
-                yield as_row(pa.table(judged, schema=RECORD_SCHEMA))
+        bad_bytes = 0
+        with errors_in_utf8():
+            for batch in batches:
+                # Most lines are plain: reading those together takes a fifth of the time.
+                is_plain, fixes = read_plain(batch.column(0))
+                if fixes.num_rows:
+                    yield as_row(of_plain(fixes))
+                others = (column.filter(pa.array(~is_plain)).to_pylist() for column in batch.columns)
+                rows = []
+                for line, file_name, number in zip(*others, strict=True):
+                    if line.removeprefix(BOM_UTF8).strip(b" \t\r\n"):
+                        outcome, reason, bad, *fix = judge(line, file_name, object_id)
+                        kept = bad if bad_bytes < MOST_BAD_BYTES else None
+                        bad_bytes += len(kept or b"")
+                        rows.append((outcome, reason, kept, *fix, number))
+                if rows:
+                    columns = zip(zip(*rows, strict=True), RECORD_SCHEMA, strict=True)
+                    judged = [pa.array(values, type=field.type) for values, field in columns]
+                    yield as_row(pa.table(judged, schema=RECORD_SCHEMA))
 
     return read
 
@@ -74,11 +84,11 @@ def of_plain(fixes: pa.Table) -> pa.Table:
 
 
 def judge(line: bytes, file_name: str, object_id: str) -> tuple[object, ...]:
-    """Return one row of RECORD_SCHEMA."""
+    """Return one row of RECORD_SCHEMA, but for the number of the line."""
     try:
         fix = read_line(text_of(line), object_id)
     except RecordError as error:
-        return (BAD, str(error), line[:MAX_LINE_BYTES], file_name, *(None for _ in BASE_COLUMNS))
+        return (BAD, printable(error), line[:MAX_LINE_BYTES], file_name, *(None for _ in BASE_COLUMNS))
     if fix is None:
         return (FAILED, None, None, file_name, *(None for _ in BASE_COLUMNS))
     return (FIX, None, None, file_name, *(getattr(fix, name) for name in BASE_COLUMNS))

@@ -12,7 +12,7 @@ from typing import Final
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from orbitlake.lake import Lake
+from orbitlake.lake import Lake, errors_in_utf8
 from orbitlake.positions.packing import pack_closed_days
 from orbitlake.positions.state import Checkpoint
 from orbitlake.positions.stream import PositionStream, raw_records
@@ -73,6 +73,7 @@ def run(
         stream = PositionStream(checkpoint, object_id)
         totals = dict.fromkeys(("batches", *COUNTED), 0)
 
+        @errors_in_utf8()
         def batch(lines: DataFrame, number: int) -> None:
             progress = stream.process(lines, number)
             stream.report(progress)

@@ -12,7 +12,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from orbitlake.lake import Lake, check_file, in_order, parts_of
+from orbitlake.lake import (
+    LIVE_NAME,
+    Lake,
+    check_file,
+    day_folder,
+    days_in,
+    files_of_day,
+    in_order,
+    parts_of,
+)
 from orbitlake.positions.revisions import publish_revisable, publish_revision
 from orbitlake.positions.track import (
     MINUTE_US,
@@ -101,7 +110,7 @@ def by_day(table: Table, rows: pa.Table) -> Iterator[tuple[date, pa.Table]]:
 
 def live_file(lake: Lake, table: Table, day: date, owner: str) -> Path:
     """The place of a live file."""
-    return lake.live(table) / f"date={day.isoformat()}" / owner
+    return lake.live(table) / day_folder(day) / owner
 
 
 def read_back(lake: Lake, table: Table, stretches: pa.Table, leave_out: str) -> pa.Table:
@@ -111,8 +120,8 @@ def read_back(lake: Lake, table: Table, stretches: pa.Table, leave_out: str) -> 
     its day has been closed since.
     """
     found = []
-    held = {folder.name for place in (lake.live(table), lake.closed(table)) for folder in place.glob("date=*")}
-    for day in (day for day in days_of(stretches) if f"date={day.isoformat()}" in held):
+    held = {*days_in(lake.live(table)), *days_in(lake.closed(table))}
+    for day in (day for day in days_of(stretches) if day in held):
         try:
             found.append(rows_of_day(lake, table, day, stretches, leave_out))
         except FileNotFoundError:
@@ -147,7 +156,8 @@ def absent(rows: pa.Table, others: pa.Table, table: Table) -> pa.Table:
 
 def live_files(lake: Lake, table: Table, day: date) -> list[Path]:
     """The live files of a day, in order of their names."""
-    return sorted((lake.live(table) / f"date={day.isoformat()}").glob("*.parquet"))
+    found, _ = files_of_day(lake.live(table) / day_folder(day), LIVE_NAME)
+    return sorted(Path(entry.path) for entry in found)
 
 
 def of_file(table: Table, file: Path, owner: str | None, stretches: pa.Table) -> pa.Table:
@@ -210,7 +220,9 @@ def read_checked(
 def newest_times(lake: Lake) -> pa.Table:
     """Return the newest published fix of each object and source (newest), live and closed days together."""
     newest = newest_of(POSITIONS.schema.empty_table())
-    for file in (*lake.live(POSITIONS).glob("date=*/*.parquet"), *lake.closed(POSITIONS).glob("date=*/*.parquet")):
+    live = [file for day in days_in(lake.live(POSITIONS)) for file in live_files(lake, POSITIONS, day)]
+    closed = [part for day in days_in(lake.closed(POSITIONS)) for part in parts_of(lake, POSITIONS, day)]
+    for file in (*live, *closed):
         of_one = newest_of(read_checked(POSITIONS, file, (*OF_OBJECT, "event_time")))
         newest = newest_of(pa.concat_tables([newest, of_one]).rename_columns({"newest": "event_time"}))
     return newest

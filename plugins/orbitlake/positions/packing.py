@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from orbitlake.lake import settle
+from orbitlake.lake import day_folder, day_of_folder, settle
 from orbitlake.positions.journal import Journal
 from orbitlake.positions.raw_files import PACKED, is_packed, pieces_of, scan
 from orbitlake.positions.state import Checkpoint
@@ -23,7 +23,6 @@ GRACE: Final = timedelta(hours=1)
 """How long after midnight UTC a day is left alone: a collector may have a record of it in hand."""
 DAYS_A_RUN: Final = 14
 """Most days that one end of a run packs; a backlog takes several."""
-DAY_FOLDER: Final = "date="
 
 
 class PackError(Exception):
@@ -65,16 +64,7 @@ def days_to_pack(root: Path, committed: set[str], before: date) -> dict[date, li
 def day_of(name: str) -> date | None:
     """The day whose folder a file lies in, at any depth; None for a file elsewhere."""
     folder, _, below = name.partition("/")
-    with suppress(ValueError):
-        day = date.fromisoformat(folder.removeprefix(DAY_FOLDER))
-        if below and folder == folder_of(day):
-            return day
-    return None
-
-
-def folder_of(day: date) -> str:
-    """The name of a day's folder."""
-    return f"{DAY_FOLDER}{day.isoformat()}"
+    return day_of_folder(folder) if below else None
 
 
 def pack_day(root: Path, day: date, files: list[str], journal: Journal, through: int, staging: Path) -> None:
@@ -82,7 +72,7 @@ def pack_day(root: Path, day: date, files: list[str], journal: Journal, through:
     staging.mkdir(parents=True, exist_ok=True)
     aside = staging / f"{uuid.uuid4().hex}{PACKED}"
     digest = write_pack(aside, contents(root, files))
-    pack = f"{folder_of(day)}/{day:%Y%m%d}-{digest[:12]}{PACKED}"
+    pack = f"{day_folder(day)}/{day:%Y%m%d}-{digest[:12]}{PACKED}"
     if pack in files:
         # A crash came before the last files were removed, or nothing but repeats came late.
         aside.unlink()
@@ -92,7 +82,7 @@ def pack_day(root: Path, day: date, files: list[str], journal: Journal, through:
     for name in files:
         if name != pack:
             (root / name).unlink(missing_ok=True)
-    remove_empty_folders(root / folder_of(day))
+    remove_empty_folders(root / day_folder(day))
 
 
 def contents(root: Path, files: Iterable[str]) -> Iterator[bytes]:

@@ -48,7 +48,8 @@ class PartWriter:
         self._rows = table.schema.empty_table()
         self._sink = pa.OSFile(str(self.path), mode="wb")
         times = [field.name for field in table.schema if pa.types.is_timestamp(field.type)]
-        # A dictionary of numbers that hardly repeat takes time and no less room; sorted times differ by little.
+        # A dictionary of numbers that hardly repeat takes time and no less room. Times stay plain: delta encoding would
+        # save a third, but ClickHouse 25.8's newer reader ends at the constant steps of a steady feed.
         repeating = [
             field.name for field in table.schema if field.name not in times and not pa.types.is_floating(field.type)
         ]
@@ -58,7 +59,6 @@ class PartWriter:
             compression="zstd",
             write_page_index=True,
             use_dictionary=repeating,
-            column_encoding=dict.fromkeys(times, "DELTA_BINARY_PACKED"),
         )
         if self._takes_second:
             # The writer has begun the file; what comes before its pages counts in their offsets.
@@ -126,7 +126,8 @@ def publish_parts(asides: Mapping[int, Path], folder: Path, looked_ns: int) -> b
     the time `looked_ns` at which their sources were listed, so that whatever was written since is known to be younger.
     """
     parts = {number: folder / f"part-{number}.parquet" for number in asides}
-    if not any(part.exists() for part in parts.values()):
+    # Beside what is none of ours, and left alone, the parts come one by one.
+    if not os.path.lexists(folder):
         aside_folder = folder_aside(asides, looked_ns)
         folder.parent.mkdir(parents=True, exist_ok=True)
         aside_folder.rename(folder)
@@ -135,7 +136,7 @@ def publish_parts(asides: Mapping[int, Path], folder: Path, looked_ns: int) -> b
     replaced = False
     for number, aside in asides.items():
         part = parts[number]
-        if holds_same(aside, part):
+        if part.exists() and holds_same(aside, part):
             aside.unlink()
         else:
             os.utime(aside, ns=(looked_ns, looked_ns))

@@ -1,5 +1,6 @@
 """What may go: live files of closed days whose rows are found there, and by setting old raw days and quarantine."""
 
+import glob
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -10,7 +11,9 @@ from typing import Final
 
 import duckdb
 
-from orbitlake.lake import Lake, parts_of
+from orbitlake.lake import REASON, Lake, bound_quarantine, days_in, parts_of, quarantined
+from orbitlake.positions.live import live_files
+from orbitlake.positions.raw_files import PACKED
 from orbitlake.positions.state import Checkpoint
 from orbitlake.settings import Settings, from_environment
 from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS, Table
@@ -57,12 +60,19 @@ def retire(dry_run: bool = False, show: Callable[[str], None] = print) -> dict[s
             remove(removal)
         files[removal.kind] += 1
         freed[removal.kind] += removal.bytes
+    if not dry_run:
+        for entry in bound_quarantine(Lake(settings.data), settings.keep_quarantine_bytes):
+            show(json.dumps(Removal(QUARANTINE, str(entry.path), entry.bytes, "over the bound").as_json()))
+            files[QUARANTINE] += 1
+            freed[QUARANTINE] += entry.bytes
     return {"removed": not dry_run, "files": dict(files), "bytes": dict(freed)}
 
 
 def remove(removal: Removal) -> None:
-    """Remove one file, and its folder where that is empty now."""
+    """Remove one file, and its folder where that is empty now; of what is in quarantine first the reason beside it."""
     path = Path(removal.path)
+    if removal.kind == QUARANTINE:
+        path.with_name(path.name + REASON).unlink(missing_ok=True)
     path.unlink(missing_ok=True)
     if removal.kind != QUARANTINE and not any(path.parent.iterdir()):
         path.parent.rmdir()
@@ -70,8 +80,7 @@ def remove(removal: Removal) -> None:
 
 def live_removals(lake: Lake, closed_before: datetime) -> Iterator[Removal]:
     """Live files that are older than their day's closing, for days closed long enough; each row is looked up first."""
-    for folder in sorted(lake.live(POSITIONS).glob("date=*")):
-        day = date.fromisoformat(folder.name.removeprefix("date="))
+    for day in days_in(lake.live(POSITIONS)):
         parts = {table: parts_of(lake, table, day) for table in POSITION_TABLES}
         if not all(parts.values()):
             continue
@@ -79,7 +88,7 @@ def live_removals(lake: Lake, closed_before: datetime) -> Iterator[Removal]:
         if closed_s > closed_before.timestamp():
             continue
         old = {
-            table: [file for file in files_in(lake.live(table) / folder.name) if file.stat().st_mtime < closed_s]
+            table: [file for file in live_files(lake, table, day) if file.stat().st_mtime < closed_s]
             for table in POSITION_TABLES
         }
         verify_day(day, parts, old)
@@ -114,29 +123,28 @@ def verify_day(day: date, parts: dict[Table, list[Path]], live: dict[Table, list
 def raw_removals(lake: Lake, before: date) -> Iterator[Removal]:
     """Packed raw records of closed days, of those packs that the stream has read."""
     streamed = Checkpoint(lake).streamed()
-    for folder in sorted(lake.raw_open_notify.glob("date=*")):
-        day = date.fromisoformat(folder.name.removeprefix("date="))
+    for day, folder in days_in(lake.raw_open_notify).items():
         if day < before and parts_of(lake, POSITIONS, day):
-            packs = (pack for pack in sorted(folder.glob("*.jsonl.gz")) if f"{folder.name}/{pack.name}" in streamed)
+            packs = (pack for pack in packs_in(folder) if f"{folder.name}/{pack.name}" in streamed)
             for pack in packs:
                 yield Removal(RAW, str(pack), pack.stat().st_size, f"{day} is closed and older than the setting")
 
 
 def quarantine_removals(lake: Lake, before: datetime) -> Iterator[Removal]:
-    """What has lain in quarantine long enough, reasons included."""
-    for file in files_in(lake.quarantine, "*"):
-        if file.stat().st_mtime < before.timestamp():
-            yield Removal(QUARANTINE, str(file), file.stat().st_size, "older than the setting")
+    """What has lain in quarantine long enough, the reasons beside it included."""
+    for entry in quarantined(lake):
+        if entry.at_ns < before.timestamp() * 1e9:
+            yield Removal(QUARANTINE, str(entry.path), entry.bytes, "older than the setting")
 
 
-def files_in(folder: Path, pattern: str = "*.parquet") -> list[Path]:
-    """The files of a folder in order of their names, none where it is absent."""
-    return sorted(file for file in folder.glob(pattern) if file.is_file())
+def packs_in(folder: Path) -> list[Path]:
+    """The packed files of a raw day, in order of their names."""
+    return sorted(file for file in folder.glob(f"*{PACKED}") if file.is_file())
 
 
 def rows_of(database: duckdb.DuckDBPyConnection, files: list[Path]) -> duckdb.DuckDBPyRelation:
     """The rows of some files."""
-    return database.read_parquet([str(file) for file in files], hive_partitioning=False)
+    return database.read_parquet([glob.escape(str(file)) for file in files], hive_partitioning=False)
 
 
 def number(answer: duckdb.DuckDBPyRelation) -> int:

@@ -19,11 +19,11 @@ from pyspark.sql.datasource import DataSource, DataSourceStreamReader, InputPart
 from pyspark.sql.streaming.datasource import ReadLimit, ReadMaxFiles, SupportsTriggerAvailableNow
 from pyspark.sql.types import StructType
 
-from orbitlake.lake import Lake, quarantine_file, spark_schema
+from orbitlake.lake import Lake, errors_in_utf8, printable, quarantine_file, spark_schema, warn_of
 from orbitlake.positions.journal import TAKEN, Journal, JournalError, files_of_batch
 from orbitlake.positions.raw_files import damage_of, is_packed, lines_of, scan
 
-LINE_SCHEMA: Final = pa.schema([("value", pa.binary()), ("file_name", pa.string())])
+LINE_SCHEMA: Final = pa.schema([("value", pa.binary()), ("file_name", pa.string()), ("line_number", pa.int64())])
 ROWS_AT_ONCE: Final = 5_000
 BYTES_AT_ONCE: Final = 4 * 2**20
 SETTLED_S: Final = 60.0
@@ -70,10 +70,12 @@ class RawReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
     def getDefaultReadLimit(self) -> ReadLimit:
         return ReadMaxFiles(self.max_files)
 
+    @errors_in_utf8()
     def prepareForTriggerAvailableNow(self) -> None:
         self.look()
         self.is_closed = True
 
+    @errors_in_utf8()
     def latestOffset(self, start: dict[str, int], limit: ReadLimit) -> dict[str, int]:
         """Return the end of the next batch, `start` where there is none: Spark asks once `start` is committed.
 
@@ -101,9 +103,12 @@ class RawReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
         return self.journal
 
     def look(self) -> None:
-        """List the folder, and queue what was not taken yet."""
+        """List the folder, queue what was not taken yet, and warn of what will not be."""
         taken = self.opened_journal().taken
-        self.existing = frozenset(scan(self.root))
+        strays: dict[str, list[str]] = {}
+        self.existing = frozenset(scan(self.root, strays=strays))
+        for reason, paths in strays.items():
+            warn_of(paths, reason)
         self.waiting = deque(sorted(self.existing - taken))
 
     def next_files(self, max_files: int | None) -> list[str]:
@@ -138,6 +143,7 @@ class RawReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
             print(f"{path} is damaged ({damage}): moved to {kept}", file=sys.stderr, flush=True)
         return False
 
+    @errors_in_utf8()
     def partitions(self, start: dict[str, int], end: dict[str, int]) -> Sequence[Files]:
         numbers = range(start[TAKEN] + 1, end[TAKEN] + 1)
         names = [name for number in numbers for name in files_of_batch(self.folder, number)]
@@ -147,15 +153,21 @@ class RawReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
         """Yield the lines of a task's files, many at once. Raises RawFileError by name where one cannot be read."""
         assert isinstance(partition, Files)  # noqa: S101 - tells the type checker what `partitions` returned
-        lines: list[bytes] = []
-        names: list[str] = []
+        rows: list[tuple[bytes, str, int]] = []
         held_bytes = 0
-        for name in partition.names:
-            for line in lines_of(self.root, name):
-                lines.append(line)
-                names.append(name)
-                held_bytes += len(line)
-                if len(lines) >= ROWS_AT_ONCE or held_bytes >= BYTES_AT_ONCE:
-                    yield pa.RecordBatch.from_arrays([lines, names], schema=LINE_SCHEMA)
-                    lines, names, held_bytes = [], [], 0
-        yield pa.RecordBatch.from_arrays([lines, names], schema=LINE_SCHEMA)
+        with errors_in_utf8():
+            for name in partition.names:
+                label = printable(name)
+                for number, line in enumerate(lines_of(self.root, name), start=1):
+                    rows.append((line, label, number))
+                    held_bytes += len(line)
+                    if len(rows) >= ROWS_AT_ONCE or held_bytes >= BYTES_AT_ONCE:
+                        yield batch_of(rows)
+                        rows, held_bytes = [], 0
+            yield batch_of(rows)
+
+
+def batch_of(rows: list[tuple[bytes, str, int]]) -> pa.RecordBatch:
+    """Return rows of LINE_SCHEMA."""
+    columns = zip(*rows, strict=True) if rows else ((),) * len(LINE_SCHEMA)
+    return pa.RecordBatch.from_arrays([list(column) for column in columns], schema=LINE_SCHEMA)

@@ -1,7 +1,9 @@
 """raw records -> live positions and window_stats, a micro-batch at a time; a batch done again changes nothing."""
 
 import json
+import sys
 import time
+from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 
-from orbitlake.lake import Lake, quarantine, write_file
-from orbitlake.positions.fixes import BAD, FAILED, FIX, read_records
+from orbitlake.lake import Lake, bound_quarantine, quarantine, write_file
+from orbitlake.positions.fixes import BAD, FAILED, FIX, MOST_BAD_BYTES, read_records
 from orbitlake.positions.live import (
     OWNER,
     correct_rows,
@@ -28,11 +30,15 @@ from orbitlake.positions.source import RawRecords
 from orbitlake.positions.state import Checkpoint, State
 from orbitlake.positions.track import BASE_COLUMNS, LONGEST_GAP_US, MINUTE_US, OF_OBJECT, micros
 from orbitlake.positions.windows import minutes_of
+from orbitlake.settings import from_environment
 from orbitlake.tables import POSITIONS, WINDOW_STATS
 
 MOST_PROGRESS_BYTES: Final = 2**20
-RECORD_NAME: Final = "open_notify.json"
-"""What a bad record is called in quarantine."""
+BAD_LINES_NAME: Final = "open_notify.json"
+"""What the bad lines of a batch are called in quarantine."""
+REASONS_NAMED: Final = 5
+LINES_NAMED: Final = 1_000
+"""Most bad lines, and most files with such, that are named one by one."""
 
 
 @dataclass(slots=True)
@@ -92,9 +98,8 @@ class PositionStream:
             failed_polls=of_outcome(records, FAILED).num_rows,
             bad=bad.num_rows,
         )
-        for row in bad.select(["file_name", "line", "reason"]).to_pylist():
-            # Named by its bytes alone: read again, from a packed day now, the line is the same one.
-            quarantine(self.checkpoint.lake, RECORD_NAME, row["line"], row["reason"], file_name=row["file_name"])
+        if bad.num_rows:
+            keep_bad_lines(self.checkpoint.lake, bad, from_environment().keep_quarantine_bytes)
         if fixes.num_rows:
             self.publish(fixes, progress)
         now = datetime.now(UTC)
@@ -136,6 +141,43 @@ class PositionStream:
         line = json.dumps(asdict(progress))
         print(line, flush=True)
         append_line(self.checkpoint.progress_log, line, self.checkpoint.staging)
+
+
+def keep_bad_lines(lake: Lake, bad: pa.Table, most_bytes: int) -> None:
+    """Put the bad lines of a batch into quarantine, as one file, and keep the quarantine within `most_bytes`.
+
+    Beside it stands where the first of them come from and why they are bad, and how many are not there for their size:
+    those are in the raw files alone. The file is named by its bytes: read again, from a packed day now, the lines are
+    the same ones.
+    """
+    sizes = pc.cumulative_sum(pc.binary_length(bad.column("line")).cast(pa.int64()), skip_nulls=True)
+    kept = bad.filter(pc.fill_null(pc.less_equal(sizes, min(most_bytes, MOST_BAD_BYTES)), False))
+    counts = Counter(bad.column("reason").to_pylist())
+    reasons = [reason for reason, _ in zip(counts, range(REASONS_NAMED), strict=False)]
+    more = len(counts) - len(reasons)
+    named = bad.slice(0, LINES_NAMED).select(["file_name", "line_number", "reason"]).to_pylist()
+    files = bad.group_by("file_name").aggregate([("line_number", "min"), ("line_number", "max"), ("reason", "count")])
+    quarantine(
+        lake,
+        BAD_LINES_NAME,
+        b"\n".join(kept.column("line").to_pylist()),
+        "; ".join(reasons) + (f"; and {more} other reasons" if more else ""),
+        lines=bad.num_rows,
+        lines_kept=kept.num_rows,
+        first_lines=named,
+        files=[
+            {"file_name": row["file_name"], "lines": row["reason_count"]}
+            | {"first": row["line_number_min"], "last": row["line_number_max"]}
+            for row in files.slice(0, LINES_NAMED).to_pylist()
+        ],
+    )
+    if kept.num_rows < bad.num_rows:
+        print(
+            f"{bad.num_rows} bad lines in a batch: the first {kept.num_rows} are in quarantine, all are in raw/",
+            file=sys.stderr,
+            flush=True,
+        )
+    bound_quarantine(lake, most_bytes)
 
 
 def of_outcome(records: pa.Table, outcome: str) -> pa.Table:
