@@ -234,11 +234,9 @@ def timed(what: str):
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--objects", type=int, default=scaled(1000, 4), help=f"of {FIXES_A_DAY} fixes each; 0: none")
     parser.add_argument(
-        "--objects", type=int, default=scaled(1000, 4), help=f"of {FIXES_A_DAY} fixes each; 0: no compaction"
-    )
-    parser.add_argument(
-        "--files", type=int, default=scaled(17_280, 20), help="live files of a day of one object; 0: no such day"
+        "--files", type=int, default=scaled(17_280, 20), help="live files of a day of one object; 0: none"
     )
     parser.add_argument("--days", type=int, default=scaled(365, 3), help="closed days to query; 0: no query")
     parser.add_argument("--json", type=Path, help="write the figures there as well")

@@ -263,7 +263,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--objects", type=int, default=scaled(10_000, 100))
     parser.add_argument(
-        "--ticks", type=int, default=scaled(250, 16), help=f"fixes an object, {TICK_S} s apart; 0: no throughput"
+        "--ticks", type=int, default=scaled(250, 16), help=f"fixes an object, {TICK_S} s apart; 0: none"
     )
     parser.add_argument("--fixes", type=int, default=scaled(24, 1), help="fixes to follow in real time; 0: no latency")
     parser.add_argument("--json", type=Path, help="write the figures there as well")

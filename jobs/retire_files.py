@@ -2,7 +2,7 @@
 
 Prints one line of JSON a file and a closing summary. Live files go ORBITLAKE_KEEP_LIVE_HOURS after their day was
 closed; raw records and quarantine are kept for ever unless ORBITLAKE_KEEP_RAW_DAYS or ORBITLAKE_KEEP_QUARANTINE_DAYS
-say otherwise.
+say otherwise. The oldest of what quarantine holds over ORBITLAKE_KEEP_QUARANTINE_BYTES (1 GiB) goes in any case.
 """
 
 import argparse

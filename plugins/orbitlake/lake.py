@@ -131,7 +131,7 @@ def days_in(folder: Path, since: date | None = None) -> dict[date, Path]:
         for entry in entries:
             if (day := day_of_entry(entry)) is not None:
                 days[day] = Path(entry.path)
-            elif entry.name.startswith(DAY_PREFIX) or not (is_raw or entry.name.startswith(".")):
+            elif entry.name.startswith(DAY_PREFIX) or not is_raw:
                 strays.append(entry.path)
     warn_of(strays, f"not the folder of a day ({DAY_PREFIX}YYYY-MM-DD), left alone")
     return {day: days[day] for day in sorted(days) if since is None or day >= since}
@@ -184,17 +184,17 @@ said: set[str] = set()
 
 def warn_of(paths: Iterable[str], reason: str) -> None:
     """Warn of files or folders that are left alone, of each once in the life of the process."""
-    new = sorted({f"{printable(path)}: {reason}" for path in paths} - said)
+    new = sorted(set(paths) - said)
     said.update(new)
-    for text in new[:NAMED_AT_ONCE]:
-        LOG.warning("%s", text)
+    for path in new[:NAMED_AT_ONCE]:
+        LOG.warning("%s: %s", printable(path), reason)
     if len(new) > NAMED_AT_ONCE:
         LOG.warning("and %d more like the last", len(new) - NAMED_AT_ONCE)
 
 
 def printable(text: object) -> str:
-    """Return a text as UTF-8 can write it: a byte of a file's name that is none becomes an escape."""
-    return str(text).encode("utf-8", "backslashreplace").decode()
+    """Return a text in one line that UTF-8 can write: escaped is what a file's name may hold and a line may not."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in str(text))
 
 
 @contextmanager
@@ -418,11 +418,8 @@ def quarantined(lake: Lake) -> list[Quarantined]:
     return sorted(held, key=lambda entry: (entry.at_ns, entry.path))
 
 
-def bound_quarantine(lake: Lake, most_bytes: int) -> list[Quarantined]:
-    """Remove the oldest entries of `quarantine/` until the rest holds `most_bytes` at most; return what was removed.
-
-    The newest entry stays, however large. What goes is written to DROPPED beside them first, and logged.
-    """
+def over_bound(lake: Lake, most_bytes: int) -> list[Quarantined]:
+    """Return the oldest entries of `quarantine/` without which it holds `most_bytes` at most; the newest is never one."""
     held = quarantined(lake)
     over = sum(entry.bytes for entry in held) - most_bytes
     going = []
@@ -431,6 +428,15 @@ def bound_quarantine(lake: Lake, most_bytes: int) -> list[Quarantined]:
             break
         going.append(entry)
         over -= entry.bytes
+    return going
+
+
+def bound_quarantine(lake: Lake, most_bytes: int) -> list[Quarantined]:
+    """Remove the oldest entries of `quarantine/` until the rest holds `most_bytes` at most; return what was removed.
+
+    The newest entry stays, however large. What goes is written to DROPPED beside them first, and logged.
+    """
+    going = over_bound(lake, most_bytes)
     if going:
         note_dropped(lake, going, most_bytes)
     for entry in going:

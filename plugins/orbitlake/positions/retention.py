@@ -11,7 +11,7 @@ from typing import Final
 
 import duckdb
 
-from orbitlake.lake import REASON, Lake, bound_quarantine, days_in, parts_of, quarantined
+from orbitlake.lake import REASON, Lake, bound_quarantine, days_in, over_bound, parts_of, quarantined
 from orbitlake.positions.live import live_files
 from orbitlake.positions.raw_files import PACKED
 from orbitlake.positions.state import Checkpoint
@@ -60,11 +60,11 @@ def retire(dry_run: bool = False, show: Callable[[str], None] = print) -> dict[s
             remove(removal)
         files[removal.kind] += 1
         freed[removal.kind] += removal.bytes
-    if not dry_run:
-        for entry in bound_quarantine(Lake(settings.data), settings.keep_quarantine_bytes):
-            show(json.dumps(Removal(QUARANTINE, str(entry.path), entry.bytes, "over the bound").as_json()))
-            files[QUARANTINE] += 1
-            freed[QUARANTINE] += entry.bytes
+    find = over_bound if dry_run else bound_quarantine
+    for entry in find(Lake(settings.data), settings.keep_quarantine_bytes):
+        show(json.dumps(Removal(QUARANTINE, str(entry.path), entry.bytes, "over the bound").as_json()))
+        files[QUARANTINE] += 1
+        freed[QUARANTINE] += entry.bytes
     return {"removed": not dry_run, "files": dict(files), "bytes": dict(freed)}
 
 

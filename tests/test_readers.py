@@ -1,0 +1,107 @@
+"""Every reader of Parquet that is installed reads every table: live files, closed days, issues.
+
+Those of this environment are tried; ORBITLAKE_READERS_PYTHON names the Python of another one, with more of them.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pytest
+from tests.conftest import CHECKOUT
+from tests.page.conftest import NEWER, publish_issue
+from tests.positions.samples import orbit
+
+from orbitlake.positions.motion import positions_of
+from orbitlake.positions.parts import PartWriter, publish_parts
+from orbitlake.positions.revisions import publish_revisable, publish_revision
+from orbitlake.positions.windows import minutes_of
+from orbitlake.query import files
+from orbitlake.tables import POSITION_TABLES, POSITIONS, TABLES, WINDOW_STATS
+
+BASE = pa.schema([POSITIONS.schema.field(name) for name in orbit([0])[0]])
+CLOSED, OPEN = date(2025, 12, 21), date(2025, 12, 22)
+HERE = ("pandas", "pyarrow", "polars", "duckdb", "pyspark")
+"""Readers of the requirements: they must be there."""
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory) -> Path:
+    """A day closed twice, of steady steps; live files, one of them corrected; and an issue."""
+    from orbitlake.lake import Lake
+
+    folder = tmp_path_factory.mktemp("readers")
+    lake = Lake(folder / "data")
+    for until in (43_100, 43_200):
+        rows = positions_of(pa.Table.from_pylist(orbit(range(0, until, 5)), schema=BASE))
+        for table, of_table in ((POSITIONS, rows), (WINDOW_STATS, minutes_of(rows))):
+            part = lake.day(table, CLOSED)
+            with PartWriter(table, part, lake.staging) as writer:
+                writer.write(of_table)
+            publish_parts({0: writer.path}, part.parent, 1)
+    for batch in range(3):
+        rows = positions_of(pa.Table.from_pylist(orbit([86_400 + 5 * batch]), schema=BASE))
+        for table, of_table in ((POSITIONS, rows), (WINDOW_STATS, minutes_of(rows))):
+            target = lake.live(table) / f"date={OPEN}" / f"aa-{batch}.parquet"
+            publish_revisable(of_table, table, target, lake.staging)
+            publish_revision(of_table, table, target, lake.staging)
+    publish_issue(lake, NEWER)
+    tables = {}
+    for table in TABLES.values():
+        found = files(table.name, lake.root)
+        if found:
+            column = next(field.name for field in table.schema if pa.types.is_timestamp(field.type))
+            times = ds.dataset(found, format="parquet").to_table().column(column)
+            ends = [times_us(pc.min(times).as_py()), times_us(pc.max(times).as_py())]
+            tables[table.name] = {"files": found, "column": column, "found": [len(times), *ends]}
+    assert {table.name for table in POSITION_TABLES} < tables.keys()
+    path = folder / "manifest.json"
+    path.write_text(json.dumps(tables))
+    return path
+
+
+def times_us(time: datetime) -> int:
+    return (time - datetime(1970, 1, 1, tzinfo=time.tzinfo)) // timedelta(microseconds=1)
+
+
+def outcomes(python: str, manifest: Path, *readers: str) -> list[dict]:
+    command = [python, str(CHECKOUT / "tests" / "readers.py"), str(manifest), *readers]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=manifest.parent)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(text) for text in done.stdout.splitlines() if text.startswith("{")]
+
+
+@pytest.mark.spark
+def test_the_readers_of_the_requirements_read_every_table(manifest):
+    found = outcomes(sys.executable, manifest, *HERE)
+
+    assert [each["reader"] for each in found] == list(HERE)
+    assert [each for each in found if each["wrong"] or each["version"] == "absent"] == []
+
+
+def test_the_readers_of_another_environment_read_every_table(manifest):
+    python = os.environ.get("ORBITLAKE_READERS_PYTHON")
+    if not python:
+        pytest.skip("ORBITLAKE_READERS_PYTHON names no Python with other readers")
+    found = outcomes(python, manifest)
+    print("absent there:", [each["reader"] for each in found if each["version"] == "absent"])
+
+    assert any(each["version"] != "absent" for each in found)
+    assert [each for each in found if each["wrong"]] == []
+
+
+def test_times_are_written_plainly(manifest):
+    """Delta encoding with constant steps ends ClickHouse 25.8's newer reader."""
+    import pyarrow.parquet as pq
+
+    for table in json.loads(manifest.read_text()).values():
+        group = pq.ParquetFile(table["files"][0]).metadata.row_group(0)
+        encodings = {each for column in range(group.num_columns) for each in group.column(column).encodings}
+
+        assert encodings <= {"PLAIN", "RLE", "RLE_DICTIONARY"}
