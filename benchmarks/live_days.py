@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from bars import scaled
 
 from orbitlake.lake import Lake, publish
 from orbitlake.positions.motion import positions_of
@@ -14,8 +15,8 @@ from orbitlake.positions.windows import minutes_of
 from orbitlake.tables import POSITIONS, UTC_MICROSECONDS, WINDOW_STATS
 
 DAY_S = 86_400
-FIXES_A_DAY = 20_000
-BLOCKS_A_DAY = 288
+FIXES_A_DAY = scaled(20_000, 600)
+BLOCKS_A_DAY = scaled(288, 6)
 
 
 def name_of(number: int) -> str:

@@ -36,6 +36,8 @@ LIVE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\.parquet")
 """What a live file can be called. Copies that people and programs make, `a (1).parquet` or `a.bak.parquet`, are not."""
 NAMED_AT_ONCE: Final = 20
 """Most names that one look at a folder warns of one by one; of the others it says how many they are."""
+MOST_SAID: Final = 100_000
+"""So many names that were warned of are remembered."""
 REASON: Final = ".reason.json"
 """Suffix, in `quarantine/`, of the file that says why the bytes beside it lie there."""
 DROPPED: Final = "dropped.jsonl"
@@ -185,6 +187,8 @@ said: set[str] = set()
 def warn_of(paths: Iterable[str], reason: str) -> None:
     """Warn of files or folders that are left alone, of each once in the life of the process."""
     new = sorted(set(paths) - said)
+    if len(said) > MOST_SAID:
+        said.clear()
     said.update(new)
     for path in new[:NAMED_AT_ONCE]:
         LOG.warning("%s: %s", printable(path), reason)
@@ -419,7 +423,7 @@ def quarantined(lake: Lake) -> list[Quarantined]:
 
 
 def over_bound(lake: Lake, most_bytes: int) -> list[Quarantined]:
-    """Return the oldest entries of `quarantine/` without which it holds `most_bytes` at most; the newest is never one."""
+    """Return the oldest entries of `quarantine/` without which it holds `most_bytes` at most, never the newest."""
     held = quarantined(lake)
     over = sum(entry.bytes for entry in held) - most_bytes
     going = []
