@@ -177,7 +177,7 @@ def test_an_error_that_utf8_cannot_write_is_raised_as_one_that_it_can():
 
 
 @pytest.mark.spark
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_a_task_whose_error_names_such_a_file_fails_instead_of_hanging(spark, lake):
     land(lake, "a.json", line(orbit([0])[0]))
     land(lake, NOT_TEXT, line(orbit([5])[0]))
@@ -202,7 +202,7 @@ def raise_not_text(batches):
 
 
 @pytest.mark.spark
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_a_data_root_with_any_character_is_streamed_closed_retired_and_queried(spark, tmp_path):
     lake = Lake(tmp_path / ODD_ROOT / "data")
     land(lake, "a.json", *lines(orbit(range(0, 300, 5))))
