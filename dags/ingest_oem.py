@@ -1,4 +1,4 @@
-"""Each day: NASA's ephemeris file -> oem_issues, state_vectors, trajectory_events, thrust_episodes, oem_covariances.
+"""Each day: NASA's ephemeris file -> oem_issues, oem_segments, state_vectors and the other OEM tables.
 
 ### Reads
 The newest issue from the setting `ORBITLAKE_OEM_URL`, and what people dropped into `inbox/oem/`; or just the one source
@@ -26,6 +26,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from orbitlake.orchestration.assets import (
     OEM_COVARIANCES,
     OEM_ISSUES,
+    OEM_SEGMENTS,
     RAW_OEM,
     STATE_VECTORS,
     THRUST_EPISODES,
@@ -66,7 +67,10 @@ def ingest_oem():
 
         return batch.archive(found)
 
-    @task(inlets=[RAW_OEM], outlets=[OEM_ISSUES, STATE_VECTORS, TRAJECTORY_EVENTS, THRUST_EPISODES, OEM_COVARIANCES])
+    @task(
+        inlets=[RAW_OEM],
+        outlets=[OEM_ISSUES, OEM_SEGMENTS, STATE_VECTORS, TRAJECTORY_EVENTS, THRUST_EPISODES, OEM_COVARIANCES],
+    )
     def tabulate(archived: list[dict]) -> list[dict]:
         from orbitlake.oem import batch
 

@@ -8,6 +8,8 @@ import pyarrow as pa
 
 TIME_SCALE: Final = "UTC"
 UTC_MICROSECONDS: Final = pa.timestamp("us", tz=TIME_SCALE)
+TAI_MICROSECONDS: Final = pa.timestamp("us")
+"""Of a clock of TAI. Without a zone: a reader that knows zones would take it for UTC."""
 TEXT: Final = pa.string()
 LABEL: Final = pa.dictionary(pa.int32(), pa.string())
 """A string that is also a folder's key: pandas reads a folder only where the file's type is the folder's."""
@@ -36,7 +38,7 @@ class Table:
 
     `partition_by` names the keys of the folders below `lake/<name>/`; `sort_by` is the order of rows in a file.
     `version` rises whenever a column changes its name, type, unit or meaning, or the table its frame. `frame` says what
-    coordinates are given in, where there are any. Every time is UTC.
+    coordinates are given in, where there are any. Every time with a zone is UTC; one without is TAI.
     """
 
     name: str
@@ -54,7 +56,8 @@ class Table:
         fields = []
         for column in self.columns:
             metadata = {"description": column.meaning} | ({"unit": column.unit} if column.unit else {})
-            metadata |= {"time_scale": TIME_SCALE} if pa.types.is_timestamp(column.type) else {}
+            if pa.types.is_timestamp(column.type):
+                metadata["time_scale"] = TIME_SCALE if column.type.tz else "TAI"
             fields.append(pa.field(column.name, column.type, nullable=not column.required, metadata=metadata))
         return pa.schema(
             fields,
@@ -78,10 +81,21 @@ class Table:
 
 
 OBJECT_ID: Final = Column("object_id", TEXT, "international designator, such as 1998-067A", required=True)
-ISSUE_OBJECT_ID: Final = Column("object_id", LABEL, OBJECT_ID.meaning, required=True)
+ISSUE_OBJECT_ID: Final = Column(
+    "object_id", LABEL, f"{OBJECT_ID.meaning}; any other OBJECT_ID as the file writes it", required=True
+)
 SOURCE: Final = Column("source", TEXT, "name of the feed that published the position", required=True)
 CREATION_DATE: Final = Column(
     "creation_date", UTC_MICROSECONDS, "CREATION_DATE of the issue; with object_id its identity", "UTC", required=True
+)
+
+SEGMENT: Final = Column("segment", SMALL, "number of the segment in its file, from 0", required=True)
+EPOCH_TAI: Final = Column(
+    "epoch_tai",
+    TAI_MICROSECONDS,
+    "the epoch in TAI, a scale without leap seconds: differences are elapsed time; before 1972 UTC + 10 s",
+    "TAI",
+    required=True,
 )
 
 POSITIONS: Final = Table(
@@ -158,21 +172,24 @@ OEM_ISSUES: Final = Table(
     key=("object_id", "creation_date"),
     partition_by=("object_id", "issue"),
     sort_by=("object_id", "creation_date"),
+    version=2,
     columns=(
         ISSUE_OBJECT_ID,
         CREATION_DATE,
         Column("object_name", TEXT, "OBJECT_NAME of the first segment", required=True),
         Column("originator", TEXT, "ORIGINATOR of the file", required=True),
+        Column("message_id", TEXT, "MESSAGE_ID of the file"),
+        Column("classification", TEXT, "CLASSIFICATION of the file"),
         Column("oem_version", TEXT, "version of the OEM format, such as 2.0", required=True),
         Column("file_format", TEXT, "KVN or XML", required=True),
-        Column("center_name", TEXT, "CENTER_NAME, in capitals", required=True),
-        Column("ref_frame", TEXT, "REF_FRAME of the states as published", required=True),
+        Column("center_name", TEXT, "CENTER_NAME of the first segment, in capitals", required=True),
+        Column("ref_frame", TEXT, "REF_FRAME of the first segment, as published", required=True),
         Column("time_system", TEXT, "TIME_SYSTEM of the file; every time here is converted to UTC", required=True),
         Column("start_time", UTC_MICROSECONDS, "START_TIME, earliest of the segments", "UTC", required=True),
         Column("useable_start_time", UTC_MICROSECONDS, "USEABLE_START_TIME, earliest of the segments", "UTC"),
         Column("useable_stop_time", UTC_MICROSECONDS, "USEABLE_STOP_TIME, latest of the segments", "UTC"),
         Column("stop_time", UTC_MICROSECONDS, "STOP_TIME, latest of the segments", "UTC", required=True),
-        Column("interpolation", TEXT, "INTERPOLATION method that the file recommends"),
+        Column("interpolation", TEXT, "INTERPOLATION method that the first segment recommends"),
         Column("interpolation_degree", SMALL, "INTERPOLATION_DEGREE that goes with it"),
         Column("mass_kg", REAL, "MASS of the comment block", "kg"),
         Column("drag_area_m2", REAL, "DRAG_AREA of the comment block", "m^2"),
@@ -195,30 +212,71 @@ OEM_ISSUES: Final = Table(
     ),
 )
 
-STATE_VECTORS: Final = Table(
-    name="state_vectors",
-    meaning="One row a state of an ephemeris, in the frame of its file.",
-    key=("object_id", "creation_date", "segment", "epoch"),
+OEM_SEGMENTS: Final = Table(
+    name="oem_segments",
+    meaning="One row a segment of an ephemeris, with its own centre, frame, time system, spans and interpolation.",
+    key=("object_id", "creation_date", "segment"),
     partition_by=("object_id", "issue"),
-    sort_by=("object_id", "creation_date", "segment", "epoch"),
-    frame="Cartesian and spherical columns in ref_frame of oem_issues; geodetic ones in ITRS on WGS-84",
+    sort_by=("object_id", "creation_date", "segment"),
     columns=(
         ISSUE_OBJECT_ID,
         CREATION_DATE,
-        Column("segment", SMALL, "number of the segment in its file, from 0", required=True),
-        Column("epoch", UTC_MICROSECONDS, "epoch of the state", "UTC", required=True),
-        Column("x_km", REAL, "position x in the file's frame", "km", required=True),
-        Column("y_km", REAL, "position y in the file's frame", "km", required=True),
-        Column("z_km", REAL, "position z in the file's frame", "km", required=True),
-        Column("vx_km_s", REAL, "velocity x in the file's frame", "km/s", required=True),
-        Column("vy_km_s", REAL, "velocity y in the file's frame", "km/s", required=True),
-        Column("vz_km_s", REAL, "velocity z in the file's frame", "km/s", required=True),
-        Column("ax_km_s2", REAL, "acceleration x in the file's frame, where the file has one", "km/s^2"),
-        Column("ay_km_s2", REAL, "acceleration y in the file's frame, where the file has one", "km/s^2"),
-        Column("az_km_s2", REAL, "acceleration z in the file's frame, where the file has one", "km/s^2"),
-        Column("r_km", REAL, "radius in the file's frame", "km", required=True),
-        Column("theta_rad", REAL, "polar angle arccos(z / r) in the file's frame", "rad"),
-        Column("phi_rad", REAL, "azimuth atan2(y, x) in the file's frame", "rad"),
+        SEGMENT,
+        Column("object_name", TEXT, "OBJECT_NAME, as published", required=True),
+        Column("center_name", TEXT, "CENTER_NAME, in capitals", required=True),
+        Column("ref_frame", TEXT, "REF_FRAME of the segment's states, as published", required=True),
+        Column(
+            "ref_frame_epoch",
+            UTC_MICROSECONDS,
+            "REF_FRAME_EPOCH: the axes are those of this moment; null without one, or before 1972 in other than UTC",
+            "UTC",
+        ),
+        Column("time_system", TEXT, "TIME_SYSTEM of the segment; every time here is converted to UTC", required=True),
+        Column("start_time", UTC_MICROSECONDS, "START_TIME", "UTC", required=True),
+        Column("useable_start_time", UTC_MICROSECONDS, "USEABLE_START_TIME", "UTC"),
+        Column("useable_stop_time", UTC_MICROSECONDS, "USEABLE_STOP_TIME", "UTC"),
+        Column("stop_time", UTC_MICROSECONDS, "STOP_TIME", "UTC", required=True),
+        Column("interpolation", TEXT, "INTERPOLATION method that the segment recommends"),
+        Column("interpolation_degree", SMALL, "INTERPOLATION_DEGREE that goes with it"),
+        Column("first_epoch", UTC_MICROSECONDS, "epoch of the segment's first state", "UTC", required=True),
+        Column("last_epoch", UTC_MICROSECONDS, "epoch of its last state", "UTC", required=True),
+        Column("state_count", COUNT, "states in the segment", required=True),
+        Column("covariance_count", COUNT, "covariances in the segment", required=True),
+    ),
+)
+
+STATE_VECTORS: Final = Table(
+    name="state_vectors",
+    meaning="One row a state of an ephemeris, in the frame of its segment.",
+    key=("object_id", "creation_date", "segment", "epoch_tai"),
+    partition_by=("object_id", "issue"),
+    sort_by=("object_id", "creation_date", "segment", "epoch_tai"),
+    version=2,
+    frame="Cartesian and spherical columns in ref_frame of oem_segments; geodetic ones in ITRS on WGS-84",
+    columns=(
+        ISSUE_OBJECT_ID,
+        CREATION_DATE,
+        SEGMENT,
+        Column(
+            "epoch",
+            UTC_MICROSECONDS,
+            "epoch of the state; one within a leap second shows as the last microsecond before its end",
+            "UTC",
+            required=True,
+        ),
+        EPOCH_TAI,
+        Column("x_km", REAL, "position x in the segment's frame", "km", required=True),
+        Column("y_km", REAL, "position y in the segment's frame", "km", required=True),
+        Column("z_km", REAL, "position z in the segment's frame", "km", required=True),
+        Column("vx_km_s", REAL, "velocity x in the segment's frame", "km/s", required=True),
+        Column("vy_km_s", REAL, "velocity y in the segment's frame", "km/s", required=True),
+        Column("vz_km_s", REAL, "velocity z in the segment's frame", "km/s", required=True),
+        Column("ax_km_s2", REAL, "acceleration x in the segment's frame, where the file has one", "km/s^2"),
+        Column("ay_km_s2", REAL, "acceleration y in the segment's frame, where the file has one", "km/s^2"),
+        Column("az_km_s2", REAL, "acceleration z in the segment's frame, where the file has one", "km/s^2"),
+        Column("r_km", REAL, "radius in the segment's frame", "km", required=True),
+        Column("theta_rad", REAL, "polar angle arccos(z / r) in the segment's frame", "rad"),
+        Column("phi_rad", REAL, "azimuth atan2(y, x) in the segment's frame", "rad"),
         Column(
             "latitude_deg",
             REAL,
@@ -227,7 +285,13 @@ STATE_VECTORS: Final = Table(
         ),
         Column("longitude_deg", REAL, "geodetic longitude, WGS-84, east positive; null likewise", "deg"),
         Column("altitude_km", REAL, "height above the WGS-84 ellipsoid; null likewise", "km"),
-        Column("step_s", REAL, "time since the state before in the same segment; null for the first", "s"),
+        Column(
+            "useable",
+            FLAG,
+            "whether the epoch lies within the USEABLE span of its own segment; true where the segment names none",
+            required=True,
+        ),
+        Column("step_s", REAL, "time elapsed since the state before in the same segment; null for the first", "s"),
         Column("on_thrust", FLAG, "whether step_s is 2.000 s to the millisecond: powered flight", required=True),
         Column(
             "thrust_episode",
@@ -244,6 +308,7 @@ TRAJECTORY_EVENTS: Final = Table(
     key=("object_id", "creation_date", "ignition_time", "event_name"),
     partition_by=("object_id", "issue"),
     sort_by=("object_id", "creation_date", "ignition_time", "event_name"),
+    version=2,
     columns=(
         ISSUE_OBJECT_ID,
         CREATION_DATE,
@@ -268,6 +333,7 @@ THRUST_EPISODES: Final = Table(
     key=("object_id", "creation_date", "thrust_episode"),
     partition_by=("object_id", "issue"),
     sort_by=("object_id", "creation_date", "thrust_episode"),
+    version=2,
     frame="radial, in-track and cross-track of the orbit at each state",
     columns=(
         ISSUE_OBJECT_ID,
@@ -313,15 +379,23 @@ _COVARIANCE_SUFFIXES: Final = ("km2", "km2_s", "km2_s2")
 OEM_COVARIANCES: Final = Table(
     name="oem_covariances",
     meaning="One row a covariance matrix of an ephemeris: its lower triangle, as published.",
-    key=("object_id", "creation_date", "segment", "epoch", "cov_ref_frame"),
+    key=("object_id", "creation_date", "segment", "epoch_tai", "cov_ref_frame"),
     partition_by=("object_id", "issue"),
-    sort_by=("object_id", "creation_date", "segment", "epoch", "cov_ref_frame"),
+    sort_by=("object_id", "creation_date", "segment", "epoch_tai", "cov_ref_frame"),
+    version=2,
     frame="cov_ref_frame of the row",
     columns=(
         ISSUE_OBJECT_ID,
         CREATION_DATE,
-        Column("segment", SMALL, "number of the segment in its file, from 0", required=True),
-        Column("epoch", UTC_MICROSECONDS, "epoch of the covariance", "UTC", required=True),
+        SEGMENT,
+        Column(
+            "epoch",
+            UTC_MICROSECONDS,
+            "epoch of the covariance, a leap second as in state_vectors",
+            "UTC",
+            required=True,
+        ),
+        EPOCH_TAI,
         Column("cov_ref_frame", TEXT, "COV_REF_FRAME, or REF_FRAME of the segment where absent", required=True),
         *(
             Column(
@@ -344,13 +418,14 @@ TABLES: Final = {
         POSITIONS,
         WINDOW_STATS,
         OEM_ISSUES,
+        OEM_SEGMENTS,
         STATE_VECTORS,
         TRAJECTORY_EVENTS,
         THRUST_EPISODES,
         OEM_COVARIANCES,
     )
 }
-OEM_TABLES: Final = (OEM_ISSUES, STATE_VECTORS, TRAJECTORY_EVENTS, THRUST_EPISODES, OEM_COVARIANCES)
+OEM_TABLES: Final = (OEM_ISSUES, OEM_SEGMENTS, STATE_VECTORS, TRAJECTORY_EVENTS, THRUST_EPISODES, OEM_COVARIANCES)
 POSITION_TABLES: Final = (POSITIONS, WINDOW_STATS)
 
 

@@ -254,14 +254,33 @@ def test_a_leap_second_is_read_with_its_true_steps():
     assert "leap second" in issue.warnings[0]
 
 
-def test_two_states_in_one_leap_second_are_refused():
-    states = ["2016-12-31T23:59:60 1 2 3 4 5 6", "2016-12-31T23:59:60.5 1 2 3 4 5 6"]
-    span = {"START_TIME": "2016-12-31T23:59:58", "STOP_TIME": "2017-01-01T00:00:01"}
+@pytest.mark.parametrize(
+    ("time_system", "times"),
+    [
+        ("UTC", ("2016-12-31T23:59:59.5", "2016-12-31T23:59:60", "2016-12-31T23:59:60.5", "2017-01-01T00:00:00")),
+        ("TAI", ("2017-01-01T00:00:35.5", "2017-01-01T00:00:36", "2017-01-01T00:00:36.5", "2017-01-01T00:00:37")),
+        ("GPS", ("2017-01-01T00:00:16.5", "2017-01-01T00:00:17", "2017-01-01T00:00:17.5", "2017-01-01T00:00:18")),
+    ],
+)
+def test_states_within_a_leap_second_stay_apart_in_any_time_system(time_system, times):
+    span = {"TIME_SYSTEM": time_system, "START_TIME": times[0], "STOP_TIME": times[-1], "USEABLE_STOP_TIME": times[2]}
 
-    line, reason = rejection(kvn(metadata=span, states=states))
+    states = read_bytes(kvn(metadata=span, states=[f"{time} 1 2 3 4 5 6" for time in times]), "a.oem").states
 
-    assert line == 16
-    assert reason == "epoch is the same microsecond of UTC as the state before"
+    assert [f"{moment:%Y-%m-%dT%H:%M:%S.%f}" for moment in states["epoch_tai"].to_pylist()] == [
+        "2017-01-01T00:00:35.500000",
+        "2017-01-01T00:00:36.000000",
+        "2017-01-01T00:00:36.500000",
+        "2017-01-01T00:00:37.000000",
+    ]
+    assert [f"{moment:%H:%M:%S.%f}" for moment in states["epoch"].to_pylist()] == [
+        "23:59:59.500000",
+        "23:59:59.999999",
+        "23:59:59.999999",
+        "00:00:00.000000",
+    ]
+    assert states["step_s"].to_pylist() == [None, 0.5, 0.5, 0.5]
+    assert states["useable"].to_pylist() == [True, True, True, False]
 
 
 @pytest.mark.parametrize(

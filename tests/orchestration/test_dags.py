@@ -34,7 +34,15 @@ INLETS = {
 OUTLETS = {
     "collect_positions": {"raw_open_notify"},
     "compact_positions": {"positions", "window_stats"},
-    "ingest_oem": {"raw_oem", "oem_issues", "state_vectors", "trajectory_events", "thrust_episodes", "oem_covariances"},
+    "ingest_oem": {
+        "raw_oem",
+        "oem_issues",
+        "oem_segments",
+        "state_vectors",
+        "trajectory_events",
+        "thrust_episodes",
+        "oem_covariances",
+    },
     "stream_positions": {"live_positions", "live_window_stats"},
     # It announces what the stream, whose own run ends once an hour, has written.
     "watch_freshness": {"live_positions", "live_window_stats"},

@@ -62,6 +62,7 @@ STATE = dict.fromkeys(STATE_VECTORS.column_names) | {
     "segment": 0,
     "latitude_deg": 0.0,
     "longitude_deg": 0.0,
+    "useable": True,
     "step_s": 240.0,
     "on_thrust": False,
     "thrust_episode": 0,
@@ -115,6 +116,7 @@ def states_of(created):
         yield STATE | {
             "creation_date": created,
             "epoch": start + timedelta(seconds=240 * nth),
+            "epoch_tai": (start + timedelta(seconds=240 * nth + 37)).replace(tzinfo=None),
             "x_km": RADIUS_KM * cos,
             "y_km": RADIUS_KM * sin,
             "z_km": 0.0,

@@ -139,11 +139,11 @@ def _read_node(which: str, text: str, found: dict[str, float | int | datetime], 
         warnings.append(f"comment block: {which} ascending node is unreadable or stated again: {text[:80]!r}")
         return
     try:
-        label_us, _ = epochs.parse(match["epoch"])
+        node_time = epochs.utc_of(epochs.tai_us_of(match["epoch"], "UTC"))
     except ValueError as error:
         warnings.append(f"comment block: {which} ascending node: {error}")
         return
-    found[f"{which}_node_time"] = epochs.as_datetime(label_us)
+    found[f"{which}_node_time"] = node_time
     found[f"{which}_node_orbit"] = int(match["orbit"])
     found[f"{which}_node_longitude_deg"] = float(match["longitude"])
 
@@ -193,10 +193,9 @@ def _ignition_us(event: re.Match[str], start_utc_us: int, stop_utc_us: int) -> i
     candidates = []
     for year in years:
         try:
-            label_us, in_leap_second = epochs.parse(f"{year:04}-{time_of_year}")
+            candidates.append(epochs.utc_us_of(epochs.tai_us_of(f"{year:04}-{time_of_year}", "UTC")))
         except ValueError:
-            continue  # day 366 exists in leap years only
-        candidates.append(label_us - in_leap_second)
+            continue  # day 366 exists in leap years only, a second 60 in few
 
     def distance_us(ignition_us: int) -> int:
         return max(start_utc_us - ignition_us, ignition_us - stop_utc_us, 0)

@@ -89,6 +89,7 @@ class Holding:
         """Write the tables of `issue`, whose bytes lie at `raw`; the same bytes whenever it is done again."""
         receipt = json.loads(receipt_of(raw).read_bytes())
         rows = {
+            "oem_segments": issue.segment_table,
             "state_vectors": issue.states,
             "trajectory_events": issue.events,
             "thrust_episodes": issue.episodes,

@@ -16,13 +16,15 @@ from orbitlake.oem import comment_block, epochs, kvn, unpacking, xml
 from orbitlake.oem.comment_block import Event, Facts
 from orbitlake.oem.episodes import find_episodes, thrust_flags
 from orbitlake.oem.errors import OemError
-from orbitlake.oem.message import Message, Metadata
+from orbitlake.oem.message import Message, Metadata, Segment
 from orbitlake.oem.states import States
-from orbitlake.physics.frames import itrs_from
+from orbitlake.physics.frames import itrs_from_tai
 from orbitlake.physics.geodesy import geodetic_from_itrs
+from orbitlake.physics.leap_seconds import utc_day_and_time_us
 from orbitlake.tables import (
     OEM_COVARIANCES,
     OEM_ISSUES,
+    OEM_SEGMENTS,
     STATE_VECTORS,
     TRAJECTORY_EVENTS,
     UTC_MICROSECONDS,
@@ -38,6 +40,8 @@ class Header:
 
     object_name: str
     originator: str
+    message_id: str | None
+    classification: str | None
     oem_version: str
     file_format: str
     center_name: str
@@ -65,6 +69,7 @@ class Issue:
     episodes: pa.Table
     covariances: pa.Table
     segments: tuple[Metadata, ...]
+    segment_table: pa.Table
     warnings: tuple[str, ...]
     content_sha256: str
 
@@ -112,8 +117,8 @@ def issue_of(message: Message, content_sha256: str, name: str) -> Issue:
     object_id = object_id_of(metadata[0], name)
     creation_date = epochs.as_datetime(message.header.created_us)
     header = _header(message)
-    start_utc_us = min(block.start_utc_us for block in metadata)
-    stop_utc_us = max(block.stop_utc_us for block in metadata)
+    start_utc_us = epochs.utc_us_of(min(block.start_tai_us for block in metadata))
+    stop_utc_us = epochs.utc_us_of(max(block.stop_tai_us for block in metadata))
     block = comment_block.parse(message.comments, start_utc_us, stop_utc_us)
     states = _states(message, object_id, creation_date)
     events, repeated = _events(block.events, object_id, creation_date)
@@ -136,6 +141,7 @@ def issue_of(message: Message, content_sha256: str, name: str) -> Issue:
         ),
         covariances=_covariances(message, object_id, creation_date),
         segments=metadata,
+        segment_table=_segments(message, object_id, creation_date),
         warnings=(*message.warnings, *_leap_warnings(message), *block.warnings, *repeated),
         content_sha256=content_sha256,
     )
@@ -157,39 +163,74 @@ def object_id_of(metadata: Metadata, name: str) -> str:
 def _header(message: Message) -> Header:
     blocks = [segment.metadata for segment in message.segments]
     first = blocks[0]
-    useable_start_us = [block.useable_start_utc_us for block in blocks if block.useable_start_utc_us is not None]
-    useable_stop_us = [block.useable_stop_utc_us for block in blocks if block.useable_stop_utc_us is not None]
+    useable_start_us = [block.useable_start_tai_us for block in blocks if block.useable_start_tai_us is not None]
+    useable_stop_us = [block.useable_stop_tai_us for block in blocks if block.useable_stop_tai_us is not None]
     return Header(
         object_name=first.object_name,
         originator=message.header.originator,
+        message_id=message.header.message_id,
+        classification=message.header.classification,
         oem_version=message.header.version,
         file_format=message.file_format,
         center_name=first.center_name.upper(),
         ref_frame=first.ref_frame,
         time_system=first.time_system,
-        start_time=epochs.as_datetime(min(block.start_utc_us for block in blocks)),
-        useable_start_time=epochs.as_datetime(min(useable_start_us)) if useable_start_us else None,
-        useable_stop_time=epochs.as_datetime(max(useable_stop_us)) if useable_stop_us else None,
-        stop_time=epochs.as_datetime(max(block.stop_utc_us for block in blocks)),
+        start_time=epochs.utc_of(min(block.start_tai_us for block in blocks)),
+        useable_start_time=_utc(min(useable_start_us, default=None)),
+        useable_stop_time=_utc(max(useable_stop_us, default=None)),
+        stop_time=epochs.utc_of(max(block.stop_tai_us for block in blocks)),
         interpolation=first.interpolation,
         interpolation_degree=first.interpolation_degree,
     )
+
+
+def _utc(tai_us: int | None) -> datetime | None:
+    return None if tai_us is None else epochs.utc_of(tai_us)
+
+
+def _segments(message: Message, object_id: str, creation_date: datetime) -> pa.Table:
+    rows = []
+    for number, segment in enumerate(message.segments):
+        metadata = segment.metadata
+        rows.append(
+            {
+                "object_id": object_id,
+                "creation_date": creation_date,
+                "segment": number,
+                "object_name": metadata.object_name,
+                "center_name": metadata.center_name.upper(),
+                "ref_frame": metadata.ref_frame,
+                "ref_frame_epoch": _utc(metadata.ref_frame_epoch_tai_us),
+                "time_system": metadata.time_system,
+                "start_time": _utc(metadata.start_tai_us),
+                "useable_start_time": _utc(metadata.useable_start_tai_us),
+                "useable_stop_time": _utc(metadata.useable_stop_tai_us),
+                "stop_time": _utc(metadata.stop_tai_us),
+                "interpolation": metadata.interpolation,
+                "interpolation_degree": metadata.interpolation_degree,
+                "first_epoch": _utc(int(segment.epoch_tai_us[0])),
+                "last_epoch": _utc(int(segment.epoch_tai_us[-1])),
+                "state_count": len(segment.states),
+                "covariance_count": len(segment.covariances),
+            }
+        )
+    return pa.Table.from_pylist(rows, schema=OEM_SEGMENTS.schema)
 
 
 def _states(message: Message, object_id: str, creation_date: datetime) -> pa.Table:
     segments = message.segments
     counts = [len(segment.states) for segment in segments]
     segment_number = np.repeat(np.arange(len(segments), dtype=np.int32), counts)
-    epoch_utc_us = np.concatenate([segment.epoch_utc_us for segment in segments])
+    epoch_tai_us = np.concatenate([segment.epoch_tai_us for segment in segments])
     position_velocity = np.concatenate([segment.states.position_velocity_km_s for segment in segments])
     acceleration = np.concatenate([_acceleration(segment.states) for segment in segments])
-    step_s = np.concatenate([np.diff(segment.elapsed_us, prepend=np.nan) for segment in segments]) / epochs.SECOND_US
+    step_s = np.concatenate([np.diff(segment.epoch_tai_us, prepend=np.nan) for segment in segments]) / epochs.SECOND_US
     on_thrust, thrust_episode = thrust_flags(step_s, segment_number)
     x_km, y_km, z_km = position_velocity[:, :3].T
     r_km = np.linalg.norm(position_velocity[:, :3], axis=1)
     latitude_deg, longitude_deg, altitude_km = np.concatenate(
         [
-            _geodetic(segment.metadata, segment.epoch_utc_us, segment.states.position_velocity_km_s[:, :3])
+            _geodetic(segment.metadata, segment.epoch_tai_us, segment.states.position_velocity_km_s[:, :3])
             for segment in segments
         ],
         axis=1,
@@ -198,7 +239,8 @@ def _states(message: Message, object_id: str, creation_date: datetime) -> pa.Tab
         theta_rad = np.arccos(z_km / r_km)  # not defined at the centre
     columns: dict[str, NDArray[Any]] = {
         "segment": segment_number,
-        "epoch": epoch_utc_us,
+        "epoch": epochs.utc_us(epoch_tai_us),
+        "epoch_tai": epoch_tai_us,
         **dict(zip(("x_km", "y_km", "z_km", "vx_km_s", "vy_km_s", "vz_km_s"), position_velocity.T, strict=True)),
         **dict(zip(("ax_km_s2", "ay_km_s2", "az_km_s2"), acceleration.T, strict=True)),
         "r_km": r_km,
@@ -207,6 +249,7 @@ def _states(message: Message, object_id: str, creation_date: datetime) -> pa.Tab
         "latitude_deg": latitude_deg,
         "longitude_deg": longitude_deg,
         "altitude_km": altitude_km,
+        "useable": np.concatenate([_useable(segment) for segment in segments]),
         "step_s": step_s,
         "on_thrust": on_thrust,
         "thrust_episode": thrust_episode,
@@ -214,17 +257,28 @@ def _states(message: Message, object_id: str, creation_date: datetime) -> pa.Tab
     return _identified(columns, object_id, creation_date, STATE_VECTORS.schema)
 
 
+def _useable(segment: Segment) -> NDArray[np.bool_]:
+    """Return whether each state lies within the useable span of its segment, which may lack either end: (n,)."""
+    metadata, epoch_tai_us = segment.metadata, segment.epoch_tai_us
+    useable: NDArray[np.bool_] = np.ones(len(epoch_tai_us), dtype=np.bool_)
+    if metadata.useable_start_tai_us is not None:
+        useable &= epoch_tai_us >= metadata.useable_start_tai_us
+    if metadata.useable_stop_tai_us is not None:
+        useable &= epoch_tai_us <= metadata.useable_stop_tai_us
+    return useable
+
+
 def _acceleration(states: States) -> NDArray[np.float64]:
     return np.full((len(states), 3), np.nan) if states.acceleration_km_s2 is None else states.acceleration_km_s2
 
 
 def _geodetic(
-    metadata: Metadata, epoch_utc_us: NDArray[np.int64], position_km: NDArray[np.float64]
+    metadata: Metadata, epoch_tai_us: NDArray[np.int64], position_km: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return latitude (deg), longitude (deg) and height (km), shape (3, n); NaN where the frame cannot be turned."""
     itrs_km = None
     if metadata.center_name.upper() == "EARTH":
-        itrs_km = itrs_from(metadata.ref_frame, epoch_utc_us.astype("datetime64[us]"), position_km)
+        itrs_km = itrs_from_tai(metadata.ref_frame, epoch_tai_us.astype("datetime64[us]"), position_km)
     if itrs_km is None:
         return np.full((3, len(position_km)), np.nan)
     return np.stack(geodetic_from_itrs(itrs_km))
@@ -263,28 +317,25 @@ def _events(events: list[Event], object_id: str, creation_date: datetime) -> tup
 
 def _covariances(message: Message, object_id: str, creation_date: datetime) -> pa.Table:
     names = OEM_COVARIANCES.column_names[-21:]
-    rows = []
-    for number, segment in enumerate(message.segments):
-        metadata = segment.metadata
-        for covariance in segment.covariances:
-            label_us, in_leap_second = covariance.moment
-            moments = epochs.Moments(np.array([label_us]), np.array([in_leap_second]))
-            rows.append(
-                {
-                    "object_id": object_id,
-                    "creation_date": creation_date,
-                    "segment": number,
-                    "epoch": int(epochs.utc_us(moments, metadata.time_system)[0]),
-                    "cov_ref_frame": covariance.ref_frame or metadata.ref_frame,
-                    **dict(zip(names, covariance.lower_triangle, strict=True)),
-                }
-            )
+    rows = [
+        {
+            "object_id": object_id,
+            "creation_date": creation_date,
+            "segment": number,
+            "epoch": epochs.utc_of(covariance.epoch_tai_us),
+            "epoch_tai": covariance.epoch_tai_us,
+            "cov_ref_frame": covariance.ref_frame or segment.metadata.ref_frame,
+            **dict(zip(names, covariance.lower_triangle, strict=True)),
+        }
+        for number, segment in enumerate(message.segments)
+        for covariance in segment.covariances
+    ]
     return pa.Table.from_pylist(rows, schema=OEM_COVARIANCES.schema)
 
 
 def _leap_warnings(message: Message) -> list[str]:
     return [
-        f"segment {number}: a state in a leap second is stored as the last microsecond before it ends"
+        f"segment {number}: epoch of a state in a leap second shows as its last microsecond; epoch_tai is the true one"
         for number, segment in enumerate(message.segments)
-        if segment.states.moments.in_leap_second.any()
+        if (utc_day_and_time_us(segment.epoch_tai_us)[1] >= epochs.DAY_US).any()
     ]

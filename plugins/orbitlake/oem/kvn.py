@@ -197,11 +197,11 @@ def _segment(reader: Reader, version: str, first: Metadata | None) -> Segment:
     read = reader.take_states()
     covariances: tuple[Covariance, ...] = ()
     if (ahead := reader.peek()) and ahead.text == "COVARIANCE_START":
-        covariances = tuple(_covariances(reader))
+        covariances = tuple(_covariances(reader, metadata.time_system))
     return segment_of(metadata, read, covariances, version, reader.path)
 
 
-def _covariances(reader: Reader) -> Iterator[Covariance]:
+def _covariances(reader: Reader, time_system: str) -> Iterator[Covariance]:
     reader.take_marker("COVARIANCE_START")
     reader.take_comments()
     while (ahead := reader.peek()) and ahead.text != "COVARIANCE_STOP":
@@ -209,7 +209,7 @@ def _covariances(reader: Reader) -> Iterator[Covariance]:
         if keyword != "EPOCH":
             raise OemError(reader.path, line, f"covariance begins with {keyword[:40]}, not EPOCH")
         try:
-            moment = epochs.parse(value)
+            epoch_tai_us = epochs.tai_us_of(value, time_system)
         except ValueError as error:
             raise OemError(reader.path, line, str(error)) from None
         reader.take_comments()
@@ -220,7 +220,7 @@ def _covariances(reader: Reader) -> Iterator[Covariance]:
                 raise OemError(reader.path, at, f"{keyword[:40]} is no keyword of a covariance")
         reader.take_comments()
         triangle = [value for size in range(1, COVARIANCE_ROWS + 1) for value in _covariance_row(reader, size)]
-        yield Covariance(moment, frame or None, tuple(triangle), line)
+        yield Covariance(epoch_tai_us, frame or None, tuple(triangle), line)
         reader.take_comments()
     reader.take_marker("COVARIANCE_STOP")
 

@@ -84,22 +84,20 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """One metadata block. Times stand twice: `*_us` without jumps (epochs.elapsed_us), `*_utc_us` in UTC."""
+    """One metadata block. Times are microseconds of TAI's clock since 1970-01-01 (epochs.tai_us)."""
 
     object_name: str
     object_id: str
     center_name: str
     ref_frame: str
     ref_frame_epoch: str | None
+    ref_frame_epoch_tai_us: int | None
+    """None also where REF_FRAME_EPOCH is an epoch that TAI cannot tell: before 1972 in any system but UTC."""
     time_system: str
-    start_us: int
-    useable_start_us: int | None
-    useable_stop_us: int | None
-    stop_us: int
-    start_utc_us: int
-    useable_start_utc_us: int | None
-    useable_stop_utc_us: int | None
-    stop_utc_us: int
+    start_tai_us: int
+    useable_start_tai_us: int | None
+    useable_stop_tai_us: int | None
+    stop_tai_us: int
     interpolation: str | None
     interpolation_degree: int | None
     section: Section
@@ -109,7 +107,7 @@ class Metadata:
 class Covariance:
     """One 6 x 6 covariance of position and velocity: the lower triangle, row by row, in km and s. 21 values."""
 
-    moment: tuple[int, bool]
+    epoch_tai_us: int
     ref_frame: str | None
     lower_triangle: tuple[float, ...]
     line: int
@@ -117,12 +115,11 @@ class Covariance:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One metadata block with its states; `elapsed_us` (n,) has no jumps, `epoch_utc_us` (n,) is UTC."""
+    """One metadata block with its states and their epochs (n,), microseconds of TAI's clock since 1970-01-01."""
 
     metadata: Metadata
     states: States
-    elapsed_us: Microseconds
-    epoch_utc_us: Microseconds
+    epoch_tai_us: Microseconds
     covariances: tuple[Covariance, ...]
     warnings: tuple[str, ...]
 

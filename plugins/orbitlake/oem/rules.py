@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
 from orbitlake.oem import epochs
-from orbitlake.oem.epochs import TIME_SYSTEMS, Microseconds, Moments
+from orbitlake.oem.epochs import TIME_SYSTEMS, Microseconds
 from orbitlake.oem.errors import OemError
 from orbitlake.oem.message import VERSIONS, Covariance, Header, Message, Metadata, Section, Segment
 from orbitlake.oem.states import States
@@ -28,13 +29,12 @@ def check_version(version: str, path: str, line: int) -> str:
 def header_of(section: Section, version: str) -> Header:
     """Return the header that a section holds. Raises OemError for a missing or unusable value."""
     try:
-        label_us, in_leap_second = epochs.parse(section.text("CREATION_DATE"))
-        (created_us,) = epochs.utc_us(Moments(np.array([label_us]), np.array([in_leap_second])), "UTC")
+        created_tai_us = epochs.tai_us_of(section.text("CREATION_DATE"), "UTC")
     except ValueError as error:
         raise _at(section, "CREATION_DATE", error) from None
     return Header(
         version=version,
-        created_us=int(created_us),
+        created_us=epochs.utc_us_of(created_tai_us),
         originator=section.text("ORIGINATOR"),
         classification=section.optional("CLASSIFICATION"),
         message_id=section.optional("MESSAGE_ID"),
@@ -59,13 +59,17 @@ def metadata_of(section: Section, first: Metadata | None) -> Metadata:
         known = ", ".join(TIME_SYSTEMS)
         reason = f"TIME_SYSTEM {time_system[:40]} cannot be converted to UTC: known are {known}"
         raise OemError(section.path, section.line_of("TIME_SYSTEM"), reason)
-    if ref_frame_epoch := section.optional("REF_FRAME_EPOCH"):
+    ref_frame_epoch = section.optional("REF_FRAME_EPOCH")
+    ref_frame_epoch_tai_us = None
+    if ref_frame_epoch:
         try:
             epochs.parse(ref_frame_epoch)
         except ValueError as error:
             raise _at(section, "REF_FRAME_EPOCH", error) from None
+        with suppress(ValueError):
+            ref_frame_epoch_tai_us = epochs.tai_us_of(ref_frame_epoch, time_system)
     spans = {keyword: _time(section, keyword, time_system) for keyword in SPAN_KEYWORDS}
-    _check_span(section, {keyword: time[0] for keyword, time in spans.items() if time})
+    _check_span(section, {keyword: tai_us for keyword, tai_us in spans.items() if tai_us is not None})
     start, useable_start, useable_stop, stop = spans.values()
     if start is None or stop is None:
         missing = "START_TIME" if start is None else "STOP_TIME"
@@ -83,29 +87,24 @@ def metadata_of(section: Section, first: Metadata | None) -> Metadata:
         center_name=names["CENTER_NAME"],
         ref_frame=names["REF_FRAME"],
         ref_frame_epoch=ref_frame_epoch,
+        ref_frame_epoch_tai_us=ref_frame_epoch_tai_us,
         time_system=time_system,
-        start_us=start[0],
-        useable_start_us=useable_start and useable_start[0],
-        useable_stop_us=useable_stop and useable_stop[0],
-        stop_us=stop[0],
-        start_utc_us=start[1],
-        useable_start_utc_us=useable_start and useable_start[1],
-        useable_stop_utc_us=useable_stop and useable_stop[1],
-        stop_utc_us=stop[1],
+        start_tai_us=start,
+        useable_start_tai_us=useable_start,
+        useable_stop_tai_us=useable_stop,
+        stop_tai_us=stop,
         interpolation=interpolation,
         interpolation_degree=int(degree) if degree else None,
         section=section,
     )
 
 
-def _time(section: Section, keyword: str, time_system: str) -> tuple[int, int] | None:
+def _time(section: Section, keyword: str, time_system: str) -> int | None:
     text = section.optional(keyword)
     if text is None:
         return None
     try:
-        label_us, in_leap_second = epochs.parse(text)
-        moments = Moments(np.array([label_us]), np.array([in_leap_second]))
-        return int(epochs.elapsed_us(moments, time_system)[0]), int(epochs.utc_us(moments, time_system)[0])
+        return epochs.tai_us_of(text, time_system)
     except ValueError as error:
         raise _at(section, keyword, error) from None
 
@@ -137,32 +136,30 @@ def segment_of(
         raise OemError(path, covariances[0].line, "covariances came with version 2.0, this file is 1.0")
     moments = states.moments
     try:
-        elapsed_us = epochs.elapsed_us(moments, metadata.time_system)
-        epoch_utc_us = epochs.utc_us(moments, metadata.time_system)
+        epoch_tai_us = epochs.tai_us(moments, metadata.time_system)
     except ValueError as error:
         raise OemError(path, states.line_of(int(moments.in_leap_second.argmax())), str(error)) from None
     for broken, reason in (
-        (np.append(False, np.diff(elapsed_us) <= 0), "epoch is not after that of the state before"),
-        (np.append(False, np.diff(epoch_utc_us) <= 0), "epoch is the same microsecond of UTC as the state before"),
-        (elapsed_us < metadata.start_us, "state before START_TIME"),
-        (elapsed_us > metadata.stop_us, "state after STOP_TIME"),
+        (np.append(False, np.diff(epoch_tai_us) <= 0), "epoch is not after that of the state before"),
+        (epoch_tai_us < metadata.start_tai_us, "state before START_TIME"),
+        (epoch_tai_us > metadata.stop_tai_us, "state after STOP_TIME"),
     ):
         if broken.any():
             raise OemError(path, states.line_of(int(broken.argmax())), reason)
-    warnings = [*metadata.section.warnings, *_check_reach(elapsed_us, states, metadata, path)]
+    warnings = [*metadata.section.warnings, *_check_reach(epoch_tai_us, states, metadata, path)]
     if states.acceleration_km_s2 is not None and np.isnan(states.acceleration_km_s2).any():
         warnings.append(f"line {states.line_of(0)}: some states of the segment have accelerations, others have none")
     warnings += _check_covariances(covariances, metadata, path)
-    return Segment(metadata, states, elapsed_us, epoch_utc_us, covariances, tuple(warnings))
+    return Segment(metadata, states, epoch_tai_us, covariances, tuple(warnings))
 
 
-def _check_reach(elapsed_us: Microseconds, states: States, metadata: Metadata, path: str) -> Iterator[str]:
-    longest_us = int(np.diff(elapsed_us).max(initial=0))
-    first_due_us = metadata.start_us if metadata.useable_start_us is None else metadata.useable_start_us
-    last_due_us = metadata.stop_us if metadata.useable_stop_us is None else metadata.useable_stop_us
+def _check_reach(epoch_tai_us: Microseconds, states: States, metadata: Metadata, path: str) -> Iterator[str]:
+    longest_us = int(np.diff(epoch_tai_us).max(initial=0))
+    first_due_us = metadata.start_tai_us if metadata.useable_start_tai_us is None else metadata.useable_start_tai_us
+    last_due_us = metadata.stop_tai_us if metadata.useable_stop_tai_us is None else metadata.useable_stop_tai_us
     for nth, missing_us, where in (
-        (0, int(elapsed_us[0]) - first_due_us, "begin {:g} s after the useable start"),
-        (len(states) - 1, last_due_us - int(elapsed_us[-1]), "end {:g} s before the useable stop"),
+        (0, int(epoch_tai_us[0]) - first_due_us, "begin {:g} s after the useable start"),
+        (len(states) - 1, last_due_us - int(epoch_tai_us[-1]), "end {:g} s before the useable stop"),
     ):
         if missing_us <= 0:
             continue
@@ -181,17 +178,11 @@ def _check_covariances(covariances: Iterable[Covariance], metadata: Metadata, pa
     latest_us: int | None = None
     frames: set[str | None] = set()
     for covariance in covariances:
-        label_us, in_leap_second = covariance.moment
-        try:
-            moments = Moments(np.array([label_us]), np.array([in_leap_second]))
-            moment_us = int(epochs.elapsed_us(moments, metadata.time_system)[0])
-            epochs.utc_us(moments, metadata.time_system)
-        except ValueError as error:
-            raise OemError(path, covariance.line, str(error)) from None
+        moment_us = covariance.epoch_tai_us
         frame = covariance.ref_frame or metadata.ref_frame
         if latest_us is not None and (moment_us < latest_us or (moment_us == latest_us and frame in frames)):
             raise OemError(path, covariance.line, "covariance is not after the one before")
-        if not metadata.start_us <= moment_us <= metadata.stop_us:
+        if not metadata.start_tai_us <= moment_us <= metadata.stop_tai_us:
             yield f"line {covariance.line}: covariance outside START_TIME and STOP_TIME"
         frames = frames | {frame} if moment_us == latest_us else {frame}
         latest_us = moment_us
@@ -207,7 +198,7 @@ def message_of(
     first = segments[0].metadata
     for before, segment in pairwise(segments):
         metadata, section = segment.metadata, segment.metadata.section
-        until_us, since_us = before.metadata.useable_stop_us, metadata.useable_start_us
+        until_us, since_us = before.metadata.useable_stop_tai_us, metadata.useable_start_tai_us
         if until_us is not None and since_us is not None and since_us < until_us:
             line = section.line_of("USEABLE_START_TIME")
             warnings.append(f"line {line}: useable span overlaps that of the segment before")

@@ -12,7 +12,7 @@ import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
 from orbitlake.oem import epochs
-from orbitlake.oem.epochs import Moments
+from orbitlake.oem.epochs import Moment, Moments
 from orbitlake.oem.errors import OemError
 
 PLAIN_FIELDS: Final = 7
@@ -66,14 +66,14 @@ def read_block(block: bytes | memoryview, line_of: Callable[[int], int]) -> Stat
     except pa.ArrowInvalid:
         return None
     _, offsets, text = table.column("epoch").chunk(0).buffers()
-    label_us = epochs.parse_column(
+    moments = epochs.parse_column(
         np.frombuffer(text, dtype=np.uint8), np.frombuffer(offsets, dtype=np.int32)[: table.num_rows + 1]
     )
     values = np.stack([table.column(name).chunk(0).to_numpy() for name in names[1:]])
-    if label_us is None or not np.isfinite(values).all():
+    if moments is None or not np.isfinite(values).all():
         return None
     return States(
-        Moments(label_us, np.zeros(len(label_us), dtype=np.bool_)),
+        moments,
         values[:6].T,
         values[6:].T if width == FIELDS_WITH_ACCELERATION else None,
         line_of,
@@ -83,8 +83,7 @@ def read_block(block: bytes | memoryview, line_of: Callable[[int], int]) -> Stat
 def read_rows(rows: Iterable[tuple[int, list[str]]], path: str) -> States:
     """Read rows of (line, fields) one by one. Raises OemError for the first that is not a state."""
     lines: list[int] = []
-    labels: list[int] = []
-    leaps: list[bool] = []
+    moments: list[Moment] = []
     values: list[list[float]] = []
     for line, fields in rows:
         if len(fields) not in (PLAIN_FIELDS, FIELDS_WITH_ACCELERATION):
@@ -93,18 +92,17 @@ def read_rows(rows: Iterable[tuple[int, list[str]]], path: str) -> States:
                 reason = f"{' '.join(fields)[:40]!r} is no state"
             raise OemError(path, line, reason)
         try:
-            label_us, in_leap_second = epochs.parse(fields[0])
+            moment = epochs.parse(fields[0])
             row = [number(field) for field in fields[1:]]
         except ValueError as error:
             raise OemError(path, line, str(error)) from None
         lines.append(line)
-        labels.append(label_us)
-        leaps.append(in_leap_second)
+        moments.append(moment)
         values.append(row + [math.nan] * (FIELDS_WITH_ACCELERATION - len(fields)))
     array = np.array(values, dtype=np.float64).reshape(len(values), FIELDS_WITH_ACCELERATION - 1)
     acceleration = array[:, 6:]
     return States(
-        Moments(np.array(labels, dtype=np.int64), np.array(leaps, dtype=np.bool_)),
+        Moments.of(moments),
         array[:, :6],
         None if np.isnan(acceleration).all() else acceleration,
         lines.__getitem__,

@@ -153,7 +153,9 @@ class _Document:
         vectors = [child for child, name in zip(children, names, strict=True) if name == "stateVector"]
         for child in children[: names.count("COMMENT")]:
             self._add_comment(child)
-        covariances = tuple(self._covariance(child) for child in children[len(children) - names.count(order[2]) :])
+        covariances = tuple(
+            self._covariance(child, metadata.time_system) for child in children[len(children) - names.count(order[2]) :]
+        )
         return segment_of(metadata, self._states(vectors), covariances, version, self.path)
 
     def _states(self, vectors: list[etree._Element]) -> States:
@@ -172,7 +174,7 @@ class _Document:
             raise self._error(vector, f"state vector holds {', '.join(names)[:200]}, expected {', '.join(expected)}")
         return [self._quantity(child, STATE_UNITS[name]) for child, name in zip(vector, names, strict=True)]
 
-    def _covariance(self, element: etree._Element) -> Covariance:
+    def _covariance(self, element: etree._Element, time_system: str) -> Covariance:
         children = self._elements(element)
         while children and self._name(children[0]) == "COMMENT":
             self._add_comment(children.pop(0))
@@ -183,14 +185,14 @@ class _Document:
             wrong = next((have for have, want in zip(names, expected, strict=False) if have != want), "its end")
             raise self._error(element, f"covariance is not in the order of its 21 elements at {wrong[:40]}")
         try:
-            moment = epochs.parse(self._text(children[0]))
+            epoch_tai_us = epochs.tai_us_of(self._text(children[0]), time_system)
             quantities = zip(children[-len(COVARIANCE_UNITS) :], COVARIANCE_UNITS.values(), strict=True)
             triangle = tuple(states.number(self._quantity(child, unit)) for child, unit in quantities)
         except OemError:
             raise
         except ValueError as error:
             raise self._error(element, str(error)) from None
-        return Covariance(moment, self._text(children[1]) if framed else None, triangle, _line(element))
+        return Covariance(epoch_tai_us, self._text(children[1]) if framed else None, triangle, _line(element))
 
     def _section(self, element: etree._Element, name: str, keywords: dict[str, str], version: str) -> Section:
         section = Section(self.path, name, _line(element), keywords, version)

@@ -49,7 +49,11 @@ RAW_OEM: Final = described(
 OEM_ISSUES: Final = issue_files(
     "oem_issues", "One row an issue of an ephemeris: the header, metadata and comment facts of its file."
 )
-STATE_VECTORS: Final = issue_files("state_vectors", "One row a state of an ephemeris, in the frame of its file.")
+OEM_SEGMENTS: Final = issue_files(
+    "oem_segments",
+    "One row a segment of an ephemeris, with its own centre, frame, time system, spans and interpolation.",
+)
+STATE_VECTORS: Final = issue_files("state_vectors", "One row a state of an ephemeris, in the frame of its segment.")
 TRAJECTORY_EVENTS: Final = issue_files(
     "trajectory_events", "One row an event of the issue's trajectory event summary: the plan at its creation."
 )

@@ -10,9 +10,10 @@ import erfa
 import numpy as np
 from numpy.typing import NDArray
 
+from orbitlake.physics.leap_seconds import tai_from_utc, tai_minus_utc_s, utc_day_and_time_us
+
 ARCSECOND_RAD: Final = np.pi / 648_000.0
 DAY_S: Final = 86_400.0
-DAY_US: Final = 86_400_000_000
 TT_MINUS_TAI_S: Final = 32.184
 UNIX_EPOCH_JD: Final = 2_440_587.5
 UNIX_EPOCH_MJD: Final = 40_587.0
@@ -46,8 +47,19 @@ def itrs_from(
     *,
     ut1: Literal["observed", "utc"] = "observed",
 ) -> NDArray[np.float64] | None:
-    """Return Earth-centred positions of `frame` in ITRS (km): (n,), (n, 3) -> (n, 3). None: see rotation_to_itrs."""
-    rotation = rotation_to_itrs(frame, epoch_utc, ut1=ut1)
+    """Return Earth-centred positions of `frame` in ITRS (km): (n,), (n, 3) -> (n, 3). None: as rotation_to_itrs_tai."""
+    return itrs_from_tai(frame, tai_from_utc(epoch_utc), position_km, ut1=ut1)
+
+
+def itrs_from_tai(
+    frame: str,
+    epoch_tai: NDArray[np.datetime64],
+    position_km: NDArray[np.float64],
+    *,
+    ut1: Literal["observed", "utc"] = "observed",
+) -> NDArray[np.float64] | None:
+    """Return the same with epochs in TAI, which also tells the instants of a leap second apart."""
+    rotation = rotation_to_itrs_tai(frame, epoch_tai, ut1=ut1)
     if rotation is None:
         return None
     position: NDArray[np.float64] = np.matvec(rotation, np.asarray(position_km, dtype=np.float64))
@@ -57,7 +69,14 @@ def itrs_from(
 def rotation_to_itrs(
     frame: str, epoch_utc: NDArray[np.datetime64], *, ut1: Literal["observed", "utc"] = "observed"
 ) -> NDArray[np.float64] | None:
-    """Return the matrices that turn `frame` to ITRS: epochs (n,) -> (n, 3, 3).
+    """Return the matrices that turn `frame` to ITRS at epochs in UTC: (n,) -> (n, 3, 3). See rotation_to_itrs_tai."""
+    return rotation_to_itrs_tai(frame, tai_from_utc(epoch_utc), ut1=ut1)
+
+
+def rotation_to_itrs_tai(
+    frame: str, epoch_tai: NDArray[np.datetime64], *, ut1: Literal["observed", "utc"] = "observed"
+) -> NDArray[np.float64] | None:
+    """Return the matrices that turn `frame` to ITRS: epochs in TAI (n,) -> (n, 3, 3).
 
     None where the frame is not EME2000, GCRF, ICRF, TEME or a realisation of ITRF, or where an epoch lies before
     1973-01-02, the first day of IERS's table. Past the table's last day, about a year after the package was made,
@@ -66,12 +85,12 @@ def rotation_to_itrs(
     IAU 2006/2000A with IERS's pole offsets; tides below a day in UT1 and pole, 3 cm at most, are left out.
     """
     name = frame.strip().upper()
-    epoch_us = np.asarray(epoch_utc).astype("datetime64[us]").astype(np.int64)
-    if TERRESTRIAL.fullmatch(name) or not epoch_us.size:
-        return np.broadcast_to(np.eye(3), (epoch_us.size, 3, 3))
+    tai_us = np.asarray(epoch_tai).astype("datetime64[us]").astype(np.int64)
+    if TERRESTRIAL.fullmatch(name) or not tai_us.size:
+        return np.broadcast_to(np.eye(3), (tai_us.size, 3, 3))
     if name not in INERTIAL:
         return None
-    day, time_us = np.divmod(epoch_us, DAY_US)
+    day, time_us = utc_day_and_time_us(tai_us)
     second = time_us * 1e-6
     table = earth_orientation()
     mjd_utc = UNIX_EPOCH_MJD + day + second / DAY_S
@@ -100,16 +119,6 @@ def rotation_to_itrs(
     polar_motion = erfa.pom00(polar_x, polar_y, erfa.sp00(day_jd, tt_of_day))
     rotation = erfa.c2tcio(to_cirs, erfa.era00(day_jd, ut1_of_day), polar_motion)
     return rotation @ _frame_bias().T if name in DYNAMICAL_J2000 else rotation
-
-
-def tai_minus_utc_s(unix_day: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return TAI - UTC (s) on days counted from 1970-01-01, from 1972 on; earlier days take the first value, 10 s."""
-    leaps = erfa.leap_seconds.get()
-    whole = leaps[leaps["year"] >= 1972]
-    months = (whole["year"] - 1970) * 12 + whole["month"] - 1
-    since = months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
-    offsets: NDArray[np.float64] = whole["tai_utc"][np.maximum(np.searchsorted(since, unix_day, side="right") - 1, 0)]
-    return offsets
 
 
 @lru_cache(maxsize=1)
