@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.oem.sample_oem import STATES, kvn
+from tests.oem.sample_oem import HEADER, METADATA, STATES, kvn, segment
 
 from orbitlake import oem, tables
 from orbitlake.oem import OemError, unpacking
@@ -150,6 +150,118 @@ def test_geodetic_columns_are_null_where_the_frame_cannot_be_turned(change, know
         assert read[column].null_count == (0 if known else len(STATES))
 
 
+AT_2020 = {"START_TIME": "2020-05-01T00:00:00", "STOP_TIME": "2020-05-01T00:00:00"}
+ON_X_AXIS = ("2020-05-01T00:00:00 6778 0 0 0 4.763 6.010",)
+TEME_OF_DATE = (9.370145481667301e-05, 140.6158603083632)
+UNCLEAR = "line 9: REF_FRAME_EPOCH {} leaves {} unclear: no latitude, longitude and altitude"
+
+
+@pytest.mark.parametrize(
+    ("frame", "epoch", "time_system", "place", "warnings"),
+    [
+        ("TEME", None, "UTC", TEME_OF_DATE, []),
+        # Axes of J2000 differ from those of 2020 by precession: 20.3 years of 46.1 and 20.0 arc seconds.
+        ("TEME", "2000-01-01T12:00:00", "UTC", (0.11351, 140.87635), []),
+        ("TEME", "2000-01-01T12:00:32", "TAI", (0.11351, 140.87635), []),
+        ("TEME", "2020-05-01T00:00:00", "UTC", TEME_OF_DATE, []),
+        ("TEME", "1950-01-01T00:00:00", "UTC", None, [UNCLEAR.format("1950-01-01T00:00:00", "TEME")]),
+        ("TEME", "1950-01-01T00:00:00", "TDB", None, [UNCLEAR.format("1950-01-01T00:00:00", "TEME")]),
+        ("EME2000", "2010-01-01T00:00:00", "UTC", (0.11196, 140.87635), []),
+        ("ICRF", "2010-01-01T00:00:00", "UTC", (0.11196, 140.87635), []),
+        ("ITRF2014", None, "UTC", (0.0, 0.0), []),
+        ("ITRF2014", "2010-01-01T00:00:00", "UTC", None, [UNCLEAR.format("2010-01-01T00:00:00", "ITRF2014")]),
+        ("TOD", "2010-01-01T00:00:00", "UTC", None, []),
+    ],
+)
+def test_a_frame_is_taken_at_its_own_epoch(frame, epoch, time_system, place, warnings):
+    moment = {"TAI": "2020-05-01T00:00:37", "TDB": "2020-05-01T00:01:09.184"}.get(time_system, "2020-05-01T00:00:00")
+    change = {"REF_FRAME": frame, "REF_FRAME_EPOCH": epoch, "TIME_SYSTEM": time_system}
+    change |= {"START_TIME": moment, "STOP_TIME": moment}
+    order = ("OBJECT_NAME", "OBJECT_ID", "CENTER_NAME", "REF_FRAME", "REF_FRAME_EPOCH", "TIME_SYSTEM")
+    metadata = {key: change.get(key, METADATA.get(key)) for key in order} | change
+
+    issue = oem.read_bytes(kvn_of_metadata(metadata, [ON_X_AXIS[0].replace("2020-05-01T00:00:00", moment)]), "a.oem")
+
+    found = tuple(issue.states[column][0].as_py() for column in ("latitude_deg", "longitude_deg"))
+    assert found == ((None, None) if place is None else pytest.approx(place, abs=1e-5))
+    assert list(issue.warnings) == warnings
+    assert issue.segment_table["ref_frame"].to_pylist() == [frame]
+
+
+def kvn_of_metadata(metadata: dict[str, str | None], states: list[str]) -> bytes:
+    """Return a text file whose metadata are these, in this order."""
+    assignments = [f"{keyword} = {value}" for keyword, value in metadata.items() if value is not None]
+    return "\n".join(["CCSDS_OEM_VERS = 2.0", *HEADER, "META_START", *assignments, "META_STOP", *states]).encode()
+
+
+def test_each_segment_is_turned_and_described_by_its_own_centre_frame_and_epoch():
+    frozen = AT_2020 | {"REF_FRAME": "TEME", "REF_FRAME_EPOCH": "2000-01-01T12:00:00"}
+    of_date = AT_2020 | {"REF_FRAME": "TEME"}
+    moon = AT_2020 | {"CENTER_NAME": "Moon", "REF_FRAME": "ICRF"}
+    after = [*segment(of_date, (), ON_X_AXIS), *segment(moon, (), ON_X_AXIS)]
+
+    issue = oem.read_bytes(kvn(metadata=frozen, states=ON_X_AXIS, after=after), "a.oem")
+
+    assert issue.states["segment"].to_pylist() == [0, 1, 2]
+    assert issue.states["longitude_deg"].to_pylist() == [
+        pytest.approx(140.87635, abs=1e-5),
+        pytest.approx(TEME_OF_DATE[1], abs=1e-9),
+        None,
+    ]
+    described = issue.segment_table.to_pylist()
+    assert [row["center_name"] for row in described] == ["EARTH", "EARTH", "MOON"]
+    assert [row["ref_frame"] for row in described] == ["TEME", "TEME", "ICRF"]
+    assert [row["ref_frame_epoch"] for row in described] == [datetime(2000, 1, 1, 12, tzinfo=UTC), None, None]
+    row = issue.row(source_url=None, retrieved_at=None, raw_path=None).to_pylist()[0]
+    assert (row["center_name"], row["ref_frame"], row["segment_count"]) == ("EARTH", "TEME", 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "useable"),
+    [
+        ({}, [True, True, True]),
+        ({"USEABLE_START_TIME": "2023-03-24T18:45:29.004"}, [False, True, True]),
+        ({"USEABLE_STOP_TIME": "2023-03-24T18:45:29.003"}, [True, False, False]),
+        (
+            {"USEABLE_START_TIME": "2023-03-24T18:42:00", "USEABLE_STOP_TIME": "2023-03-24T18:45:29.004"},
+            [False, True, False],
+        ),
+    ],
+)
+def test_a_state_is_useable_within_the_span_of_its_segment(change, useable):
+    whole = segment(change, (), STATES)
+
+    issue = oem.read_bytes(kvn(after=whole), "a.oem")
+
+    assert issue.states["useable"].to_pylist() == [True, True, True, *useable]
+    assert [row is not None for row in issue.segment_table["useable_start_time"].to_pylist()] == [
+        False,
+        "USEABLE_START_TIME" in change,
+    ]
+
+
+@pytest.mark.real
+def test_inputs_that_failed_once_are_read_right(real_data):
+    folder = real_data / "reported" / "oem"
+    assert folder.is_dir()
+
+    def columns(name: str, *columns: str) -> list[list[object]]:
+        return [read(folder / name).states[column].to_pylist() for column in columns]
+
+    assert columns("m6_teme.oem", "latitude_deg", "longitude_deg") == [
+        [pytest.approx(0.11351, abs=1e-5)],
+        [pytest.approx(140.87635, abs=1e-5)],
+    ]
+    assert columns("m7_leap.oem", "step_s") == [[None, 0.5, 0.5, 0.5]]
+    # The authority of this one takes EME2000 for GCRF, 15 milliarcseconds apart.
+    assert columns("m9_lon.oem", "longitude_deg") == [[pytest.approx(-100.620498, abs=5e-6)]]
+    assert set(columns("d09_leapburn.oem", "step_s")[0][1:]) == {240.0, 210.0, 2.0}
+    assert [row["center_name"] for row in read(folder / "m3_moonseg.oem").segment_table.to_pylist()] == [
+        "EARTH",
+        "MOON",
+    ]
+
+
 def test_an_issue_s_tables_are_in_their_schemas():
     issue = oem.read_bytes(kvn(), "a")
 
@@ -158,6 +270,8 @@ def test_an_issue_s_tables_are_in_their_schemas():
     assert row.schema.equals(tables.OEM_ISSUES.schema, check_metadata=True)
     assert row["state_count"].to_pylist() == [3]
     assert row["center_name"].to_pylist() == ["EARTH"]
+    assert row["message_id"].to_pylist() == row["classification"].to_pylist() == [None]
+    assert issue.segment_table.schema.equals(tables.OEM_SEGMENTS.schema, check_metadata=True)
     assert issue.states.schema.equals(tables.STATE_VECTORS.schema, check_metadata=True)
     assert issue.events.schema.equals(tables.TRAJECTORY_EVENTS.schema, check_metadata=True)
     assert issue.episodes.schema.equals(tables.THRUST_EPISODES.schema, check_metadata=True)

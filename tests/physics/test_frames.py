@@ -7,8 +7,9 @@ from astropy.coordinates import GCRS, ITRS, TEME, CartesianRepresentation, Prece
 from astropy.time import Time
 from astropy.utils import iers
 
-from orbitlake.physics.frames import earth_orientation, itrs_from, rotation_to_itrs, tai_minus_utc_s
+from orbitlake.physics.frames import earth_orientation, itrs_from, itrs_from_tai, rotation_to_itrs
 from orbitlake.physics.geodesy import geodetic_from_itrs
+from orbitlake.physics.leap_seconds import tai_from_utc, tai_minus_utc_s, utc_day_and_time_us
 
 ONE_METRE_KM = 1e-3
 TEN_CENTIMETRES_KM = 1e-4
@@ -105,6 +106,63 @@ def test_every_matrix_is_a_rotation_and_no_state_gives_none():
     assert rotation @ rotation.transpose(0, 2, 1) == pytest.approx(np.broadcast_to(np.eye(3), (2, 3, 3)), abs=1e-14)
     assert np.linalg.det(rotation) == pytest.approx([1, 1])
     assert rotation_to_itrs("EME2000", epoch_utc[:0]).shape == (0, 3, 3)
+
+
+def test_teme_of_a_fixed_epoch_stands_still_as_astropy_has_it(states):
+    """astropy turns TEME at its own epoch to GCRS, and GCRS to ITRS at the epoch of the state."""
+    epoch_utc, position_km = states
+    then = np.datetime64("2000-01-01T12:00:00", "us")
+    at_epoch = Time(str(then), scale="utc")
+    teme = TEME(CartesianRepresentation(position_km.T * units.km), obstime=at_epoch)
+    gcrf_km = teme.transform_to(GCRS(obstime=at_epoch)).cartesian.xyz.to_value(units.km).T
+
+    turned_km = itrs_from_tai(
+        "TEME", tai_from_utc(epoch_utc), position_km, frame_epoch_tai=tai_from_utc(np.array([then]))[0]
+    )
+
+    assert distance_km(turned_km, by_astropy(GCRS, epoch_utc, gcrf_km)).max() < TEN_CENTIMETRES_KM
+    assert distance_km(turned_km, itrs_from("TEME", epoch_utc, position_km)).max() > 20
+
+
+@pytest.mark.parametrize("name", ["EME2000", "J2000", "ICRF", "GCRF"])
+def test_an_epoch_moves_no_frame_whose_axes_are_fixed(states, name):
+    epoch_tai = tai_from_utc(states[0])
+    then = np.datetime64("2010-06-01", "us")
+
+    assert np.array_equal(
+        itrs_from_tai(name, epoch_tai, states[1], frame_epoch_tai=then), itrs_from_tai(name, epoch_tai, states[1])
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "then"), [("ITRF2014", "2010-01-01"), ("TEME", "1950-01-01"), ("TEME", "NaT"), ("TOD", "2010-01-01")]
+)
+def test_an_epoch_that_leaves_a_frame_unclear_turns_nothing(states, name, then):
+    assert itrs_from_tai(name, tai_from_utc(states[0]), states[1], frame_epoch_tai=np.datetime64(then, "us")) is None
+
+
+def test_within_a_leap_second_the_earth_turns_on_as_astropy_has_it():
+    """The readings 23:59:59.5, 23:59:60.5 and 00:00:00 of 2016-12-31, in TAI."""
+    texts = ["2016-12-31T23:59:59.5", "2016-12-31T23:59:60.5", "2017-01-01T00:00:00"]
+    epoch_tai = np.array(["2017-01-01T00:00:35.5", "2017-01-01T00:00:36.5", "2017-01-01T00:00:37"], "datetime64[us]")
+    position_km = np.broadcast_to([6778.0, 0.0, 0.0], (3, 3))
+    time = Time(texts, scale="utc")
+    authority = GCRS(CartesianRepresentation(position_km.T * units.km), obstime=time).transform_to(ITRS(obstime=time))
+
+    turned_km = itrs_from_tai("GCRF", epoch_tai, position_km)
+
+    assert distance_km(turned_km, authority.cartesian.xyz.to_value(units.km).T).max() < TEN_CENTIMETRES_KM
+
+
+def test_tai_and_utc_are_one_another_s_inverse_and_a_leap_second_lengthens_its_day():
+    epoch_utc = np.array(
+        ["2016-12-31T23:59:59.999999", "2017-01-01", "1972-01-01", "2026-07-01T12:00"], "datetime64[us]"
+    )
+    day, time_us = utc_day_and_time_us(tai_from_utc(epoch_utc).astype(np.int64))
+
+    assert (day * 86_400_000_000 + time_us).tolist() == epoch_utc.astype(np.int64).tolist()
+    in_leap_second = np.array(["2017-01-01T00:00:36.25"], "datetime64[us]").astype(np.int64)
+    assert utc_day_and_time_us(in_leap_second)[1].tolist() == [86_400_250_000]
 
 
 def test_leap_seconds_count_from_the_day_they_begin():

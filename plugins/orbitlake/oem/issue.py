@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from orbitlake.oem.episodes import find_episodes, thrust_flags
 from orbitlake.oem.errors import OemError
 from orbitlake.oem.message import Message, Metadata, Segment
 from orbitlake.oem.states import States
-from orbitlake.physics.frames import itrs_from_tai
+from orbitlake.physics.frames import STANDING, itrs_from_tai, rotation_to_itrs_tai
 from orbitlake.physics.geodesy import geodetic_from_itrs
 from orbitlake.physics.leap_seconds import utc_day_and_time_us
 from orbitlake.tables import (
@@ -135,14 +136,14 @@ def issue_of(message: Message, content_sha256: str, name: str) -> Issue:
             creation_date,
             states,
             events,
-            # Where segments differ in centre or frame, delta-v stays null rather than wrong.
-            center_name=header.center_name if len({(m.center_name, m.ref_frame) for m in metadata}) == 1 else "",
+            # Where segments differ in centre or frame, or the frame has another epoch, delta-v is null, not wrong.
+            center_name=header.center_name if _has_plain_axes(metadata) else "",
             ref_frame=header.ref_frame,
         ),
         covariances=_covariances(message, object_id, creation_date),
         segments=metadata,
         segment_table=_segments(message, object_id, creation_date),
-        warnings=(*message.warnings, *_leap_warnings(message), *block.warnings, *repeated),
+        warnings=(*message.warnings, *_leap_warnings(message), *_frame_warnings(message), *block.warnings, *repeated),
         content_sha256=content_sha256,
     )
 
@@ -277,11 +278,35 @@ def _geodetic(
 ) -> NDArray[np.float64]:
     """Return latitude (deg), longitude (deg) and height (km), shape (3, n); NaN where the frame cannot be turned."""
     itrs_km = None
-    if metadata.center_name.upper() == "EARTH":
-        itrs_km = itrs_from_tai(metadata.ref_frame, epoch_tai_us.astype("datetime64[us]"), position_km)
+    if _is_geocentric(metadata):
+        itrs_km = itrs_from_tai(
+            metadata.ref_frame,
+            epoch_tai_us.astype("datetime64[us]"),
+            position_km,
+            frame_epoch_tai=_frame_epoch_tai(metadata),
+        )
     if itrs_km is None:
         return np.full((3, len(position_km)), np.nan)
     return np.stack(geodetic_from_itrs(itrs_km))
+
+
+def _has_plain_axes(blocks: Sequence[Metadata]) -> bool:
+    """Return whether all segments have one centre and one frame, whose axes follow from its name alone."""
+    names = {(block.center_name, block.ref_frame) for block in blocks}
+    frozen = any(block.ref_frame_epoch and block.ref_frame.strip().upper() not in STANDING for block in blocks)
+    return len(names) == 1 and not frozen
+
+
+def _is_geocentric(metadata: Metadata) -> bool:
+    return metadata.center_name.strip().upper() == "EARTH"
+
+
+def _frame_epoch_tai(metadata: Metadata) -> np.datetime64 | None:
+    """Return REF_FRAME_EPOCH in TAI, not-a-time where TAI cannot tell it, None where there is none."""
+    if metadata.ref_frame_epoch is None:
+        return None
+    tai_us = metadata.ref_frame_epoch_tai_us
+    return np.datetime64("NaT", "us") if tai_us is None else np.datetime64(tai_us, "us")
 
 
 def _identified(
@@ -338,4 +363,22 @@ def _leap_warnings(message: Message) -> list[str]:
         f"segment {number}: epoch of a state in a leap second shows as its last microsecond; epoch_tai is the true one"
         for number, segment in enumerate(message.segments)
         if (utc_day_and_time_us(segment.epoch_tai_us)[1] >= epochs.DAY_US).any()
+    ]
+
+
+def _frame_warnings(message: Message) -> list[str]:
+    """Return a warning for each segment whose frame could be turned, were it not for its REF_FRAME_EPOCH."""
+
+    def is_turned(segment: Segment, frame_epoch_tai: np.datetime64 | None) -> bool:
+        first = segment.epoch_tai_us[:1].astype("datetime64[us]")
+        turn = rotation_to_itrs_tai(segment.metadata.ref_frame, first, frame_epoch_tai=frame_epoch_tai)
+        return _is_geocentric(segment.metadata) and turn is not None
+
+    return [
+        f"line {metadata.section.line_of('REF_FRAME_EPOCH')}: REF_FRAME_EPOCH {metadata.ref_frame_epoch[:40]} leaves "
+        f"{metadata.ref_frame[:40]} unclear: no latitude, longitude and altitude"
+        for segment in message.segments
+        if (metadata := segment.metadata).ref_frame_epoch
+        and is_turned(segment, None)
+        and not is_turned(segment, _frame_epoch_tai(metadata))
     ]

@@ -25,7 +25,9 @@ CELESTIAL: Final = frozenset({"GCRF", "ICRF", "GCRS"})
 TEME: Final = "TEME"
 TERRESTRIAL: Final = re.compile(r"ITRF([-_ ]?(19|20)?\d\d)?|ITRS")
 """Realisations of ITRF differ by centimetres: all count as one."""
-INERTIAL: Final = DYNAMICAL_J2000 | CELESTIAL | {TEME}
+STANDING: Final = DYNAMICAL_J2000 | CELESTIAL
+"""Frames whose axes never turn."""
+INERTIAL: Final = STANDING | {TEME}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +58,11 @@ def itrs_from_tai(
     epoch_tai: NDArray[np.datetime64],
     position_km: NDArray[np.float64],
     *,
+    frame_epoch_tai: np.datetime64 | None = None,
     ut1: Literal["observed", "utc"] = "observed",
 ) -> NDArray[np.float64] | None:
     """Return the same with epochs in TAI, which also tells the instants of a leap second apart."""
-    rotation = rotation_to_itrs_tai(frame, epoch_tai, ut1=ut1)
+    rotation = rotation_to_itrs_tai(frame, epoch_tai, frame_epoch_tai=frame_epoch_tai, ut1=ut1)
     if rotation is None:
         return None
     position: NDArray[np.float64] = np.matvec(rotation, np.asarray(position_km, dtype=np.float64))
@@ -74,18 +77,35 @@ def rotation_to_itrs(
 
 
 def rotation_to_itrs_tai(
-    frame: str, epoch_tai: NDArray[np.datetime64], *, ut1: Literal["observed", "utc"] = "observed"
+    frame: str,
+    epoch_tai: NDArray[np.datetime64],
+    *,
+    frame_epoch_tai: np.datetime64 | None = None,
+    ut1: Literal["observed", "utc"] = "observed",
 ) -> NDArray[np.float64] | None:
     """Return the matrices that turn `frame` to ITRS: epochs in TAI (n,) -> (n, 3, 3).
 
     None where the frame is not EME2000, GCRF, ICRF, TEME or a realisation of ITRF, or where an epoch lies before
     1973-01-02, the first day of IERS's table. Past the table's last day, about a year after the package was made,
     its last UT1 and pole are held: 1 ms of length of day, the most seen since 1999, moves a low orbit by 0.5 m for
-    each day past the end. `ut1="utc"` takes UT1 = UTC, as the node longitudes of NASA's files do.
+    each day past the end. With `frame_epoch_tai` the axes are those that the frame has at that moment, and stay: this
+    moves TEME, and not EME2000, GCRF and ICRF, whose axes never turn. None for ITRF, where some mean the epoch of the
+    stations' coordinates, others axes that stand still. `ut1="utc"` takes UT1 = UTC, as the node
+    longitudes of NASA's files do.
     IAU 2006/2000A with IERS's pole offsets; tides below a day in UT1 and pole, 3 cm at most, are left out.
     """
     name = frame.strip().upper()
     tai_us = np.asarray(epoch_tai).astype("datetime64[us]").astype(np.int64)
+    if frame_epoch_tai is not None and (TERRESTRIAL.fullmatch(name) or name == TEME):
+        if name != TEME or np.isnat(frame_epoch_tai):
+            return None
+        then = np.array([frame_epoch_tai])
+        to_itrs = rotation_to_itrs_tai("GCRF", epoch_tai, ut1=ut1)
+        teme_then, gcrf_then = (rotation_to_itrs_tai(each, then, ut1=ut1) for each in (TEME, "GCRF"))
+        if to_itrs is None or teme_then is None or gcrf_then is None:
+            return None
+        turned: NDArray[np.float64] = to_itrs @ (gcrf_then[0].T @ teme_then[0])
+        return turned
     if TERRESTRIAL.fullmatch(name) or not tai_us.size:
         return np.broadcast_to(np.eye(3), (tai_us.size, 3, 3))
     if name not in INERTIAL:
