@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,9 @@ CHANNEL: Final = re.compile(r"log|(webhook|smtp):[\w.-]+")
 HOST: Final = re.compile(r"([\w-]+(\.[\w-]+)*\.?|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?")
 """A name or an address, with or without a port; IPv6 with a port stands in brackets, as in a URL."""
 
+MAX_FILE_BYTES: Final = "ORBITLAKE_MAX_DOWNLOAD_BYTES"
+DEFAULT_MAX_FILE_BYTES: Final = 64 * 2**20
+"""Half a million states in text: eleven days of powered flight at 2 s; a whole ISS issue takes 0.8."""
 
 REFUSED: Final = 3
 """Exit status of a job that is asked for what it must not do: trying again is no use."""
@@ -76,18 +80,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
     """Read the settings; a variable that is absent or empty takes its default. Raises SettingError by name."""
     env = os.environ if environment is None else environment
 
-    def text(name: str, default: str) -> str:
-        return env.get(name, "").strip() or default
-
-    def number(name: str, default: float) -> float:
-        raw = text(name, str(default))
-        try:
-            value = float(raw)
-        except ValueError:
-            raise SettingError(f"{name} is {raw!r}: expected a number") from None
-        if not 0 < value < float("inf"):
-            raise SettingError(f"{name} is {raw!r}: expected a number above zero")
-        return value
+    text, number = partial(_text, env), partial(_number, env)
 
     def number_or_forever(name: str) -> float | None:
         return None if text(name, "forever") == "forever" else number(name, 0)
@@ -129,7 +122,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         oem_url=text("ORBITLAKE_OEM_URL", f"{simulator_url}/ISS.OEM_J2K_EPH.txt" if simulated else NASA_OEM_URL),
         object_id=text("ORBITLAKE_OBJECT_ID", "1998-067A"),
         http_timeout_s=number("ORBITLAKE_HTTP_TIMEOUT_S", 30),
-        max_download_bytes=int(number("ORBITLAKE_MAX_DOWNLOAD_BYTES", 64 * 2**20)),
+        max_download_bytes=max_file_bytes(env),
         allowed_hosts=hosts("ORBITLAKE_ALLOWED_HOSTS"),
         clock_tolerance_s=None if tolerance == OFF else number("ORBITLAKE_CLOCK_TOLERANCE_S", 300),
         collect_interval_s=number("ORBITLAKE_COLLECT_INTERVAL_S", 5),
@@ -167,6 +160,26 @@ def is_network(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def max_file_bytes(environment: Mapping[str, str] | None = None) -> int:
+    """Return the largest file that is taken, packed and unpacked, in bytes. Raises SettingError by name."""
+    return int(_number(os.environ if environment is None else environment, MAX_FILE_BYTES, DEFAULT_MAX_FILE_BYTES))
+
+
+def _text(environment: Mapping[str, str], name: str, default: str) -> str:
+    return environment.get(name, "").strip() or default
+
+
+def _number(environment: Mapping[str, str], name: str, default: float) -> float:
+    raw = _text(environment, name, str(default))
+    try:
+        value = float(raw)
+    except ValueError:
+        raise SettingError(f"{name} is {raw!r}: expected a number") from None
+    if not 0 < value < float("inf"):
+        raise SettingError(f"{name} is {raw!r}: expected a number above zero")
+    return value
 
 
 def data_root(root: str, name: str) -> Path:

@@ -21,9 +21,10 @@ class UnreadableError(Exception):
 
 
 def rows(content: bytes) -> list[Row]:
-    """Return every state of a file in UTC. Raises UnreadableError."""
+    """Return every state of a file in UTC, one that repeats the one before once. Raises UnreadableError."""
     text = content.removeprefix(b"\xef\xbb\xbf")
-    return xml_rows(text) if text.lstrip().startswith(b"<") else kvn_rows(text.decode("latin-1"))
+    found = xml_rows(text) if text.lstrip().startswith(b"<") else kvn_rows(text.decode("latin-1"))
+    return [row for nth, row in enumerate(found) if nth == 0 or row != found[nth - 1]]
 
 
 def kvn_rows(text: str) -> list[Row]:
@@ -32,12 +33,14 @@ def kvn_rows(text: str) -> list[Row]:
     section, segment = "header", -1
     for line in re.split(r"\r\n|\n|\r", text):
         words = [word for word in re.split(r"[ \t]+", line) if word]
-        if not words or words[0] == "COMMENT":
+        if not words or words[0].upper() == "COMMENT":
             continue
-        if words[0] in ("META_START", "META_STOP", "COVARIANCE_START", "COVARIANCE_STOP"):
-            section = words[0]
+        if words[0].upper() in ("META_START", "META_STOP", "COVARIANCE_START", "COVARIANCE_STOP"):
+            section = words[0].upper()
             segment += section == "META_START"
-        elif section == "META_START" and words[0].startswith("TIME_SYSTEM") and words[-1].split("=")[-1] != "UTC":
+        elif (
+            section == "META_START" and words[0].upper().startswith("TIME_SYSTEM") and words[-1].split("=")[-1] != "UTC"
+        ):
             raise UnreadableError(f"time system {words[-1]}")
         elif section == "META_STOP":
             found.append((segment, epoch(words[0]), numbers(words[1:])))

@@ -22,7 +22,7 @@ from tests.oem.sample_oem import METADATA, STATES, kvn, xml
 from orbitlake import lake as lake_module
 from orbitlake.lake import Lake, quarantine, quarantine_file
 from orbitlake.oem import archive as archiving
-from orbitlake.oem import epochs, holdings, unpacking
+from orbitlake.oem import epochs, holdings
 from orbitlake.oem.archive import CheckError, Outcome, archive, check, ingest, tabulate, take
 from orbitlake.oem.delivery import Delivery
 from orbitlake.oem.sources import deliver, list_sources
@@ -214,7 +214,7 @@ def test_a_file_still_being_copied_into_the_inbox_is_waited_for(lake, monkeypatc
 
 
 def test_a_file_past_the_size_limit_is_moved_out_of_the_inbox_unread(lake, folder, monkeypatch):
-    monkeypatch.setattr(unpacking, "MAX_PACKED_BYTES", 1000)
+    monkeypatch.setenv("ORBITLAKE_MAX_DOWNLOAD_BYTES", "1000")
     for place in (lake.inbox_oem, folder):
         outcome = take(put(place / "huge.txt", b"x" * 1001), lake, SETTINGS)
 

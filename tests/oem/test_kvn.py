@@ -77,6 +77,105 @@ def test_every_version_reads_with_its_own_header(version, header):
     assert values(kvn(version=version, header=header)) == PLAIN
 
 
+def insert(at: bytes, line: bytes) -> bytes:
+    """Return the sample with a line in front of the one that begins with `at`."""
+    content = b"\n".join([kvn(), *(text.encode() for text in COVARIANCE)])
+    assert content.count(b"\n" + at) == 1
+    return content.replace(b"\n" + at, b"\n" + line + b"\n" + at)
+
+
+@pytest.mark.parametrize(
+    ("content", "warning"),
+    [
+        (insert(b"ORIGINATOR", b"COMMENT odd_place"), "line 3: comment among keywords"),
+        (insert(b"TIME_SYSTEM", b"COMMENT odd_place"), "line 10: comment among keywords"),
+        (insert(b"2023-03-24T18:45", b"COMMENT odd_place"), "line 16: comment after a state"),
+        (insert(b"2023-03-24T18:45", b"  COMMENT odd_place \t"), "line 16: comment after a state"),
+        (insert(b"COVARIANCE_START", b"COMMENT odd_place"), "line 18: comment after a state"),
+        (insert(b"COVARIANCE_START", b"\nCOMMENT odd_place\n"), "line 19: comment after a state"),
+        (
+            insert(b"COVARIANCE_STOP", b"COVARIANCE_STOP\nCOMMENT odd_place").removesuffix(b"COVARIANCE_STOP"),
+            "line 27: comment after the covariances",
+        ),
+        (insert(b"2023-03-24T18:45", b"comment odd_place"), "line 16: comment after a state"),
+    ],
+)
+def test_a_comment_out_of_its_place_is_kept_with_a_warning(content, warning):
+    plain = read_bytes(kvn(after=COVARIANCE), "a.oem")
+
+    for changed in (content, content.replace(b"\n", b"\r\n")):
+        issue = read_bytes(changed, "a.oem")
+
+        assert issue.comments == ("odd_place",)
+        assert issue.warnings[0].startswith(warning)
+        assert len(issue.warnings) == 1 + (b"comment" in content)
+        assert issue.states.equals(plain.states)
+        assert issue.covariances.equals(plain.covariances)
+
+
+def test_comments_after_states_keep_their_order_and_the_lines_of_what_follows():
+    between = [STATES[0], "COMMENT one", "", "COMMENT two", STATES[1], "COMMENT three", STATES[2].replace(" ", " x", 1)]
+
+    assert rejection(kvn(states=between)) == (21, "'x6172.791602633' is not a number")
+
+    message = parse(kvn(states=[*between[:-1], STATES[2], "COMMENT \N{DEGREE SIGN}_"], after=segment()), "a.oem")
+    assert message.comments == ("one", "two", "three", "\N{DEGREE SIGN}_")
+    assert [warning.partition(":")[0] for warning in message.warnings] == ["line 16", "line 22"]
+    assert [segment.states.line_of(2) for segment in message.segments] == [21, 35]
+
+
+def test_a_state_again_to_the_last_digit_is_kept_once_with_a_warning():
+    again = [STATES[0], STATES[0], STATES[1], STATES[1].replace(" ", "   "), STATES[1], STATES[2]]
+
+    issue = read_bytes(kvn(states=again), "a.oem")
+
+    assert issue.states.equals(read_bytes(kvn(), "a.oem").states)
+    assert issue.warnings == ("line 16: 3 states repeat the one before to the last digit: each kept once",)
+    assert rejection(kvn(states=[*again[:5], STATES[1].replace("5527", "5528"), STATES[2]])) == (
+        20,
+        "epoch is not after that of the state before",
+    )
+    assert rejection(kvn(states=[STATES[0], STATES[1], STATES[0], STATES[2]]))[0] == 17
+    with_acceleration = [WITH_ACCELERATION[0], STATES[0], *STATES[1:]]
+    assert rejection(kvn(states=with_acceleration))[0] == 16
+
+
+def test_interpolation_without_its_degree_is_a_warning():
+    issue = read_bytes(kvn().replace(b"META_STOP", b"INTERPOLATION = HERMITE\nMETA_STOP"), "a.oem")
+
+    assert (issue.header.interpolation, issue.header.interpolation_degree) == ("HERMITE", None)
+    assert issue.warnings == ("line 13: INTERPOLATION without INTERPOLATION_DEGREE",)
+
+
+def test_keywords_in_small_letters_and_units_in_brackets_are_read_with_a_warning():
+    small = b"\n".join(
+        line.lower() if b"_" in line and b"=" not in line else line
+        for line in insert(b"META_STOP", b"COMMENT no").splitlines()
+    )
+    small = small.replace(b"COMMENT no\n", b"").replace(b"OBJECT_ID", b"object_id")
+    with_units = [
+        " ".join(
+            f"{field} {unit}" for field, unit in zip(state.split(), ["", *["[km]"] * 3, *["[km/s]"] * 3], strict=True)
+        )
+        for state in STATES
+    ]
+
+    plain = read_bytes(kvn(after=COVARIANCE), "a.oem")
+    issue, in_units = read_bytes(small, "a.oem"), read_bytes(kvn(states=with_units, after=COVARIANCE), "a.oem")
+
+    assert issue.states.equals(plain.states)
+    assert issue.covariances.equals(plain.covariances)
+    assert [warning.partition(": ")[2] for warning in issue.warnings] == [
+        "meta_start in small letters: keywords are in capitals"
+    ]
+    assert in_units.states.equals(plain.states)
+    assert in_units.warnings == ("line 15: units in brackets: states have none in an OEM",)
+
+
+def test_an_empty_useable_time_is_none():
+    assert read_bytes(kvn(metadata={"USEABLE_STOP_TIME": ""}), "a.oem").header.useable_stop_time is None
+
+
 def test_comments_keep_their_order_and_their_blanks():
     content = kvn(
         header=["COMMENT  first", *HEADER], comments=[" 68S Undocking   087", "", "last"], after=["", *COVARIANCE]
@@ -157,13 +256,13 @@ def test_a_missing_keyword_is_named_with_its_section(keyword):
         (b"CREATION_DATE  = 2023", b"CREATION_DATE = 0000", 2, "no calendar has"),
         (b"TIME_SYSTEM = UTC", b"TIME_SYSTEM = MRT", 10, "TIME_SYSTEM MRT cannot be converted to UTC"),
         (b"STOP_TIME = 2023", b"STOP_TIME = 2022", 12, "STOP_TIME is before START_TIME"),
-        (b"META_STOP", b"INTERPOLATION = HERMITE\nMETA_STOP", 13, "INTERPOLATION without INTERPOLATION_DEGREE"),
         (b"META_STOP", b"INTERPOLATION = HERMITE\nINTERPOLATION_DEGREE = 0\nMETA_STOP", 14, "whole number above zero"),
         (b"META_STOP\n", b"", 14, "as KEYWORD = value"),
         (b"META_STOP\n", b"META_STOP\nCOMMENTS none\n", 14, "expected a state, not 'COMMENTS none'"),
         (b"META_START\n", b"", 5, "OBJECT_NAME is no keyword of OEM header"),
         (b"Earth", b"E\xc3\xa4rth", 8, "more than printable ASCII"),
-        (b"OBJECT_ID = 1998-067-A", b"OBJECT_ID = ../etc", 7, "'../etc' cannot name a folder"),
+        (b"OBJECT_ID = 1998-067-A", b"OBJECT_ID = A\tB", 7, "OBJECT_ID 'A\\tB' holds control characters"),
+        (b"OBJECT_ID = 1998-067-A", b"OBJECT_ID = " + b"/" * 67, 7, "takes more than 200 bytes percent-encoded"),
         (b"4482.28542", b"", 15, "state has 6 fields, expected 7 or 10"),
         (b"4482.28542", b"4482.28542 1.0", 15, "state has 8 fields"),
         (b"4482.28542", b"4482.28.542", 15, "'4482.28.542' is not a number"),
@@ -181,7 +280,14 @@ def test_a_missing_keyword_is_named_with_its_section(keyword):
         (b"TIME_SYSTEM = UTC", b"REF_FRAME_EPOCH = soon\nTIME_SYSTEM = UTC", 10, "'soon' is not an epoch"),
         (b"18:41:29.004 ", b"18:41:29.003 ", 15, "state before START_TIME"),
         (b"18:45:29.004 ", b"18:75:29.004 ", 16, "no calendar has"),
-        (b"2023-03-24T18:45:29.004 ", b"COMMENT late\n2023-03-24T18:45:29.004 ", 16, "COMMENT among states"),
+        (b"18:45:29.004 ", b"18:41:29.0040004 ", 16, "epoch is less than a microsecond after that of the state before"),
+        (b"18:45:29.004 ", b"18:41:29.0039996 ", 16, "epoch is not after that of the state before"),
+        (b"4482.28542", b"4482.28542 [m]", 15, "'[m]' is not the unit of what stands before it"),
+        (b"4482.28542", b"4482.28542 [km/s]", 15, "'[km/s]' is not the unit of what stands before it"),
+        (b"4482.28542", b"[km] 4482.28542", 15, "'[km]' is not the unit of what stands before it"),
+        (b"4482.28542", b"4482.28542[km]", 15, "'4482.28542[km]' is not a number"),
+        (b"2023-03-24T18:45:29.004 ", b"COMMENTARY\n2023-03-24T18:45:29.004 ", 16, "'COMMENTARY' is no state"),
+        (b"CCSDS_OEM_VERS", b"COMMENT first\nCCSDS_OEM_VERS", 1, "comments stand at the beginning of a section"),
         (b"2023-03-24T18:45:29.004 ", b"USER_KEY = 5\n2023-03-24T18:45:29.004 ", 16, "'USER_KEY = 5' is no state"),
     ],
 )

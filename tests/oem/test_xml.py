@@ -3,7 +3,7 @@
 import pytest
 from tests.oem.sample_oem import COVARIANCE, STATES, kvn, state_vector, xml
 
-from orbitlake.oem import OemError, read_bytes
+from orbitlake.oem import OemError, read, read_all, read_all_bytes, read_bytes
 from orbitlake.oem import xml as reader
 
 WITH_ACCELERATION = [f"{state} 0.001 -0.002 0.003" for state in STATES]
@@ -74,6 +74,69 @@ def test_spelling_that_xml_leaves_free_changes_nothing(change, states):
     assert issue.states.equals(plain.states)
 
 
+@pytest.mark.parametrize(
+    ("before", "warning"),
+    [
+        (b"<ORIGINATOR>", "line 6: comment among keywords"),
+        (b"<TIME_SYSTEM>", "line 15: comment among keywords"),
+        (b"</metadata>", "line 18: comment among keywords"),
+        (b"<stateVector>\n<EPOCH>2023-03-24T18:45", "line 30: comment after the data"),
+        (b"<covarianceMatrix>", "line 48: comment after the data"),
+        (b"</data>", "line 73: comment after the data"),
+        (b"<CX_X>", "line 51: comment in a covariance"),
+    ],
+)
+def test_a_comment_out_of_its_place_is_kept_with_a_warning(before, warning):
+    whole = xml(after=COVARIANCE_MATRIX)
+    assert whole.count(before) == 1
+
+    issue, plain = (
+        read_bytes(whole.replace(before, b"<COMMENT>odd</COMMENT>" + before), "a.xml"),
+        read_bytes(whole, "a"),
+    )
+
+    assert "odd" in issue.comments
+    assert issue.warnings == (f"{warning}: the beginning of a section is its place",)
+    assert issue.states.equals(plain.states)
+    assert issue.covariances.equals(plain.covariances)
+
+
+def test_a_state_again_to_the_last_digit_is_kept_once_with_a_warning():
+    issue = read_bytes(xml(states=[STATES[0], *STATES]), "a.xml")
+
+    assert issue.states.equals(read_bytes(kvn(), "a").states)
+    assert issue.warnings == ("line 30: 1 states repeat the one before to the last digit: each kept once",)
+
+
+def test_several_oem_in_one_file_are_as_many_issues():
+    head, tail = xml().split(b"<oem", 1)
+    one = b"<oem" + tail.split(b"</ndm>")[0]
+    other = one.replace(b"1998-067-A", b"2000-001-A").replace(b"EME2000", b"GCRF")
+    content = head + b"<COMMENT>of both</COMMENT>" + one + b"<opm/>" + other + b"</ndm>"
+
+    issues = read_all_bytes(content, "a.xml")
+
+    assert [issue.object_id for issue in issues] == ["1998-067A", "2000-001A"]
+    assert [issue.segment_table["ref_frame"].to_pylist() for issue in issues] == [["EME2000"], ["GCRF"]]
+    assert all(issue.comments == ("of both", "") for issue in issues) or all(
+        issue.comments == ("of both",) for issue in issues
+    )
+    assert all(len(issue.warnings) == 1 and "<opm>" in issue.warnings[0] for issue in issues)
+    assert len({issue.content_sha256 for issue in issues}) == 1
+    assert rejection(content)[1] == "holds 2 OEM, each an issue of its own: read_all gives them all"
+    with pytest.raises(OemError, match="not a number"):
+        read_all_bytes(content.replace(b"4482.28542", b"x"), "a.xml")
+
+
+def test_read_all_gives_the_one_issue_of_a_text_file(tmp_path):
+    (tmp_path / "a.oem").write_bytes(kvn())
+
+    (issue,) = read_all(tmp_path / "a.oem")
+
+    assert issue.states.equals(read(tmp_path / "a.oem").states)
+    assert issue.content_sha256 == read(tmp_path / "a.oem").content_sha256
+
+
 def test_covariances_and_their_comments_are_kept():
     issue = read_bytes(xml(after=COVARIANCE_MATRIX), "a.xml")
 
@@ -92,8 +155,8 @@ def test_covariances_and_their_comments_are_kept():
         (b"</ndm>", b"", 54, "not well-formed"),
         (b"</ndm>", b"</ndm><ndm/>", 53, "not well-formed"),
         (b"ISS<", b"&nothing;<", 11, "not well-formed"),
-        (b"<ndm>", b"<ndm><oem/>", 2, "<ndm> holds 2 OEM"),
-        (b"oem", b"opm", 2, "<ndm> holds 0 OEM"),
+        (b"<ndm>", b"<ndm><oem/>", 2, "<oem> has id None"),
+        (b"oem", b"opm", 2, "<ndm> holds no OEM"),
         (b'version="2.0"', b'version="9.0"', 3, "version '9.0' is unknown"),
         (b' version="2.0"', b"", 3, "version '' is unknown"),
         (b"CCSDS_OEM_VERS", b"CCSDS_OPM_VERS", 3, "id 'CCSDS_OPM_VERS'"),
@@ -111,7 +174,12 @@ def test_covariances_and_their_comments_are_kept():
         (b"4482.28542", b"\xef\xbb\xbf1", 21, "is not a number"),
         (b"18:45:29.004<", b"18:40:29.004<", 30, "epoch is not after that of the state before"),
         (b"18:49:29.004</EPOCH>", b"18:59:29.004</EPOCH>", 39, "state after STOP_TIME"),
-        (b"</stateVector>\n<", b"</stateVector>\n<COMMENT>late</COMMENT><", 30, "<COMMENT> after <stateVector>"),
+        (
+            b"</stateVector>\n<",
+            b"</stateVector>\n<stateVector><COMMENT>in</COMMENT></stateVector><",
+            30,
+            "holds COMMENT",
+        ),
         (b"</stateVector>\n<", b"</stateVector>\n<user/><", 30, "<user> is no element of data"),
     ],
 )

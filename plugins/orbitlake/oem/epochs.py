@@ -79,6 +79,12 @@ class Moments:
             same &= part[1:] == part[:-1]
         return same
 
+    def is_later_than_before(self) -> NDArray[np.bool_]:
+        """Return, for each but the first, whether it reads later than the one before it, to all digits: (n - 1,)."""
+        label, remainder = np.diff(self.label_us), np.diff(self.remainder_as)
+        later: NDArray[np.bool_] = (label > 0) | ((label == 0) & (remainder > 0))
+        return later
+
 
 def parse(text: str) -> Moment:
     """Return one epoch. Raises ValueError with the reason. Digits past the microsecond are rounded, halves up."""

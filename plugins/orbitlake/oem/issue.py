@@ -7,12 +7,13 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
+from unicodedata import category
+from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from orbitlake.lake import LakeError, safe_name
 from orbitlake.oem import comment_block, epochs, kvn, unpacking, xml
 from orbitlake.oem.comment_block import Event, Facts
 from orbitlake.oem.episodes import find_episodes, thrust_flags
@@ -22,6 +23,7 @@ from orbitlake.oem.states import States
 from orbitlake.physics.frames import STANDING, itrs_from_tai, rotation_to_itrs_tai
 from orbitlake.physics.geodesy import geodetic_from_itrs
 from orbitlake.physics.leap_seconds import utc_day_and_time_us
+from orbitlake.settings import max_file_bytes
 from orbitlake.tables import (
     OEM_COVARIANCES,
     OEM_ISSUES,
@@ -32,6 +34,10 @@ from orbitlake.tables import (
 )
 
 DESIGNATOR: Final = re.compile(r"(\d{4})-(\d{3})-?([A-Z]{1,3})", re.ASCII | re.IGNORECASE)
+MAX_ENCODED_ID_BYTES: Final = 200
+"""A folder's name has 255 bytes on most file systems; `object_id=` and what is written aside need theirs."""
+BYTES_A_MARKUP: Final = 32
+"""So many bytes of a file at the size limit go to one element or attribute: 2 million at 64 MiB."""
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
@@ -95,9 +101,15 @@ class Issue:
 def read(path: str | Path) -> Issue:
     """Return the issue in a file: KVN or XML, plain or gzip, told apart by content.
 
-    Raises OemError naming file, line and reason, OSError where the file cannot be read at all.
+    Raises OemError naming file, line and reason, also where the file holds several issues (see `read_all`), and OSError
+    where it cannot be read at all.
     """
     return read_bytes(unpacking.load(Path(path)), str(path))
+
+
+def read_all(path: str | Path) -> tuple[Issue, ...]:
+    """Return every issue in a file, in its order: an <ndm> may hold several OEM. Raises as `read` does."""
+    return read_all_bytes(unpacking.load(Path(path)), str(path))
 
 
 def read_bytes(content: bytes, name: str) -> Issue:
@@ -106,10 +118,28 @@ def read_bytes(content: bytes, name: str) -> Issue:
     return issue_of(parse(text, name), hashlib.sha256(text).hexdigest(), name)
 
 
+def read_all_bytes(content: bytes, name: str) -> tuple[Issue, ...]:
+    """Return every issue in the bytes of a file; errors call it `name`. Raises OemError."""
+    text = unpacking.unpack(content, name)
+    content_sha256 = hashlib.sha256(text).hexdigest()
+    return tuple(issue_of(message, content_sha256, name) for message in parse_all(text, name))
+
+
 def parse(text: bytes, name: str) -> Message:
-    """Return the message in the unpacked bytes of a file: XML where it begins with <, else KVN. Raises OemError."""
+    """Return the one message in the unpacked bytes of a file. Raises OemError, also where it holds several."""
+    messages = parse_all(text, name)
+    if len(messages) > 1:
+        line = messages[1].header.line
+        raise OemError(name, line, f"holds {len(messages)} OEM, each an issue of its own: read_all gives them all")
+    return messages[0]
+
+
+def parse_all(text: bytes, name: str) -> tuple[Message, ...]:
+    """Return the messages in the unpacked bytes of a file: XML where it begins with <, else KVN. Raises OemError."""
     body = text.removeprefix(BYTE_ORDER_MARK)
-    return xml.parse(body, name) if body[:256].lstrip().startswith(b"<") else kvn.parse(body, name)
+    if body[:256].lstrip().startswith(b"<"):
+        return xml.parse(body, name, max_file_bytes() // BYTES_A_MARKUP)
+    return (kvn.parse(body, name),)
 
 
 def issue_of(message: Message, content_sha256: str, name: str) -> Issue:
@@ -149,16 +179,20 @@ def issue_of(message: Message, content_sha256: str, name: str) -> Issue:
 
 
 def object_id_of(metadata: Metadata, name: str) -> str:
-    """Return the id that names the object's folders: 1998-067A from 1998-067-A, any other with _ for blanks.
+    """Return the object's id: 1998-067A from 1998-067-A, any other exactly as the file writes it.
 
-    Raises OemError where that cannot name a folder.
+    Raises OemError where it holds control characters, or is too long for a folder's name, percent-encoded.
     """
-    if match := DESIGNATOR.fullmatch(metadata.object_id):
+    object_id = metadata.object_id
+    if match := DESIGNATOR.fullmatch(object_id):
         return f"{match[1]}-{match[2]}{match[3].upper()}"
-    try:
-        return safe_name("_".join(metadata.object_id.split()))
-    except LakeError as error:
-        raise OemError(name, metadata.section.line_of("OBJECT_ID"), f"OBJECT_ID {error}") from None
+    line = metadata.section.line_of("OBJECT_ID")
+    if any(category(character) == "Cc" for character in object_id):
+        raise OemError(name, line, f"OBJECT_ID {object_id[:40]!r} holds control characters")
+    if len(quote(object_id, safe="")) > MAX_ENCODED_ID_BYTES:
+        reason = f"OBJECT_ID {object_id[:40]!r} takes more than {MAX_ENCODED_ID_BYTES} bytes percent-encoded"
+        raise OemError(name, line, reason)
+    return object_id
 
 
 def _header(message: Message) -> Header:

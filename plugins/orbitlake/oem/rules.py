@@ -77,7 +77,7 @@ def metadata_of(section: Section, first: Metadata | None) -> Metadata:
 
     interpolation, degree = section.optional("INTERPOLATION"), section.optional("INTERPOLATION_DEGREE")
     if interpolation and not degree:
-        raise OemError(section.path, section.line_of("INTERPOLATION"), "INTERPOLATION without INTERPOLATION_DEGREE")
+        section.warnings.append(f"line {section.line_of('INTERPOLATION')}: INTERPOLATION without INTERPOLATION_DEGREE")
     if degree and not re.fullmatch(r"\+?0*[1-9][0-9]{0,8}", degree):
         reason = f"INTERPOLATION_DEGREE {degree[:40]!r} is not a whole number above zero"
         raise OemError(section.path, section.line_of("INTERPOLATION_DEGREE"), reason)
@@ -120,33 +120,44 @@ def _check_span(section: Section, times_us: dict[str, int]) -> None:
 
 
 def segment_of(
-    metadata: Metadata, states: States, covariances: tuple[Covariance, ...], version: str, path: str
+    metadata: Metadata, states_read: States, covariances: tuple[Covariance, ...], version: str, path: str
 ) -> Segment:
     """Return a segment that keeps the rules. Raises OemError naming the first line that breaks one.
 
-    Rules: at least one state; each after the one before; none outside START_TIME and STOP_TIME; and from
-    SHORTENED_STATES states on they reach both ends of the useable span to within their longest step, or the file
-    has lost its beginning or its end. Accelerations are optional line by line (5.2.4.2): some without are a warning.
+    Rules: at least one state; each after the one before, which it may also repeat to the last digit, with a warning;
+    none outside START_TIME and STOP_TIME; and from SHORTENED_STATES states on they reach both ends of the useable span
+    to within their longest step, or the file has lost its beginning or its end. Accelerations are optional line by line
+    (5.2.4.2): some without are a warning.
     """
-    if not len(states):
+    if not len(states_read):
         raise OemError(path, metadata.section.line, "segment has no states")
-    if version == "1.0" and states.acceleration_km_s2 is not None:
-        raise OemError(path, states.line_of(0), "accelerations came with version 2.0, this file is 1.0")
+    if version == "1.0" and states_read.acceleration_km_s2 is not None:
+        raise OemError(path, states_read.line_of(0), "accelerations came with version 2.0, this file is 1.0")
     if version == "1.0" and covariances:
         raise OemError(path, covariances[0].line, "covariances came with version 2.0, this file is 1.0")
+    warnings = [*metadata.section.warnings]
+    states, repeats = states_read.without_repeats()
+    if repeats.size:
+        line = states_read.line_of(int(repeats[0]))
+        warnings.append(f"line {line}: {repeats.size} states repeat the one before to the last digit: each kept once")
     moments = states.moments
     try:
         epoch_tai_us = epochs.tai_us(moments, metadata.time_system)
     except ValueError as error:
         raise OemError(path, states.line_of(int(moments.in_leap_second.argmax())), str(error)) from None
+    not_after = np.append(False, np.diff(epoch_tai_us) <= 0)
     for broken, reason in (
-        (np.append(False, np.diff(epoch_tai_us) <= 0), "epoch is not after that of the state before"),
+        (
+            not_after & np.append(False, moments.is_later_than_before()),
+            "epoch is less than a microsecond after that of the state before: no time here is told finer",
+        ),
+        (not_after, "epoch is not after that of the state before"),
         (epoch_tai_us < metadata.start_tai_us, "state before START_TIME"),
         (epoch_tai_us > metadata.stop_tai_us, "state after STOP_TIME"),
     ):
         if broken.any():
             raise OemError(path, states.line_of(int(broken.argmax())), reason)
-    warnings = [*metadata.section.warnings, *_check_reach(epoch_tai_us, states, metadata, path)]
+    warnings += _check_reach(epoch_tai_us, states, metadata, path)
     if states.acceleration_km_s2 is not None and np.isnan(states.acceleration_km_s2).any():
         warnings.append(f"line {states.line_of(0)}: some states of the segment have accelerations, others have none")
     warnings += _check_covariances(covariances, metadata, path)

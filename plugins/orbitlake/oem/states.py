@@ -35,6 +35,24 @@ class States:
     def __len__(self) -> int:
         return len(self.moments)
 
+    def without_repeats(self) -> tuple["States", NDArray[np.intp]]:
+        """Return the states without those that repeat the one before in epoch and every number, and which these are."""
+        repeats = self.moments.is_same_as_before()
+        if not repeats.any():
+            return self, np.flatnonzero(repeats)
+        for values in (self.position_velocity_km_s, self.acceleration_km_s2):
+            if values is not None:
+                repeats &= ((values[1:] == values[:-1]) | (np.isnan(values[1:]) & np.isnan(values[:-1]))).all(axis=1)
+        kept = np.append(True, ~repeats)
+        row, acceleration = np.flatnonzero(kept), self.acceleration_km_s2
+        once = States(
+            self.moments[kept],
+            self.position_velocity_km_s[kept],
+            None if acceleration is None else acceleration[kept],
+            lambda nth: self.line_of(int(row[nth])),
+        )
+        return once, np.flatnonzero(~kept)
+
 
 def number(text: str) -> float:
     """Return a finite number in the notation of CCSDS 502.0-B-3, 7.5. Raises ValueError with the reason."""

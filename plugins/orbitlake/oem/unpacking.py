@@ -5,12 +5,10 @@ from pathlib import Path
 from typing import Final
 
 from orbitlake.oem.errors import OemError
+from orbitlake.settings import MAX_FILE_BYTES, max_file_bytes
 
 MEBIBYTE: Final = 2**20
-MAX_PACKED_BYTES: Final = 64 * MEBIBYTE
-MAX_UNPACKED_BYTES: Final = 64 * MEBIBYTE
-"""Half a million states in text: eleven days of powered flight at 2 s; a whole ISS issue takes 0.8."""
-
+LIFTED_BY: Final = f"{MAX_FILE_BYTES} lifts the limit"
 GZIP_MAGIC: Final = b"\x1f\x8b"
 FOREIGN: Final = {
     b"PK\x03\x04": "a ZIP archive: unpack it first",
@@ -24,25 +22,30 @@ GZIP_WINDOW_BITS: Final = 16 + zlib.MAX_WBITS
 
 
 def load(path: Path) -> bytes:
-    """Return the bytes of a file as they lie on disk. Raises OemError past MAX_PACKED_BYTES, else OSError."""
+    """Return the bytes of a file as they lie on disk. Raises OemError where they are more than the limit, else OSError.
+
+    The limit, also for `unpack`, is the setting ORBITLAKE_MAX_DOWNLOAD_BYTES.
+    """
+    limit = max_file_bytes()
     with path.open("rb") as source:
-        content = source.read(MAX_PACKED_BYTES + 1)
-    if len(content) > MAX_PACKED_BYTES:
-        raise OemError(str(path), None, f"larger than {MAX_PACKED_BYTES // MEBIBYTE} MiB")
+        content = source.read(limit + 1)
+    if len(content) > limit:
+        raise OemError(str(path), None, f"larger than {_size(limit)}; {LIFTED_BY}")
     return content
 
 
 def unpack(content: bytes, name: str) -> bytes:
     """Return the text of a file that may be gzip, also of several members. Raises OemError naming `name`."""
+    limit = max_file_bytes()
     for beginning, what in FOREIGN.items():
         if content.startswith(beginning):
             raise OemError(name, 1, f"is {what}")
     if not content.startswith(GZIP_MAGIC):
-        if len(content) > MAX_UNPACKED_BYTES:
-            raise OemError(name, None, f"larger than {MAX_UNPACKED_BYTES // MEBIBYTE} MiB")
+        if len(content) > limit:
+            raise OemError(name, None, f"larger than {_size(limit)}; {LIFTED_BY}")
         return content
     parts: list[bytes] = []
-    left = MAX_UNPACKED_BYTES
+    left = limit
     rest = content
     while rest:
         member = zlib.decompressobj(GZIP_WINDOW_BITS)
@@ -52,9 +55,13 @@ def unpack(content: bytes, name: str) -> bytes:
             raise OemError(name, None, f"gzip stream is damaged: {error}") from error
         left -= len(part)
         if left < 0:
-            raise OemError(name, None, f"unpacks to more than {MAX_UNPACKED_BYTES // MEBIBYTE} MiB")
+            raise OemError(name, None, f"unpacks to more than {_size(limit)}; {LIFTED_BY}")
         if not member.eof:
             raise OemError(name, None, "gzip stream ends early")
         parts.append(part)
         rest = member.unused_data.lstrip(b"\0")  # zeros pad a stream to whole blocks: gzip(1)
     return b"".join(parts)
+
+
+def _size(limit: int) -> str:
+    return f"{limit // MEBIBYTE} MiB" if limit % MEBIBYTE == 0 else f"{limit} bytes"

@@ -19,14 +19,12 @@ from orbitlake.oem.message import (
 )
 from orbitlake.oem.rules import check_version, header_of, message_of, metadata_of, segment_of
 from orbitlake.oem.states import States
+from orbitlake.oem.unpacking import LIFTED_BY
 from orbitlake.oem.xml_runs import PLACEHOLDER, STATE_UNITS, without_runs
 
 NAMESPACES: Final = ("urn:ccsds:schema:ndmxml", "urn:ccsds:recommendation:navigation:schema:ndmxml")
 """Of NDM/XML as it is, and of its first edition, which goes with version 2.0 of the OEM."""
 FORBIDDEN: Final = (b"<!DOCTYPE", b"<!ENTITY")
-MAX_MARKUP: Final = 2_000_000
-"""Elements and attributes that libxml2 is given, at up to 400 bytes each; runs of states are not among them."""
-
 AXES: Final = ("X", "Y", "Z", "X_DOT", "Y_DOT", "Z_DOT")
 COVARIANCE_UNITS: Final = {
     f"C{row}_{column}": ("km**2", "km**2/s", "km**2/s**2")[("_DOT" in row) + ("_DOT" in column)]
@@ -37,22 +35,25 @@ COVARIANCE_UNITS: Final = {
 XML_SPACE: Final = " \t\r\n"
 
 
-def parse(content: bytes, path: str) -> Message:
-    """Return the message that an XML file holds. Raises OemError naming `path`, the line and the reason.
+def parse(content: bytes, path: str, most_markup: int) -> tuple[Message, ...]:
+    """Return the messages that an XML file holds. Raises OemError naming `path`, the line and the reason.
+
+    A bare <oem> is one, an <ndm> may hold several. `most_markup` bounds what libxml2 is given: elements and attributes,
+    at up to 400 bytes each; runs of states are not among them.
 
     Neither a document type nor an entity is ever read; comments and processing instructions of XML are passed over.
     """
     _refuse_hostile(content, path)
     skeleton, runs = without_runs(content)
-    document = _Document(_tree(skeleton, path), runs, path)
+    document = _Document(_tree(skeleton, path, most_markup), runs, path)
     try:
-        message = document.message()
+        messages = document.messages()
     except _MixedStatesError:
-        message = None
-    if message is None or document.runs_used != len(runs):
+        messages = ()
+    if not messages or document.runs_used != len(runs):
         # A run of states stood where none belongs, such as in a comment, or beside others: libxml2 shall have it all.
-        message = _Document(_tree(content, path), [], path).message()
-    return message
+        messages = _Document(_tree(content, path, most_markup), [], path).messages()
+    return messages
 
 
 def _refuse_hostile(content: bytes, path: str) -> None:
@@ -65,10 +66,11 @@ def _refuse_hostile(content: bytes, path: str) -> None:
             raise OemError(path, line, f"XML declares {declaration.decode()[2:]}, which is refused")
 
 
-def _tree(content: bytes, path: str) -> etree._Element:
+def _tree(content: bytes, path: str, most_markup: int) -> etree._Element:
     quotes = content.count(b'"') + content.count(b"'")
-    if content.count(b"<") + quotes // 2 > MAX_MARKUP:
-        raise OemError(path, None, f"XML has more than {MAX_MARKUP} elements and attributes")
+    if content.count(b"<") + quotes // 2 > most_markup:
+        reason = f"XML has more than {most_markup} elements and attributes; {LIFTED_BY}"
+        raise OemError(path, None, reason)
     parser = etree.XMLParser(
         resolve_entities=False,
         no_network=True,
@@ -105,9 +107,17 @@ class _Document:
         self._comments: list[str] = []
         self._warnings: list[str] = []
 
-    def message(self) -> Message:
-        """Return the message. Raises OemError naming the line of the first element that has no place."""
-        oem = self._oem()
+    def messages(self) -> tuple[Message, ...]:
+        """Return the messages. Raises OemError naming the line of the first element that has no place."""
+        found = self._oems()
+        beside_warnings, beside_comments = self._warnings, self._comments
+        messages = []
+        for oem in found:
+            self._warnings, self._comments = list(beside_warnings), list(beside_comments)
+            messages.append(self._message(oem))
+        return tuple(messages)
+
+    def _message(self, oem: etree._Element) -> Message:
         line = _line(oem)
         if oem.get("id") != "CCSDS_OEM_VERS":
             raise OemError(self.path, line, f"<oem> has id {oem.get('id')!r}, expected 'CCSDS_OEM_VERS'")
@@ -121,29 +131,32 @@ class _Document:
         warnings = header_section.warnings + self._warnings
         return message_of("XML", header, segments, self._comments, warnings, self.path)
 
-    def _oem(self) -> etree._Element:
+    def _oems(self) -> list[etree._Element]:
         name = self._name(self.root)
         if name == "oem":
-            return self.root
+            return [self.root]
         if name != "ndm":
             raise self._error(self.root, f"root is <{name}>, expected <oem> or <ndm>")
         found = [element for element in self._elements(self.root) if self._name(element) == "oem"]
-        if len(found) != 1:
-            raise self._error(self.root, f"<ndm> holds {len(found)} OEM, expected one: an issue is a file")
+        if not found:
+            raise self._error(self.root, "<ndm> holds no OEM")
         self._warnings += [
             f"line {_line(element)}: <{name[:40]}> beside the OEM is passed over"
             for element in self.root
             if (name := self._name(element)) not in ("oem", "COMMENT", "MESSAGE_ID")
         ]
-        self._comments += [self._text(element) for element in self.root if self._name(element) == "COMMENT"]
-        return found[0]
+        for element in self.root:
+            if self._name(element) == "COMMENT":
+                self._add_comment(element)
+        return found
 
     def _segment(self, element: etree._Element, version: str, first: Metadata | None) -> Segment:
         metadata_element, data = self._children(element, ("metadata", "data"))
         metadata = metadata_of(self._section(metadata_element, "metadata", METADATA_KEYWORDS, version), first)
         children = self._elements(data)
+        self._take_comments(children, "after the data")
         names = [self._name(child) for child in children]
-        order = ("COMMENT", "stateVector", "covarianceMatrix")
+        order = ("stateVector", "covarianceMatrix")
         for child, name in zip(children, names, strict=True):
             if name not in order:
                 raise self._error(child, f"<{name[:40]}> is no element of data")
@@ -151,11 +164,7 @@ class _Document:
             if order.index(name) < order.index(before):
                 raise self._error(child, f"<{name}> after <{before}>")
         vectors = [child for child, name in zip(children, names, strict=True) if name == "stateVector"]
-        for child in children[: names.count("COMMENT")]:
-            self._add_comment(child)
-        covariances = tuple(
-            self._covariance(child, metadata.time_system) for child in children[len(children) - names.count(order[2]) :]
-        )
+        covariances = tuple(self._covariance(child, metadata.time_system) for child in children[len(vectors) :])
         return segment_of(metadata, self._states(vectors), covariances, version, self.path)
 
     def _states(self, vectors: list[etree._Element]) -> States:
@@ -176,8 +185,7 @@ class _Document:
 
     def _covariance(self, element: etree._Element, time_system: str) -> Covariance:
         children = self._elements(element)
-        while children and self._name(children[0]) == "COMMENT":
-            self._add_comment(children.pop(0))
+        self._take_comments(children, "in a covariance")
         names = [self._name(child) for child in children]
         framed = "COV_REF_FRAME" in names[1:2]
         expected = ["EPOCH", *(["COV_REF_FRAME"] if framed else []), *COVARIANCE_UNITS]
@@ -197,11 +205,25 @@ class _Document:
     def _section(self, element: etree._Element, name: str, keywords: dict[str, str], version: str) -> Section:
         section = Section(self.path, name, _line(element), keywords, version)
         children = self._elements(element)
-        while children and self._name(children[0]) == "COMMENT":
-            self._add_comment(children.pop(0))
+        self._take_comments(children, "among keywords")
         for child in children:
             section.add(self._name(child), self._text(child), _line(child))
         return section
+
+    def _take_comments(self, children: list[etree._Element], misplaced: str) -> None:
+        """Take the comments out of a section's elements; one that is not in front is a warning, which says where."""
+        warned = False
+        is_comment = [self._name(child) == "COMMENT" for child in children]
+        in_front = is_comment.index(False) if False in is_comment else len(children)
+        for nth, child in enumerate(children):
+            if not is_comment[nth]:
+                continue
+            if nth > in_front and not warned:
+                line = _line(child)
+                self._warnings.append(f"line {line}: comment {misplaced}: the beginning of a section is its place")
+                warned = True
+            self._add_comment(child)
+        children[:] = [child for child, commenting in zip(children, is_comment, strict=True) if not commenting]
 
     def _add_comment(self, element: etree._Element) -> None:
         if len(self._comments) >= MAX_COMMENTS:
