@@ -176,6 +176,25 @@ def test_a_block_that_nobody_knows_never_stops_the_states():
     assert issue.comments[-1] == "anything"
 
 
+@pytest.mark.parametrize(
+    "comments",
+    [
+        ["MASS=1e999"],
+        ["MASS=" + "9" * 400],
+        [FACTS[-1].replace("3101", "9" * 19)],
+        [FACTS[-1].replace("-155.16623", "1e999")],
+        summary(REBOOST[0].replace("            1.1", f" {'9' * 19}  1.1"), REBOOST[1]),
+        summary(REBOOST[0].replace("1.1", "1e999"), REBOOST[1]),
+    ],
+)
+def test_numbers_that_no_column_can_hold_are_warnings(comments):
+    issue = read_bytes(kvn(comments=comments), "a.oem")
+
+    assert "comment block: " in issue.warnings[0]
+    assert issue.events.num_rows == 0
+    assert issue.facts == Facts()
+
+
 def test_an_event_printed_twice_is_one_row_the_first():
     again = [REBOOST[0].replace("1.1", "1.2"), *REBOOST[1:]]
     issue = read_bytes(kvn(comments=summary(*REBOOST, *again)), "a.oem")

@@ -272,6 +272,7 @@ def test_a_missing_keyword_is_named_with_its_section(keyword):
         (b"4482.28542", b"1_000", 15, "'1_000' is not a number"),
         (b"4482.28542", b"0x1p4", 15, "'0x1p4' is not a number"),
         (b"4482.28542", b"1e999", 15, "'1e999' is too large"),
+        (b"4482.28542", b"-1e100", 15, "'-1e100' is too large"),
         (b"4482.28542", b"4.5D3", 15, "'4.5D3' is not a number"),
         (b"18:45:29.004 ", b"18:41:29.004 ", 16, "epoch is not after that of the state before"),
         (b"18:45:29.004 ", b"18:40:29.004 ", 16, "epoch is not after that of the state before"),

@@ -173,6 +173,15 @@ def test_an_object_id_that_can_name_no_folder_is_refused(written, reason):
     assert oem.read_bytes(xml(metadata={"OBJECT_ID": "\N{SNOWMAN}" * 22}), "a").object_id == "\N{SNOWMAN}" * 22
 
 
+def test_steps_are_exact_in_any_year():
+    times = ["9999-12-31T23:00:00.000001", "9999-12-31T23:00:00.000002", "9999-12-31T23:00:00.000005"]
+    span = {"START_TIME": times[0], "STOP_TIME": times[-1]}
+
+    states = oem.read_bytes(kvn(metadata=span, states=[f"{time} 1 2 3 4 5 6" for time in times]), "a").states
+
+    assert states["step_s"].to_pylist() == [None, 1e-6, 3e-6]
+
+
 def test_spherical_coordinates_are_those_of_the_position():
     states = ["2023-03-24T18:41:29.004 3 -4 12 0 0 0", "2023-03-24T18:49:29.004 0 0 0 0 0 0"]
     read = oem.read_bytes(kvn(states=states), "a").states

@@ -259,7 +259,9 @@ def _states(message: Message, object_id: str, creation_date: datetime) -> pa.Tab
     epoch_tai_us = np.concatenate([segment.epoch_tai_us for segment in segments])
     position_velocity = np.concatenate([segment.states.position_velocity_km_s for segment in segments])
     acceleration = np.concatenate([_acceleration(segment.states) for segment in segments])
-    step_s = np.concatenate([np.diff(segment.epoch_tai_us, prepend=np.nan) for segment in segments]) / epochs.SECOND_US
+    # Steps in whole microseconds first: far from 1970 a float holds no epoch to the microsecond.
+    step_us = np.concatenate([np.append(np.nan, np.diff(segment.epoch_tai_us)) for segment in segments])
+    step_s = step_us / epochs.SECOND_US
     on_thrust, thrust_episode = thrust_flags(step_s, segment_number)
     x_km, y_km, z_km = position_velocity[:, :3].T
     r_km = np.linalg.norm(position_velocity[:, :3], axis=1)

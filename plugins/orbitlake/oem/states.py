@@ -18,6 +18,8 @@ from orbitlake.oem.errors import OemError
 PLAIN_FIELDS: Final = 7
 FIELDS_WITH_ACCELERATION: Final = 10
 COLUMNS: Final = ("epoch", "x", "y", "z", "vx", "vy", "vz", "ax", "ay", "az")
+LARGEST: Final = 1e100
+"""In km, km/s or km/s^2: farther than anything there is, and its square is still a number."""
 NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
 
@@ -55,11 +57,11 @@ class States:
 
 
 def number(text: str) -> float:
-    """Return a finite number in the notation of CCSDS 502.0-B-3, 7.5. Raises ValueError with the reason."""
+    """Return a number in the notation of CCSDS 502.0-B-3, 7.5, below LARGEST. Raises ValueError with the reason."""
     if not NUMBER.fullmatch(text):
         raise ValueError(f"{text[:40]!r} is not a number")
     value = float(text)
-    if math.isinf(value):
+    if abs(value) >= LARGEST:
         raise ValueError(f"{text[:40]!r} is too large")
     return value
 
@@ -88,7 +90,7 @@ def read_block(block: bytes | memoryview, line_of: Callable[[int], int]) -> Stat
         np.frombuffer(text, dtype=np.uint8), np.frombuffer(offsets, dtype=np.int32)[: table.num_rows + 1]
     )
     values = np.stack([table.column(name).chunk(0).to_numpy() for name in names[1:]])
-    if moments is None or not np.isfinite(values).all():
+    if moments is None or not (np.abs(values) < LARGEST).all():
         return None
     return States(
         moments,
