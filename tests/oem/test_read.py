@@ -18,7 +18,7 @@ import pytest
 from tests.oem.sample_oem import HEADER, METADATA, STATES, kvn, segment, xml
 
 from orbitlake import oem, tables
-from orbitlake.oem import OemError
+from orbitlake.oem import OemError, epochs
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ONE_MICROMETRE_KM = 1e-9
@@ -479,8 +479,15 @@ def test_every_other_file_is_read_unless_it_breaks_a_rule(real_data):
         except OemError as error:
             rejected[path.name] = error
         else:
+            expected = counted[f"oem/other/{path.name}"]
             repeated = REPEATED_STATES.get(path.name, 0)
-            assert issue.states.num_rows + repeated == int(counted[f"oem/other/{path.name}"]["state_rows"]), path.name
+            epoch_tai_us = issue.states["epoch_tai"].to_numpy().astype(np.int64)
+            span = [
+                epochs.tai_us_of(expected[name], issue.header.time_system) for name in ("first_epoch", "last_epoch")
+            ]
+            assert issue.states.num_rows + repeated == int(expected["state_rows"]), path.name
+            assert sum(issue.states["on_thrust"].to_pylist()) == int(expected["two_second_rows"]), path.name
+            assert [epoch_tai_us.min(), epoch_tai_us.max()] == span, path.name
             assert any("kept once" in warning for warning in issue.warnings) == bool(repeated), path.name
 
     assert rejected.keys() == BREAKS_THE_STANDARD.keys()
