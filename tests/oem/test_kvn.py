@@ -140,6 +140,14 @@ def test_a_state_again_to_the_last_digit_is_kept_once_with_a_warning():
     assert rejection(kvn(states=with_acceleration))[0] == 16
 
 
+def test_a_covariance_again_to_the_last_digit_is_kept_once_with_a_warning():
+    issue = read_bytes(kvn(after=[*COVARIANCE[:-1], *COVARIANCE[1:]]), "a.oem")
+
+    assert issue.covariances.equals(read_bytes(kvn(after=COVARIANCE), "a.oem").covariances)
+    assert issue.segment_table["covariance_count"].to_pylist() == [1]
+    assert issue.warnings == ("line 26: covariance repeats the one before to the last digit: kept once",)
+
+
 def test_interpolation_without_its_degree_is_a_warning():
     issue = read_bytes(kvn().replace(b"META_STOP", b"INTERPOLATION = HERMITE\nMETA_STOP"), "a.oem")
 
@@ -314,7 +322,11 @@ def test_a_violation_is_an_error_that_names_its_line(old, new, line, reason):
         ({"after": COVARIANCE[:5]}, 22, "file ends where row 4 of a covariance should follow"),
         ({"after": [*COVARIANCE[:3], "2 3 4", *COVARIANCE[4:]]}, 21, "row 2 of the covariance has 3 values"),
         ({"after": [*COVARIANCE[:-1], "1 2 3 4 5 6 7", COVARIANCE[-1]]}, 26, "expected EPOCH"),
-        ({"after": [*COVARIANCE[:-1], *COVARIANCE[1:]]}, 26, "covariance is not after the one before"),
+        (
+            {"after": [*COVARIANCE[:-1], *COVARIANCE[1:-2], "1 1 1 1 1 1", COVARIANCE[-1]]},
+            26,
+            "covariance is not after the one before",
+        ),
         (
             {"after": [COVARIANCE[0], "COV_REF_FRAME = RTN", *COVARIANCE[1:]]},
             19,

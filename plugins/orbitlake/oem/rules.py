@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from itertools import pairwise
 from typing import Final
 
@@ -160,8 +161,14 @@ def segment_of(
     warnings += _check_reach(epoch_tai_us, states, metadata, path)
     if states.acceleration_km_s2 is not None and np.isnan(states.acceleration_km_s2).any():
         warnings.append(f"line {states.line_of(0)}: some states of the segment have accelerations, others have none")
-    warnings += _check_covariances(covariances, metadata, path)
-    return Segment(metadata, states, epoch_tai_us, covariances, tuple(warnings))
+    once: list[Covariance] = []
+    for covariance in covariances:
+        if once and replace(covariance, line=once[-1].line) == once[-1]:
+            warnings.append(f"line {covariance.line}: covariance repeats the one before to the last digit: kept once")
+        else:
+            once.append(covariance)
+    warnings += _check_covariances(once, metadata, path)
+    return Segment(metadata, states, epoch_tai_us, tuple(once), tuple(warnings))
 
 
 def _check_reach(epoch_tai_us: Microseconds, states: States, metadata: Metadata, path: str) -> Iterator[str]:
