@@ -13,6 +13,7 @@ from orbitlake.oem import epochs
 
 NUMBER: Final = r"[+-]?\d{1,100}(?:\.\d{0,100})?(?:[eE][+-]?\d{1,2})?"
 """Finite, whatever it holds."""
+ORBIT: Final = r"\d{1,18}"
 VEHICLE_FACTS: Final = {
     "MASS": "mass_kg",
     "DRAG_AREA": "drag_area_m2",
@@ -25,7 +26,7 @@ UNITS: Final = re.compile(r"\s*Units are in\b\s*(.*?)\s*", re.ASCII)
 KNOWN_UNITS: Final = "kg and m^2"
 NODE: Final = re.compile(r".*\b(first|last) asc\. node\s*:(.*)", re.ASCII)
 NODE_VALUES: Final = re.compile(
-    rf"\s*EPOCH = (?P<epoch>\S+) \$ ORBIT = (?P<orbit>\d{1, 18}) \$ LAN\(DEG\) = (?P<longitude>{NUMBER})\s*", re.ASCII
+    rf"\s*EPOCH = (?P<epoch>\S+) \$ ORBIT = (?P<orbit>{ORBIT}) \$ LAN\(DEG\) = (?P<longitude>{NUMBER})\s*", re.ASCII
 )
 
 HALF_A_YEAR_US: Final = 183 * epochs.DAY_US
@@ -42,7 +43,7 @@ HEADINGS: Final = (
 """The headings of the summary, in order, with runs of blanks taken together: they fix columns and units."""
 EVENT: Final = re.compile(
     r" ?(?P<name>\S.{0,19}?) +(?P<day>\d{3}):(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d\.\d{1,6})"
-    rf"(?: +(?P<orbit>\d{1, 18}))? +(?P<delta_v>{NUMBER}) +(?P<apogee>{NUMBER}) +(?P<perigee>{NUMBER})\s*",
+    rf"(?: +(?P<orbit>{ORBIT}))? +(?P<delta_v>{NUMBER}) +(?P<apogee>{NUMBER}) +(?P<perigee>{NUMBER})\s*",
     re.ASCII,
 )
 IMPERIAL: Final = re.compile(rf"\s*\((?P<delta_v>{NUMBER})\)\s+\((?P<apogee>{NUMBER})\)\s+\((?P<perigee>{NUMBER})\)\s*")
