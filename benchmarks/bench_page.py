@@ -109,7 +109,7 @@ def fill(lake: Lake, issues_from: Path) -> None:
     for issue in newest_issues(station(), np.datetime64(NOW.replace(tzinfo=None), "us"), ISSUES):
         file = issues_from / file_name(issue, OemFormat.KVN)
         file.write_bytes(write_issue(issue, OemFormat.KVN))
-        outcome = take(str(file), lake, from_environment())
+        (outcome,) = take(str(file), lake, from_environment())
         if outcome["outcome"] != "ingested":
             raise RuntimeError(f"{file.name}: {outcome['reason']}")
 

@@ -1,49 +1,60 @@
-"""OEM files -> raw/oem, oem_issues, state_vectors, trajectory_events, thrust_episodes, oem_covariances.
+"""OEM files -> raw/oem, oem_issues, oem_segments, state_vectors, trajectory_events, thrust_episodes, oem_covariances.
 
 Sources are files (KVN or XML, plain or gzip), folders searched at every depth, and http or https URLs. Without any, the
 run takes what lies in inbox/oem/ and then the newest issue from ORBITLAKE_OEM_URL, by default NASA's ISS ephemeris.
 A URL given here is fetched wherever its host is; its redirects are followed to that host and port, to public hosts, and
 to those of ORBITLAKE_ALLOWED_HOSTS.
 
-Every source ends in one line of JSON on standard output:
+Every source ends in one line of JSON on standard output, a file of several messages in one a message:
   {"source", "outcome", "object_id", "creation_date", "states", "thrust_episodes", "reason"}
   ingested   a new issue: its raw bytes are kept and its tables published
-  unchanged  an issue held already, as text or XML: nothing is rewritten
+  unchanged  an issue held already, as text or XML: nothing is rewritten, but tables of an older version are
   rejected   not a whole, sound OEM file: `reason` names file, line and cause; the bytes go to quarantine/
-  conflict   an issue held already, with other states: the bytes go to quarantine/
+  conflict   an issue held already, which says something else: the bytes go to quarantine/
+An issue is known by OBJECT_ID and CREATION_DATE to the second; where OBJECT_ID names no object, such as UNKNOWN, by
+OBJECT_NAME too, which "object_name" then gives.
 Where something in a file is odd and did no harm, such as a comment block of an unknown layout, "warnings" lists it.
 The exit status is 1 if any source was rejected or in conflict; the others are done all the same.
 Running again is always safe, also after a kill. Files of the inbox are moved; other files stay where they are.
+
+With --rebuild nothing is taken in: the tables are made anew from every file in raw/oem, after a change of their
+versions or of the names of their folders. A line is printed an issue, and one for each raw file that makes none.
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from rich.console import Console
 from rich.progress import track
 
 from orbitlake.lake import Lake, bound_quarantine, sweep_staging
-from orbitlake.oem.archive import take
+from orbitlake.oem.archive import Outcome, take
+from orbitlake.oem.rebuild import rebuild
 from orbitlake.oem.sources import list_sources, vouched_for
 from orbitlake.settings import Settings, of_command_line
 
 MANY_SOURCES = 5
 
 
-def main(given: list[str], settings: Settings) -> int:
-    """Ingest every source, print a line for each, and return the exit status."""
+def main(given: list[str], settings: Settings, *, anew: bool = False) -> int:
+    """Ingest every source, or make the tables anew; print a line for each issue, and return the exit status."""
     lake = Lake(settings.data)
     sweep_staging(lake)
     failed = False
     settings = vouched_for(given, settings)
-    for source in with_progress(list_sources(given, lake, settings)):
-        outcome = take(source, lake, settings)
+    for outcome in rebuild(lake) if anew else ingest(given, lake, settings):
         print(json.dumps(outcome), flush=True)
         failed |= outcome["outcome"] in ("rejected", "conflict")
     bound_quarantine(lake, settings.keep_quarantine_bytes)
     return int(failed)
+
+
+def ingest(given: list[str], lake: Lake, settings: Settings) -> Iterator[Outcome]:
+    """Ingest every source; yield its outcomes."""
+    for source in with_progress(list_sources(given, lake, settings)):
+        yield from take(source, lake, settings)
 
 
 def with_progress(sources: list[str]) -> Iterable[str]:
@@ -59,9 +70,13 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", nargs="*", metavar="FILE, FOLDER or URL", help="what to ingest")
     parser.add_argument("--data", help="the data root (default: ORBITLAKE_DATA, else data/ in the checkout)")
-    return parser.parse_args()
+    parser.add_argument("--rebuild", action="store_true", help="make the tables anew from every file in raw/oem")
+    arguments = parser.parse_args()
+    if arguments.rebuild and arguments.source:
+        parser.error("--rebuild takes no source: it reads raw/oem")
+    return arguments
 
 
 if __name__ == "__main__":
     arguments = parse_arguments()
-    sys.exit(main(arguments.source, of_command_line(arguments.data)))
+    sys.exit(main(arguments.source, of_command_line(arguments.data), anew=arguments.rebuild))

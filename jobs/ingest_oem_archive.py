@@ -2,8 +2,8 @@
 
 Every executor reads, checks and publishes with the very code of ingest_oem.py, so the tables equal those of that job
 byte for byte: files of one issue go to one task, which takes them in the order of their names. The folder and the data
-root must be one file system for all workers, which needs locks (local disk, NFS 4). Prints one line of JSON a file and
-exits with 1 if any was rejected or in conflict.
+root must be one file system for all workers, which needs locks (local disk, NFS 4). Prints one line of JSON an
+issue and exits with 1 if any was rejected or in conflict.
 
   spark-submit jobs/ingest_oem_archive.py FOLDER
   spark-submit --master spark://HOST:7077 --conf spark.executorEnv.PYTHONPATH=plugins jobs/ingest_oem_archive.py FOLDER
@@ -33,7 +33,7 @@ def main(folder: str, settings: Settings) -> int:
 
         def take_all(group: list[str]) -> list[Outcome]:
             with errors_in_utf8():
-                return [take(file, lake, settings) for file in group]
+                return [outcome for file in group for outcome in take(file, lake, settings)]
 
         outcomes = context.parallelize(groups, tasks).flatMap(take_all)
         for outcome in outcomes.toLocalIterator(prefetchPartitions=True):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from orbitlake.alerts import Condition
-from orbitlake.lake import PART, Lake, days_in, safe_name
+from orbitlake.lake import PART, Lake, days_in, folder_name
 from orbitlake.positions.raw_files import is_packed, scan
 from orbitlake.tables import OEM_ISSUES
 
@@ -157,14 +157,14 @@ def last_batch(lake: Lake) -> datetime | None:
 
 def last_issue(lake: Lake, object_id: str, *, by_arrival: bool) -> datetime | None:
     """The creation date of the issue created last, or when it arrived; by names and time stamps alone."""
-    folder = lake.closed(OEM_ISSUES) / f"object_id={safe_name(object_id)}"
+    folder = lake.closed(OEM_ISSUES) / f"object_id={folder_name(object_id)}"
     newest = max(folder.glob(f"issue=*/{PART}"), default=None)
     if newest is None:
         return None
     if by_arrival:
         return datetime.fromtimestamp(newest.stat().st_mtime, UTC)
-    name = newest.parent.name.removeprefix("issue=")
-    return datetime.strptime(name, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    stamp = newest.parent.name.removeprefix("issue=").partition("-")[0]
+    return datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 
 
 def shown(at: datetime) -> str:

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from orbitlake.tables import Table
+from orbitlake.tables import OEM_TABLES, Table
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -51,6 +51,12 @@ VERSION_KEY: Final = b"orbitlake.version"
 ZEROS: Final = bytes(BLOCK_BYTES)
 SAFE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}|-[0-9]{1,9}")
 """What can name a folder on any system; spacecraft have negative numbers at NAIF."""
+KEPT_IN_NAMES: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-"
+"""The bytes that the name of a folder shows as they are; any other is percent-encoded."""
+REBUILD: Final = "python jobs/ingest_oem.py --rebuild"
+"""What makes the tables of an older version anew, from the raw files."""
+MOST_NAME_BYTES: Final = 200
+"""Of an encoded value: file systems hold names to 255 bytes, and ours put a time, a digest and suffixes beside it."""
 
 
 class LakeError(Exception):
@@ -71,8 +77,13 @@ class Lake:
     def raw_open_notify(self) -> Path:
         return self.root / "raw" / "open_notify"
 
+    @property
+    def raw_oem_root(self) -> Path:
+        """The folder of all objects' raw ephemeris files; `_http` in it is the download's, and no object's name."""
+        return self.root / "raw" / "oem"
+
     def raw_oem(self, object_id: str) -> Path:
-        return self.root / "raw" / "oem" / safe_name(object_id)
+        return self.raw_oem_root / folder_name(object_id)
 
     @property
     def quarantine(self) -> Path:
@@ -101,9 +112,10 @@ class Lake:
         """The one file of a closed day."""
         return self.closed(table) / day_folder(day) / PART
 
-    def issue(self, table: Table, object_id: str, creation_date: datetime) -> Path:
-        """The one file of an issue."""
-        return self.closed(table) / f"object_id={safe_name(object_id)}" / f"issue={issue_name(creation_date)}" / PART
+    def issue(self, table: Table, object_id: str, creation_date: datetime, object_name: str | None = None) -> Path:
+        """The one file of an issue; `object_name` tells issues apart whose object_id names no object."""
+        issue = issue_folder(issue_name(creation_date, object_name))
+        return self.closed(table) / f"object_id={folder_name(object_id)}" / f"issue={issue}" / PART
 
 
 def day_folder(day: date) -> str:
@@ -225,9 +237,35 @@ def safe_name(text: str) -> str:
     return text
 
 
-def issue_name(creation_date: datetime) -> str:
-    """Return the folder name of an issue, such as 20230324T225531Z; the fraction of the second stays in the table."""
-    return creation_date.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+def folder_name(value: str) -> str:
+    """Return the name of the folder of a value, percent-encoded as readers of Hive partitions decode it.
+
+    Encoded are all bytes but KEPT_IN_NAMES, a leading `.` or `_`, which hides a folder from readers, and the first
+    letter of NULL in any case, which DuckDB takes for no value. Different values have different names. Raises LakeError
+    for an empty value, and for one whose name would be longer than MOST_NAME_BYTES.
+    """
+    content = value.encode(errors="surrogatepass")
+    name = "".join(chr(byte) if byte in KEPT_IN_NAMES else f"%{byte:02X}" for byte in content)
+    if name[:1] in (".", "_") or name.upper() == "NULL":
+        name = f"%{content[0]:02X}{name[1:]}"
+    if not name or len(name) > MOST_NAME_BYTES:
+        raise LakeError(f"{value[:80]!r} cannot name a folder: {len(name)} bytes where 1 to {MOST_NAME_BYTES} can be")
+    return name
+
+
+def issue_name(creation_date: datetime, object_name: str | None = None) -> str:
+    """Return the value of the folders' key `issue`, such as 20230324T225531Z or 20230324T225531Z-OBJECT A.
+
+    The fraction of the second stays in the table.
+    """
+    stamp = creation_date.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return stamp if object_name is None else f"{stamp}-{object_name}"
+
+
+def issue_folder(issue: str) -> str:
+    """Return the folder's name, behind `issue=`, of a value of `issue`. Raises LakeError as folder_name does."""
+    stamp, dash, object_name = issue.partition("-")
+    return folder_name(stamp) + (dash + folder_name(object_name) if dash else "")
 
 
 def write_file(target: Path, content: bytes | bytearray, staging: Path) -> None:
@@ -236,7 +274,7 @@ def write_file(target: Path, content: bytes | bytearray, staging: Path) -> None:
     Blocks of zeros become holes, which take no room on the disk.
     """
     staging.mkdir(parents=True, exist_ok=True)
-    aside = staging / f"{target.name}.{uuid.uuid4().hex}"
+    aside = staging / f"{target.name[-64:]}.{uuid.uuid4().hex}"
     with gone_if_failed(aside), aside.open("wb") as sink:
         for start in range(0, len(content), BLOCK_BYTES):
             block = content[start : start + BLOCK_BYTES]
@@ -554,7 +592,9 @@ def open_checked(file: Path, table: Table, *, at_once: bool = False) -> pq.Parqu
         return opened
     opened.close()
     if version != str(table.version):
-        raise LakeError(f"{file}: {table.name} of version {version}, this program knows version {table.version}")
+        reason = f"{file}: {table.name} of version {version}, this program knows version {table.version}"
+        is_older = not version.isdigit() or int(version) < table.version
+        raise LakeError(f"{reason}: run `{REBUILD}`" if is_older and table in OEM_TABLES else reason)
     raise LakeError(f"{file}: not the schema of {table.name} version {table.version}")
 
 

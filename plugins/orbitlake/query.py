@@ -6,18 +6,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
-from itertools import islice
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Self
 
 import duckdb
 import pyarrow as pa
 
-from orbitlake.lake import LIVE_NAME, PART, Lake, check_file, days_in, files_of_day, parts_of, safe_name
+from orbitlake.lake import LIVE_NAME, PART, Lake, check_file, days_in, files_of_day, issue_folder, parts_of
 from orbitlake.settings import data_root, from_environment
 from orbitlake.tables import POSITION_TABLES, TABLES, Table
 
 SPARK_GLOB: Final = re.compile(r"[\\{}\[\]*?]")
+MOST_CHECKED: Final = 100_000
+"""Files whose version is remembered, some 300 bytes each."""
 
 
 def connect(
@@ -32,6 +34,8 @@ def connect(
     """Return an in-memory DuckDB with the views; `data` is the root, by default that of the settings.
 
     `since` leaves out earlier days, `issue` every other issue, such as 20230324T225531Z, `tables` every other table.
+    Views of the OEM tables have a column `issue` more: with object_id it is the issue's identity also where the id
+    names no object, such as UNKNOWN, and the issue is 20230324T225531Z-NAME.
     A query that asks for no more gets the same rows, in a time that does not grow with the lake: what is left out is
     not even opened. `live` gives a table's live rows, with their `date`, to be used in place of its live files.
     `beside` is a DuckDB that goes on: starting one takes longer than most answers. Its other connections see no view.
@@ -106,26 +110,49 @@ class Connection:
             # The views' names and paths are ours alone: no user's text gets here.
             sql = view_sql(self._lake, table, since=self._since, issue=self._issue, live=self._live.get(table.name))
             if self._views.get(table.name) != sql:
-                check_ends(self._lake, table, self._since, with_live=table.name not in self._live)
+                if table in POSITION_TABLES:
+                    check_ends(self._lake, table, self._since, with_live=table.name not in self._live)
+                else:
+                    check_issues(self._lake, table, self._issue)
                 self._duckdb.execute(f"{self._define} {table.name} AS {sql}")
                 self._views[table.name] = sql
 
 
 def check_ends(lake: Lake, table: Table, since: date | None, *, with_live: bool) -> None:
-    """Raise LakeError where the oldest or newest file of a table is of another version than the view.
+    """Raise LakeError where the oldest or newest file of a position table is of another version than the view.
 
     DuckDB would name a column that it misses, or say nothing where only a unit differs. Looking into every file would
     take longer than most queries; a program of another version leaves its mark at one of the two ends.
     """
-    if table in POSITION_TABLES:
-        closed, open_days = standing_days(lake, table, since)
-        found = standing_files(closed, open_days if with_live else [])
-    else:
-        found = list(map(str, islice(lake.closed(table).glob(f"**/{PART}"), 1)))
+    closed, open_days = standing_days(lake, table, since)
+    found = standing_files(closed, open_days if with_live else [])
     for file in {*found[:1], *found[-1:]}:
         # A live file may be gone since; the statement then finds it closed.
         with suppress(FileNotFoundError):
             check_file(Path(file), table)
+
+
+def check_issues(lake: Lake, table: Table, issue: str | None) -> None:
+    """Raise LakeError where a file of an OEM table is of another version than the view.
+
+    Issues of both versions lie side by side until the old ones are made anew, so that each is looked into, once.
+    """
+    for file in lake.closed(table).glob(below(issue)):
+        # One withdrawn meanwhile is none of the table's; a damaged one is named by DuckDB when it is read.
+        with suppress(FileNotFoundError, pa.ArrowInvalid):
+            found = file.stat()
+            check_once(str(file), found.st_ino, found.st_mtime_ns, table.name)
+
+
+@lru_cache(maxsize=MOST_CHECKED)
+def check_once(file: str, _inode: int, _mtime_ns: int, table: str) -> None:
+    """Raise LakeError as check_file does; a file found right is not opened again until it is another one."""
+    check_file(Path(file), TABLES[table])
+
+
+def below(issue: str | None) -> str:
+    """The pattern of an OEM table's files below its folder, of all issues or of one by its value of `issue`."""
+    return f"object_id=*/issue={issue_folder(issue)}/{PART}" if issue else f"object_id=*/issue=*/{PART}"
 
 
 def view_sql(
@@ -134,10 +161,10 @@ def view_sql(
     """The SELECT behind a table's view, its columns in the order of `tables.py`; `live` names its live rows."""
     columns = ", ".join(table.column_names)
     if table not in POSITION_TABLES:
-        below = f"object_id=*/issue={safe_name(issue)}" if issue else "**"
-        found = any(lake.closed(table).glob(f"{below}/{PART}"))
+        found = any(lake.closed(table).glob(below(issue)))
         place = glob.escape(str(lake.closed(table)))
-        return f"SELECT {columns} FROM {reading([f'{place}/{below}/{PART}'])}" if found else empty(table)  # noqa: S608
+        files = reading([f"{place}/{below(issue)}"])
+        return f"SELECT issue, {columns} FROM {files}" if found else empty(table, key="issue", kind="VARCHAR")  # noqa: S608
     closed, open_days = standing_days(lake, table, since)
     selected = f"SELECT date, {columns} FROM"
     parts = []
@@ -151,7 +178,7 @@ def view_sql(
     elif open_days:
         globs = [pattern for day in open_days for pattern in day.globs()]
         parts.append(f"{selected} {reading(globs, by_date=True)}")
-    return " UNION ALL ".join(parts) or empty(table, with_date=True)
+    return " UNION ALL ".join(parts) or empty(table, key="date", kind="DATE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,10 +237,10 @@ def reading(globs: Iterable[str], *, by_date: bool = False) -> str:
     return f"read_parquet([{listed}], hive_partitioning = true, hive_types_autocast = false{types})"
 
 
-def empty(table: Table, *, with_date: bool = False) -> str:
-    """A SELECT without rows but with the table's columns and types."""
+def empty(table: Table, *, key: str, kind: str) -> str:
+    """A SELECT without rows but with the table's columns and types, and the folders' key `key` of SQL's type `kind`."""
     typed = ", ".join(f"CAST(NULL AS {sql_type(column.type)}) AS {column.name}" for column in table.columns)
-    return f"SELECT {'CAST(NULL AS DATE) AS date, ' if with_date else ''}{typed} WHERE false"
+    return f"SELECT CAST(NULL AS {kind}) AS {key}, {typed} WHERE false"
 
 
 def sql_type(type_: pa.DataType) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from tests.oem.sample_oem import kvn, xml
 
-from orbitlake.oem import batch
+from orbitlake.oem import batch, sources
 from orbitlake.oem.delivery import DeliveryError
 from orbitlake.oem.sources import deliver, group_by_issue, list_sources, named_in_inbox, vouched_for
 from orbitlake.settings import from_environment
@@ -101,9 +101,75 @@ def test_a_source_without_a_file_says_why(lake, settings, tmp_path, name, reason
 
 def test_a_pipe_is_not_waited_for(lake, settings, tmp_path):
     os.mkfifo(tmp_path / "pipe")
+    pipe = str(tmp_path / "pipe")
 
+    assert list_sources([str(tmp_path)], lake, settings) == [pipe]
+    assert group_by_issue([pipe]) == [[pipe]]
     with pytest.raises(DeliveryError, match="is not a file"):
-        deliver(str(tmp_path / "pipe"), lake, settings)
+        deliver(pipe, lake, settings)
+
+
+def test_links_that_lead_to_no_file_are_sources_that_say_why(lake, settings, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    put(tmp_path / "other" / "a.oem")
+    for name, target in {"a folder": tmp_path / "other", "loop": "loop", "nothing": "nowhere", "up": "."}.items():
+        (folder / name).symlink_to(target)
+    reasons = {}
+    for source in list_sources([str(folder)], lake, settings):
+        with pytest.raises(DeliveryError) as refused:
+            deliver(source, lake, settings)
+        reasons[source.removeprefix(f"{folder}/")] = str(refused.value)
+
+    assert reasons == {
+        "a folder": "is a link to a folder, which is not followed",
+        "loop": "cannot be read: Too many levels of symbolic links",
+        "nothing": "cannot be read: No such file or directory",
+        "up": "is a link to a folder, which is not followed",
+    }
+
+
+def test_a_folder_that_may_not_be_listed_is_a_source_that_says_so(lake, settings, tmp_path, monkeypatch):
+    closed = tmp_path / "folder" / "closed"
+    first = put(tmp_path / "folder" / "a.oem")
+    closed.mkdir()
+    scandir = os.scandir
+
+    def refusing(path):
+        if str(path) == str(closed):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+
+    assert list_sources([str(tmp_path / "folder")], lake, settings) == [first, str(closed)]
+    with pytest.raises(DeliveryError, match="cannot be read: Permission denied"):
+        deliver(str(closed), lake, settings)
+
+
+def test_a_name_too_long_for_any_file_says_so(lake, settings):
+    (source,) = list_sources(["x" * 300], lake, settings)
+
+    with pytest.raises(DeliveryError, match="File name too long"):
+        deliver(source, lake, settings)
+
+
+def test_a_name_that_is_no_text_and_a_time_that_is_no_date_are_taken(lake, settings, tmp_path, monkeypatch):
+    source = put(tmp_path / os.fsdecode(b"caf\xe9.oem"))
+    monkeypatch.setattr(sources, "datetime", NoDate)
+    delivery = deliver(source, lake, settings)
+
+    assert delivery["path"] == source
+    assert delivery["source_url"] == "caf\\xe9.oem"
+    assert delivery["retrieved_at"] is None
+
+
+class NoDate:
+    """Stands for the calendar, on a file system whose time stamps it does not know."""
+
+    @staticmethod
+    def fromtimestamp(*_: object) -> None:
+        raise ValueError("year 584554051223 is out of range")
 
 
 def test_a_file_arrived_when_it_was_written(lake, settings, tmp_path):
@@ -116,6 +182,20 @@ def test_a_file_arrived_when_it_was_written(lake, settings, tmp_path):
         "source_url": "file.txt",
         "retrieved_at": "2023-03-24T22:55:31+00:00",
     }
+
+
+def test_a_file_of_several_messages_joins_the_groups_of_all(tmp_path):
+    def at(second: int) -> bytes:
+        return xml().replace(b"22:55:31", f"22:55:{second}".encode())
+
+    one = at(31)
+    several = one[: one.index(b"</ndm>")] + at(32)[one.index(b"<oem") :]
+    names = ("a", "b", "c", "d", "e")
+    contents = (at(31), at(33), at(32), several, at(33))
+    a, b, c, d, e = (put(tmp_path / name, content) for name, content in zip(names, contents, strict=True))
+
+    assert group_by_issue([a, b, c, d, e]) == [[a, c, d], [b, e]]
+    assert group_by_issue([e, d, c, b, a]) == [[e, b], [d, c, a]]
 
 
 def test_files_of_one_issue_fall_into_one_group(tmp_path):

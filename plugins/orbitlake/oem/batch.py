@@ -35,15 +35,16 @@ def download(source: str | None, *, is_last_try: bool) -> list[Delivery | Outcom
 
 
 def archive(found: list[Delivery | Outcome]) -> list[Archived]:
-    """Keep the raw bytes of each file, having read and checked it."""
+    """Keep the raw bytes of each file, having read and checked it; return its issues."""
     lake = Lake(from_environment().data)
-    return [
-        Archived(outcome=item, raw_path=None) if "outcome" in item else archiving.archive(item, lake) for item in found
-    ]
+    archived: list[Archived] = []
+    for item in found:
+        archived += [Archived(outcome=item, raw_path=None)] if "outcome" in item else archiving.archive(item, lake)
+    return archived
 
 
 def tabulate(archived: list[Archived]) -> list[Outcome]:
-    """Publish the tables of each new issue, print a line of JSON a source, and return the outcomes."""
+    """Publish the tables of each new issue, print a line of JSON for each issue, and return the outcomes."""
     settings = from_environment()
     lake = Lake(settings.data)
     outcomes = []

@@ -6,12 +6,15 @@ from urllib.parse import urlsplit, urlunsplit
 
 @final
 class Delivery(TypedDict):
-    """One file to ingest: as it was named, where it lies, and what the archive records of its arrival (UTC, ISO)."""
+    """One file to ingest: as it was named, where it lies, and what the archive records of its arrival (UTC, ISO).
+
+    `retrieved_at` is None where the file's time of writing is no date.
+    """
 
     source: str
     path: str
     source_url: str
-    retrieved_at: str
+    retrieved_at: str | None
 
 
 class DeliveryError(Exception):

@@ -120,22 +120,44 @@ def read_bytes(content: bytes, name: str) -> Issue:
 
 def read_all_bytes(content: bytes, name: str) -> tuple[Issue, ...]:
     """Return every issue in the bytes of a file; errors call it `name`. Raises OemError."""
-    text = unpacking.unpack(content, name)
+    found = issues_in(unpacking.unpack(content, name), name)
+    for message in found:
+        if isinstance(message, OemError):
+            raise message
+    return tuple(message for message in found if isinstance(message, Issue))
+
+
+def issues_in(text: bytes, name: str) -> list[Issue | OemError]:
+    """Return each message in the unpacked bytes of a file as an issue, or the error that it cannot be read for.
+
+    Raises OemError where the file as a whole cannot be read.
+    """
     content_sha256 = hashlib.sha256(text).hexdigest()
-    return tuple(issue_of(message, content_sha256, name) for message in parse_all(text, name))
+    found: list[Issue | OemError] = []
+    for message in parse_all(text, name):
+        try:
+            found.append(message if isinstance(message, OemError) else issue_of(message, content_sha256, name))
+        except OemError as error:
+            found.append(error)
+    return found
 
 
 def parse(text: bytes, name: str) -> Message:
     """Return the one message in the unpacked bytes of a file. Raises OemError, also where it holds several."""
     messages = parse_all(text, name)
     if len(messages) > 1:
-        line = messages[1].header.line
+        line = second.line if isinstance(second := messages[1], OemError) else second.header.line
         raise OemError(name, line, f"holds {len(messages)} OEM, each an issue of its own: read_all gives them all")
+    if isinstance(messages[0], OemError):
+        raise messages[0]
     return messages[0]
 
 
-def parse_all(text: bytes, name: str) -> tuple[Message, ...]:
-    """Return the messages in the unpacked bytes of a file: XML where it begins with <, else KVN. Raises OemError."""
+def parse_all(text: bytes, name: str) -> tuple[Message | OemError, ...]:
+    """Return the messages in the unpacked bytes of a file: XML where it begins with <, else KVN.
+
+    Of several the error of one stands in its place. Raises OemError where the file as a whole cannot be read.
+    """
     body = text.removeprefix(BYTE_ORDER_MARK)
     if body[:256].lstrip().startswith(b"<"):
         return xml.parse(body, name, max_file_bytes() // BYTES_A_MARKUP)

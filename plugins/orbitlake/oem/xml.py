@@ -35,11 +35,11 @@ COVARIANCE_UNITS: Final = {
 XML_SPACE: Final = " \t\r\n"
 
 
-def parse(content: bytes, path: str, most_markup: int) -> tuple[Message, ...]:
+def parse(content: bytes, path: str, most_markup: int) -> tuple[Message | OemError, ...]:
     """Return the messages that an XML file holds. Raises OemError naming `path`, the line and the reason.
 
-    A bare <oem> is one, an <ndm> may hold several. `most_markup` bounds what libxml2 is given: elements and attributes,
-    at up to 400 bytes each; runs of states are not among them.
+    A bare <oem> is one, an <ndm> may hold several: the error of one of several stands in its place. `most_markup`
+    bounds what libxml2 is given: elements and attributes, at up to 400 bytes each; runs of states are not among them.
 
     Neither a document type nor an entity is ever read; comments and processing instructions of XML are passed over.
     """
@@ -107,14 +107,22 @@ class _Document:
         self._comments: list[str] = []
         self._warnings: list[str] = []
 
-    def messages(self) -> tuple[Message, ...]:
-        """Return the messages. Raises OemError naming the line of the first element that has no place."""
+    def messages(self) -> tuple[Message | OemError, ...]:
+        """Return the messages, or of several the error of each that has one, naming the line of the first fault.
+
+        Raises OemError for a fault of the only message, or outside of all.
+        """
         found = self._oems()
         beside_warnings, beside_comments = self._warnings, self._comments
-        messages = []
+        messages: list[Message | OemError] = []
         for oem in found:
             self._warnings, self._comments = list(beside_warnings), list(beside_comments)
-            messages.append(self._message(oem))
+            try:
+                messages.append(self._message(oem))
+            except OemError as error:
+                if len(found) == 1:
+                    raise
+                messages.append(error)
         return tuple(messages)
 
     def _message(self, oem: etree._Element) -> Message:
