@@ -23,13 +23,40 @@ TEXTS: Final = pa.list_(pa.field("element", pa.string()))
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its Arrow type, unit (None where it has none) and meaning; `required` columns hold no null."""
+    """One column: its Arrow type, unit (None where it has none) and meaning; `required` columns hold no null.
+
+    `decimals` is what a derived number is rounded to (see digits.py); None for what a file or feed printed.
+    """
 
     name: str
     type: pa.DataType
     meaning: str
     unit: str | None = None
     required: bool = False
+    decimals: int | None = None
+
+
+# The digits of derived columns: far above the last bits, which are the processor's, and below what they can mean.
+DEGREE_DECIMALS: Final = 8
+"""1 mm on the ground: frames are good to centimetres."""
+RADIAN_DECIMALS: Final = 10
+"""1 mm in low orbit."""
+KM_DECIMALS: Final = 6
+"""1 mm."""
+RADIUS_DECIMALS: Final = 9
+"""1 um: a root is the same on every processor."""
+AXIS_DECIMALS: Final = 4
+"""10 cm: a mean semi-major axis is good to some 10 m."""
+SECOND_DECIMALS: Final = 6
+"""Of times, which are whole microseconds."""
+SPEED_DECIMALS: Final = 7
+"""0.1 mm/s: positions with four decimals, 11 m, stand 5 s apart."""
+MEAN_SPEED_DECIMALS: Final = 6
+"""One less than of the speeds that it sums up: a unit there is never more than one here."""
+DELTA_V_DECIMALS: Final = 5
+"""0.01 mm/s, where NASA prints 0.1 m/s."""
+ACCELERATION_DECIMALS: Final = 4
+"""In mm/s^2: 0.1 um/s^2."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +64,9 @@ class Table:
     """One table: its columns in file order, the key that makes a row distinct, and the folders it is split into.
 
     `partition_by` names the keys of the folders below `lake/<name>/`; `sort_by` is the order of rows in a file.
-    `version` rises whenever a column changes its name, type, unit or meaning, or the table its frame. `frame` says what
-    coordinates are given in, where there are any. Every time with a zone is UTC; one without is TAI.
+    `version` rises whenever a column changes its name, type, unit or meaning, or the table its frame; its decimals may
+    change without. `frame` says what coordinates are given in, where there are any. Every time with a zone is UTC; one
+    without is TAI.
     """
 
     name: str
@@ -56,6 +84,7 @@ class Table:
         fields = []
         for column in self.columns:
             metadata = {"description": column.meaning} | ({"unit": column.unit} if column.unit else {})
+            metadata |= {"decimals": str(column.decimals)} if column.decimals is not None else {}
             if pa.types.is_timestamp(column.type):
                 metadata["time_scale"] = TIME_SCALE if column.type.tz else "TAI"
             fields.append(pa.field(column.name, column.type, nullable=not column.required, metadata=metadata))
@@ -120,6 +149,7 @@ POSITIONS: Final = Table(
             REAL,
             "great-circle speed on a sphere of 6371 km from the latest earlier fix; null without one within 120 s",
             "km/s",
+            decimals=SPEED_DECIMALS,
         ),
         Column(
             "orbit_phase", TEXT, "ASCENDING or DESCENDING against that same fix, UNKNOWN without one", required=True
@@ -132,6 +162,7 @@ POSITIONS: Final = Table(
             "great-circle distance on a sphere of 6371 km to 48.8566 N 2.3522 E",
             "km",
             required=True,
+            decimals=KM_DECIMALS,
         ),
     ),
 )
@@ -149,17 +180,36 @@ WINDOW_STATS: Final = Table(
         Column("window_start", UTC_MICROSECONDS, "first instant of the minute", "UTC", required=True),
         Column("window_end", UTC_MICROSECONDS, "first instant after the minute", "UTC", required=True),
         Column("data_points", COUNT, "distinct fixes in the minute", required=True),
-        Column("avg_latitude_deg", REAL, "arithmetic mean of latitude", "deg", required=True),
-        Column("avg_longitude_deg", REAL, "circular mean of longitude, in [-180, 180]; null where undefined", "deg"),
-        Column("avg_velocity_km_s", REAL, "mean of the observed velocities; null without one", "km/s"),
-        Column("max_velocity_km_s", REAL, "largest observed velocity", "km/s"),
-        Column("min_velocity_km_s", REAL, "smallest observed velocity", "km/s"),
-        Column("velocity_stddev_km_s", REAL, "sample standard deviation of the velocities; null below two", "km/s"),
+        Column("avg_latitude_deg", REAL, "arithmetic mean of latitude", "deg", required=True, decimals=DEGREE_DECIMALS),
+        Column(
+            "avg_longitude_deg",
+            REAL,
+            "circular mean of longitude, in [-180, 180]; null where undefined",
+            "deg",
+            decimals=DEGREE_DECIMALS,
+        ),
+        Column(
+            "avg_velocity_km_s",
+            REAL,
+            "mean of the observed velocities; null without one",
+            "km/s",
+            decimals=MEAN_SPEED_DECIMALS,
+        ),
+        Column("max_velocity_km_s", REAL, "largest observed velocity", "km/s", decimals=SPEED_DECIMALS),
+        Column("min_velocity_km_s", REAL, "smallest observed velocity", "km/s", decimals=SPEED_DECIMALS),
+        Column(
+            "velocity_stddev_km_s",
+            REAL,
+            "sample standard deviation of the velocities; null below two",
+            "km/s",
+            decimals=MEAN_SPEED_DECIMALS,
+        ),
         Column(
             "ground_speed_km_s",
             REAL,
             "great-circle path through the fixes over the time from first to last; null where that time is 0",
             "km/s",
+            decimals=SPEED_DECIMALS,
         ),
         Column("first_event_time", UTC_MICROSECONDS, "earliest fix of the minute", "UTC", required=True),
         Column("last_event_time", UTC_MICROSECONDS, "latest fix of the minute", "UTC", required=True),
@@ -274,25 +324,43 @@ STATE_VECTORS: Final = Table(
         Column("ax_km_s2", REAL, "acceleration x in the segment's frame, where the file has one", "km/s^2"),
         Column("ay_km_s2", REAL, "acceleration y in the segment's frame, where the file has one", "km/s^2"),
         Column("az_km_s2", REAL, "acceleration z in the segment's frame, where the file has one", "km/s^2"),
-        Column("r_km", REAL, "radius in the segment's frame", "km", required=True),
-        Column("theta_rad", REAL, "polar angle arccos(z / r) in the segment's frame", "rad"),
-        Column("phi_rad", REAL, "azimuth atan2(y, x) in the segment's frame", "rad"),
+        Column("r_km", REAL, "radius in the segment's frame", "km", required=True, decimals=RADIUS_DECIMALS),
+        Column("theta_rad", REAL, "polar angle arccos(z / r) in the segment's frame", "rad", decimals=RADIAN_DECIMALS),
+        Column("phi_rad", REAL, "azimuth atan2(y, x) in the segment's frame", "rad", decimals=RADIAN_DECIMALS),
         Column(
             "latitude_deg",
             REAL,
             "geodetic latitude, WGS-84; null where centre or frame cannot be turned to ITRS",
             "deg",
+            decimals=DEGREE_DECIMALS,
         ),
-        Column("longitude_deg", REAL, "geodetic longitude, WGS-84, east positive; null likewise", "deg"),
-        Column("altitude_km", REAL, "height above the WGS-84 ellipsoid; null likewise", "km"),
+        Column(
+            "longitude_deg",
+            REAL,
+            "geodetic longitude, WGS-84, east positive; null likewise",
+            "deg",
+            decimals=DEGREE_DECIMALS,
+        ),
+        Column("altitude_km", REAL, "height above the WGS-84 ellipsoid; null likewise", "km", decimals=KM_DECIMALS),
         Column(
             "useable",
             FLAG,
             "whether the epoch lies within the USEABLE span of its own segment; true where the segment names none",
             required=True,
         ),
-        Column("step_s", REAL, "time elapsed since the state before in the same segment; null for the first", "s"),
-        Column("on_thrust", FLAG, "whether step_s is 2.000 s to the millisecond: powered flight", required=True),
+        Column(
+            "step_s",
+            REAL,
+            "time elapsed since the state before in the same segment; null for the first",
+            "s",
+            decimals=SECOND_DECIMALS,
+        ),
+        Column(
+            "on_thrust",
+            FLAG,
+            "whether step_s is 2.000 s to the millisecond, a fact about cadence; powered flight is in thrust_episodes",
+            required=True,
+        ),
         Column(
             "thrust_episode",
             SMALL,
@@ -329,44 +397,76 @@ TRAJECTORY_EVENTS: Final = Table(
 
 THRUST_EPISODES: Final = Table(
     name="thrust_episodes",
-    meaning="One row a powered run of states: a burn as the ephemeris flies it.",
-    key=("object_id", "creation_date", "thrust_episode"),
+    meaning="One row a burn as the ephemeris flies it: states every 2 s whose motion gravity does not explain.",
+    key=("object_id", "creation_date", "thrust_episode", "ignition_time"),
     partition_by=("object_id", "issue"),
-    sort_by=("object_id", "creation_date", "thrust_episode"),
+    sort_by=("object_id", "creation_date", "thrust_episode", "ignition_time"),
     version=2,
     frame="radial, in-track and cross-track of the orbit at each state",
     columns=(
         ISSUE_OBJECT_ID,
         CREATION_DATE,
-        Column("thrust_episode", SMALL, "thrust_episode of the run's rows in state_vectors", required=True),
-        Column("ignition_time", UTC_MICROSECONDS, "first state of the run", "UTC", required=True),
+        Column("thrust_episode", SMALL, "thrust_episode of its rows in state_vectors", required=True),
+        Column("ignition_time", UTC_MICROSECONDS, "first state of the burn", "UTC", required=True),
         Column(
             "cutoff_time",
             UTC_MICROSECONDS,
-            "true end: the short step after the run belongs to it",
+            "true end: a shorter step after the last 2 s belongs to it",
             "UTC",
             required=True,
         ),
-        Column("duration_s", REAL, "cut-off minus ignition", "s", required=True),
-        Column("two_second_rows", COUNT, "rows on_thrust in the run", required=True),
-        Column("delta_v_m_s", REAL, "magnitude of the integrated non-gravitational acceleration", "m/s"),
-        Column("delta_v_radial_m_s", REAL, "its radial part, outward positive", "m/s"),
-        Column("delta_v_intrack_m_s", REAL, "its in-track part, in the orbit plane, along the motion", "m/s"),
-        Column("delta_v_crosstrack_m_s", REAL, "its cross-track part, along the angular momentum", "m/s"),
-        Column("mean_acceleration_mm_s2", REAL, "delta_v over duration", "mm/s^2"),
+        Column(
+            "duration_s",
+            REAL,
+            "time elapsed from ignition to cut-off, leap seconds included",
+            "s",
+            required=True,
+            decimals=SECOND_DECIMALS,
+        ),
+        Column("two_second_rows", COUNT, "rows on_thrust in the burn", required=True),
+        Column(
+            "delta_v_m_s",
+            REAL,
+            "magnitude of the integrated acceleration that gravity does not explain",
+            "m/s",
+            decimals=DELTA_V_DECIMALS,
+        ),
+        Column("delta_v_radial_m_s", REAL, "its radial part, outward positive", "m/s", decimals=DELTA_V_DECIMALS),
+        Column(
+            "delta_v_intrack_m_s",
+            REAL,
+            "its in-track part, in the orbit plane, along the motion",
+            "m/s",
+            decimals=DELTA_V_DECIMALS,
+        ),
+        Column(
+            "delta_v_crosstrack_m_s",
+            REAL,
+            "its cross-track part, along the angular momentum",
+            "m/s",
+            decimals=DELTA_V_DECIMALS,
+        ),
+        Column("mean_acceleration_mm_s2", REAL, "delta_v over duration", "mm/s^2", decimals=ACCELERATION_DECIMALS),
         Column(
             "semi_major_axis_before_km",
             REAL,
             "semi-major axis before ignition: the J2 variation removed, mean over up to one orbit of coast",
             "km",
+            decimals=AXIS_DECIMALS,
         ),
-        Column("semi_major_axis_after_km", REAL, "the same after cut-off", "km"),
+        Column("semi_major_axis_after_km", REAL, "the same after cut-off", "km", decimals=AXIS_DECIMALS),
         Column("event_names", TEXTS, "matching events of trajectory_events, in time order", required=True),
-        Column("event_delta_v_m_s", REAL, "sum of their planned delta-v; null without one", "m/s"),
+        Column(
+            "event_delta_v_m_s",
+            REAL,
+            "sum of their planned delta-v; null without one",
+            "m/s",
+            decimals=DELTA_V_DECIMALS,
+        ),
         Column(
             "manoeuvre",
             SMALL,
-            "physical manoeuvre within the issue, from 1; runs under 60 s apart share one",
+            "physical manoeuvre within the issue, from 1; burns under 60 s apart share one",
             required=True,
         ),
     ),
@@ -438,12 +538,13 @@ def dictionary(table: Table) -> str:
         f"{table.meaning} Version {table.version}; partitioned by {folders}.",
         *([f"Frame: {table.frame}."] if table.frame else []),
         "",
-        "| column | type | unit | meaning |",
-        "|---|---|---|---|",
+        "| column | type | unit | decimals | meaning |",
+        "|---|---|---|---|---|",
     ]
     for column in table.columns:
         name = f"`{column.name}`" + ("" if column.required else " (null where unknown)")
-        lines.append(f"| {name} | {type_name(column.type)} | {column.unit or ''} | {column.meaning} |")
+        decimals = "" if column.decimals is None else column.decimals
+        lines.append(f"| {name} | {type_name(column.type)} | {column.unit or ''} | {decimals} | {column.meaning} |")
     return "\n".join(lines) + "\n"
 
 

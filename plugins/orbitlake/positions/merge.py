@@ -7,12 +7,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from orbitlake.digits import rounded, same
 from orbitlake.positions.live import OWNER, floors_us, newest_us, owned
 from orbitlake.positions.motion import motion_of
 from orbitlake.positions.track import LONGEST_GAP_S, MINUTE_US, NONE, Indices, Mask, Track, reals, starts_of_runs
 from orbitlake.tables import POSITIONS
 
-PUBLISHED: Final = tuple(name for name in POSITIONS.column_names if name not in POSITIONS.key)
+PUBLISHED: Final = tuple(column for column in POSITIONS.columns if column.name not in POSITIONS.key)
 
 OF_REPORT: Final = ("fetch_time", "altitude_km")
 """What a repeat of a fix may say otherwise."""
@@ -68,7 +69,7 @@ def merge_fixes(known: pa.Table, fresh: pa.Table) -> Merged:
     for name, values in motion_of(track, shown[is_open]).items():
         column = pc.replace_with_mask(rows.column(name), pa.array(is_open), values)
         rows = rows.set_column(rows.column_names.index(name), name, column)
-    rows = rows.select(owned(POSITIONS).column_names).cast(owned(POSITIONS).schema)
+    rows = rounded(rows.select(owned(POSITIONS).column_names).cast(owned(POSITIONS).schema), POSITIONS)
     differs, is_reported = changes(rows, known, published, is_open)
     is_changed = differs & rows.column(OWNER).is_valid().to_numpy()
     return Merged(rows, published == NONE, is_changed, is_reported, touched, kept)
@@ -108,10 +109,9 @@ def changes(rows: pa.Table, known: pa.Table, published: Indices, is_open: Mask) 
     if not candidates.size:
         return differs, is_reported
     now, before = rows.take(candidates), known.take(published[candidates])
-    for name in PUBLISHED:
-        ours, theirs = now.column(name), before.column(name)
-        same = pc.fill_null(pc.equal(ours, theirs), pc.and_(pc.is_null(ours), pc.is_null(theirs))).to_numpy()
-        differs[candidates] |= ~same
-        if name in OF_REPORT:
-            is_reported[candidates] |= ~same
+    for column in PUBLISHED:
+        alike = same(now.column(column.name), before.column(column.name), column)
+        differs[candidates] |= ~alike
+        if column.name in OF_REPORT:
+            is_reported[candidates] |= ~alike
     return differs, is_reported

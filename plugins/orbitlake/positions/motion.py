@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
+from orbitlake.digits import rounded
 from orbitlake.lake import spark_schema
 from orbitlake.physics import kinematics
 from orbitlake.positions.track import NONE, OF_OBJECT, Indices, Track, reals
@@ -30,7 +31,7 @@ def positions_of(fixes: pa.Table) -> pa.Table:
     distinct = fixes.take(rows)
     track = track.take(rows)
     columns = dict(zip(distinct.column_names, distinct.columns, strict=True)) | motion_of(track, np.arange(rows.size))
-    return pa.table([columns[name] for name in POSITIONS.column_names], schema=POSITIONS.schema)
+    return rounded(pa.table([columns[name] for name in POSITIONS.column_names], schema=POSITIONS.schema), POSITIONS)
 
 
 def motion_of(track: Track, rows: Indices) -> dict[str, pa.Array]:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 
+from orbitlake.digits import same
 from orbitlake.lake import Lake, bound_quarantine, quarantine, write_file
 from orbitlake.positions.fixes import BAD, FAILED, FIX, MOST_BAD_BYTES, read_records
 from orbitlake.positions.live import (
@@ -236,12 +237,11 @@ def differing(minutes: pa.Table, published: pa.Table) -> pa.Table:
     """Drop the minutes that are published just so."""
     key = list(WINDOW_STATS.key)
     both = minutes.join(published, keys=key, join_type="left outer", right_suffix="_published")
-    same = pc.is_valid(both.column("data_points_published"))
-    for name in set(minutes.column_names) - set(key):
-        ours, theirs = both.column(name), both.column(f"{name}_published")
-        both_null = pc.and_(pc.is_null(ours), pc.is_null(theirs))
-        same = pc.and_(same, pc.if_else(both_null, True, pc.fill_null(pc.equal(ours, theirs), False)))
-    return both.filter(pc.invert(same)).select(minutes.column_names).cast(minutes.schema)
+    alike = pc.is_valid(both.column("data_points_published")).to_numpy()
+    for column in owned(WINDOW_STATS).columns:
+        if column.name not in key:
+            alike &= same(both.column(column.name), both.column(f"{column.name}_published"), column)
+    return both.filter(pa.array(~alike)).select(minutes.column_names).cast(minutes.schema)
 
 
 def state_after(state: State, merged: Merged, minutes: pa.Table, owner: str) -> State:

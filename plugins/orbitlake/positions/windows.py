@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
+from orbitlake.digits import rounded
 from orbitlake.lake import spark_schema
 from orbitlake.physics.kinematics import Reals, circular_means_deg, great_circle_km, ground_speed_km_s
 from orbitlake.positions.track import MINUTE_US, OF_OBJECT, Indices, Track, reals, starts_of_runs
@@ -29,7 +30,8 @@ def minutes_of(positions: pa.Table) -> pa.Table:
     starts = starts_of_runs(track.object, track.event_us // MINUTE_US)
     of_minutes = positions.select(list(OF_OBJECT)).take(order[starts])
     columns = dict(zip(OF_OBJECT, of_minutes.columns, strict=True)) | summary(track, velocity, starts)
-    return pa.table([columns[name] for name in WINDOW_STATS.column_names], schema=WINDOW_STATS.schema)
+    minutes = pa.table([columns[name] for name in WINDOW_STATS.column_names], schema=WINDOW_STATS.schema)
+    return rounded(minutes, WINDOW_STATS)
 
 
 def summary(track: Track, velocity: Reals, starts: Indices) -> dict[str, pa.Array]:
