@@ -1,46 +1,64 @@
-"""Powered flight in an ephemeris: which states lie in it, and each burn as the states fly it."""
+"""Powered flight in an ephemeris: its cadence state by state, and each burn as the states fly it."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+import erfa
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from orbitlake.physics.frames import INERTIAL, rotation_to_itrs
-from orbitlake.physics.gravity import gravity_itrs_km_s2
+from orbitlake.digits import rounded
+from orbitlake.oem.thrust import (
+    LEAST_THRUST_KM_S2,
+    Coast,
+    Flight,
+    Rows,
+    coast_of,
+    last_digit,
+    powered_stretches,
+    velocity_gained_km_s,
+)
+from orbitlake.physics.fields import fields_about, inertial_states
 from orbitlake.physics.orbit import mean_semi_major_axis_km, orbital_axes, period_s
 from orbitlake.tables import THRUST_EPISODES
 
 THRUST_STEP_MS: Final = 2000
 """NASA tabulates powered flight every 2.000 s; the short steps at its end come as close as 1.991 s."""
+OWN_CADENCE_SHARE: Final = 0.5
+"""Where regular steps of 2.000 s fill more of a segment than this, they are its cadence and no sign of a burn."""
 SAME_MANOEUVRE_GAP_US: Final = 60_000_000
 SECOND_US: Final = 1_000_000
 M_PER_KM: Final = 1e3
 MM_PER_M: Final = 1e3
+MM_PER_KM: Final = 1e6
 
 
 @dataclass(frozen=True, slots=True)
-class _Trajectory:
-    """The states of an issue as arrays, (n,) and (n, 3), with its frame."""
+class _Segment:
+    """One segment: the row of its first state in the issue, its states, how it coasts, and its runs.
 
-    segment: NDArray[np.int32]
-    epoch_us: NDArray[np.int64]
-    position_km: NDArray[np.float64]
-    velocity_km_s: NDArray[np.float64]
-    on_thrust: NDArray[np.bool_]
-    ref_frame: str
-    is_geocentric: bool
+    A run is of steps of 2.000 s: rows of its first state, of its last one on_thrust, and of that at its true end (m,).
+    """
+
+    start: int
+    flight: Flight
+    coast: Coast
+    is_earths: bool
+    first: Rows
+    last: Rows
+    cutoff: Rows
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
-    """One powered run: rows of its first state, its last state on_thrust, and the state at its true end."""
+class _Burn:
+    """One burn: rows of its first state, its last state on_thrust and the state at its true end, in its segment."""
 
-    number: int
-    ignition: int
+    segment: _Segment
+    first: int
     last: int
     cutoff: int
 
@@ -67,61 +85,83 @@ def find_episodes(
     states: pa.Table,
     events: pa.Table,
     *,
-    center_name: str,
-    ref_frame: str,
-) -> pa.Table:
-    """Return one row a powered run of `states`, in the schema of thrust_episodes.
+    places: Sequence[tuple[str, str]],
+) -> tuple[pa.Table, list[str]]:
+    """Return one row a burn of `states`, in the schema of thrust_episodes, and warnings on what cannot be judged.
 
-    `states` and `events` are the issue's state_vectors and trajectory_events. Delta-v and semi-major axes need an
-    inertial frame about Earth whose turning to ITRS is known: elsewhere they are null. Delta-v sums, in the radial,
-    in-track and cross-track axes of each moment, the change of velocity that gravity to degree and order 4 leaves.
+    `states` and `events` are the issue's state_vectors and trajectory_events, `places` centre and frame of each
+    segment. A burn is a stretch of a run of steps of 2.000 s that gravity does not explain (see thrust). Delta-v sums,
+    in the radial, in-track and cross-track axes of each moment, the change of velocity that gravity leaves.
     """
-    trajectory = _trajectory(states, center_name, ref_frame)
-    runs = _runs(trajectory, _column(states, "thrust_episode"))
-    if not runs:
-        return THRUST_EPISODES.schema.empty_table()
+    segments, warnings = _segments(states, places)
+    burns = [burn for segment in segments for burn in _burns(segment)]
+    epoch_us = _micros(states, "epoch")
+    episode = _column(states, "thrust_episode")
     rows: list[dict[str, object]] = []
     manoeuvre = 0
     end_us: int | None = None
-    last_row = trajectory.epoch_us.size - 1
-    coast_starts = [0] + [run.cutoff for run in runs]
-    coast_ends = [run.ignition for run in runs[1:]] + [last_row]
-    for run, coast_from, coast_to in zip(runs, coast_starts, coast_ends, strict=False):
-        ignition_us, cutoff_us = int(trajectory.epoch_us[run.ignition]), int(trajectory.epoch_us[run.cutoff])
-        manoeuvre += end_us is None or ignition_us - end_us >= SAME_MANOEUVRE_GAP_US
-        end_us = cutoff_us
-        duration_s = (cutoff_us - ignition_us) / SECOND_US
+    for nth, burn in enumerate(burns):
+        start, flight = burn.segment.start, burn.segment.flight
+        ignition_us, cutoff_us = int(epoch_us[start + burn.first]), int(epoch_us[start + burn.cutoff])
+        manoeuvre += end_us is None or int(flight.tai_us[burn.first]) - end_us >= SAME_MANOEUVRE_GAP_US
+        end_us = int(flight.tai_us[burn.cutoff])
+        duration_s = (end_us - int(flight.tai_us[burn.first])) / SECOND_US
+        beside = [burns[other] if 0 <= other < len(burns) else None for other in (nth - 1, nth + 1)]
+        before, after = (other if other and other.segment is burn.segment else None for other in beside)
         rows.append(
             {
                 "object_id": object_id,
                 "creation_date": creation_date,
-                "thrust_episode": run.number,
+                "thrust_episode": int(episode[start + burn.last]),
                 "ignition_time": ignition_us,
                 "cutoff_time": cutoff_us,
                 "duration_s": duration_s,
-                "two_second_rows": run.last - run.ignition,
+                "two_second_rows": burn.last - burn.first,
                 "manoeuvre": manoeuvre,
             }
-            | _delta_v(trajectory, run, duration_s)
-            | _semi_major_axes(trajectory, run, coast_from, coast_to)
+            | _delta_v(burn, duration_s)
+            | _semi_major_axes(burn, before.cutoff if before else 0, after.first if after else None)
             | _matching_events(events, ignition_us, cutoff_us)
         )
-    return pa.Table.from_pylist(rows, schema=THRUST_EPISODES.schema)
+    return rounded(pa.Table.from_pylist(rows, schema=THRUST_EPISODES.schema), THRUST_EPISODES), warnings
 
 
-def _trajectory(states: pa.Table, center_name: str, ref_frame: str) -> _Trajectory:
-    def vectors(*names: str) -> NDArray[np.float64]:
-        return np.column_stack([_column(states, name) for name in names])
-
-    return _Trajectory(
-        segment=_column(states, "segment"),
-        epoch_us=_column(states, "epoch").astype("datetime64[us]").astype(np.int64),
-        position_km=vectors("x_km", "y_km", "z_km"),
-        velocity_km_s=vectors("vx_km_s", "vy_km_s", "vz_km_s"),
-        on_thrust=_column(states, "on_thrust"),
-        ref_frame=ref_frame,
-        is_geocentric=center_name.strip().upper() == "EARTH" and ref_frame.strip().upper() in INERTIAL,
-    )
+def _segments(states: pa.Table, places: Sequence[tuple[str, str]]) -> tuple[list[_Segment], list[str]]:
+    """Return the segments that have a run of steps of 2.000 s, and what is to be said of them."""
+    number, on_thrust = _column(states, "segment"), _column(states, "on_thrust")
+    segments: list[_Segment] = []
+    warnings: list[str] = []
+    for nth in np.unique(number[on_thrust]):
+        start, stop = (int(np.searchsorted(number, nth, side=side)) for side in ("left", "right"))
+        center_name, ref_frame = places[nth]
+        segment = states.slice(start, stop - start)
+        tai_us = _micros(segment, "epoch_tai")
+        fields = fields_about(center_name, ref_frame, int(tai_us[0]))
+        if not fields:
+            warnings.append(
+                f"segment {nth}: states every 2 s about {center_name[:40]} in {ref_frame[:40]} cannot be told from a "
+                "coast, since no gravity is known there: no thrust episode"
+            )
+            continue
+        position_km = _vectors(segment, "x_km", "y_km", "z_km")
+        velocity_km_s = _vectors(segment, "vx_km_s", "vy_km_s", "vz_km_s")
+        digits = last_digit(position_km), last_digit(velocity_km_s)
+        flight = Flight(tai_us, *inertial_states(ref_frame, tai_us, position_km, velocity_km_s), *digits)
+        coast = coast_of(flight, fields, on_thrust[start + 1 : stop])
+        first, last, cutoff = _runs(on_thrust[start:stop], tai_us)
+        if (tai_us[last] - tai_us[first]).sum() > OWN_CADENCE_SHARE * (tai_us[-1] - tai_us[0]):
+            warnings.append(
+                f"segment {nth}: states stand every 2 s in coast as in powered flight: on_thrust tells this cadence, "
+                "a thrust episode is what gravity does not explain"
+            )
+        if coast.least_thrust_km_s2 > LEAST_THRUST_KM_S2:
+            warnings.append(
+                f"segment {nth}: gravity leaves so much of its coasts unexplained that a thrust below "
+                f"{coast.least_thrust_km_s2 * MM_PER_KM:.2g} mm/s^2 is no episode"
+            )
+        is_earths = center_name.strip().upper() == "EARTH"
+        segments.append(_Segment(start, flight, coast, is_earths, first, last, cutoff))
+    return segments, warnings
 
 
 def _column(states: pa.Table, name: str) -> NDArray[Any]:
@@ -129,36 +169,34 @@ def _column(states: pa.Table, name: str) -> NDArray[Any]:
     return values
 
 
-def _runs(trajectory: _Trajectory, episode: NDArray[np.int32]) -> list[_Run]:
-    """Return the runs in order; the step after a run, where it is shorter than 2 s, ends at the true cut-off."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], trajectory.on_thrust, [False])).astype(np.int8)))
-    runs = []
-    for begin, end in zip(edges[::2], edges[1::2], strict=True):
-        last = int(end) - 1
-        cutoff = last
-        if end < trajectory.segment.size and trajectory.segment[end] == trajectory.segment[last]:
-            step_ms = round(int(trajectory.epoch_us[end] - trajectory.epoch_us[last]) / 1000)
-            cutoff = int(end) if step_ms < THRUST_STEP_MS else last
-        runs.append(_Run(number=int(episode[begin]), ignition=int(begin) - 1, last=last, cutoff=cutoff))
-    return runs
+def _micros(states: pa.Table, name: str) -> NDArray[np.int64]:
+    return _column(states, name).astype("datetime64[us]").astype(np.int64)
 
 
-def _delta_v(trajectory: _Trajectory, run: _Run, duration_s: float) -> dict[str, object]:
-    rows = slice(run.ignition, run.cutoff + 1)
-    epoch_us = trajectory.epoch_us[rows]
-    position, velocity = trajectory.position_km[rows], trajectory.velocity_km_s[rows]
-    step_us = np.diff(epoch_us)
-    step_s = step_us[:, np.newaxis] / SECOND_US
-    middle = 0.5 * (position[1:] + position[:-1]) - step_s / 8.0 * np.diff(velocity, axis=0)  # cubic Hermite
-    gravity = _gravity_km_s2(trajectory, epoch_us, position)
-    gravity_middle = _gravity_km_s2(trajectory, epoch_us[:-1] + step_us // 2, middle)
-    if gravity is None or gravity_middle is None:
-        return {}
-    # Simpson's rule: the trapezoid would lose 2 mm/s over ten minutes, all of it radial.
-    fallen_km_s = step_s / 6.0 * (gravity[1:] + 4.0 * gravity_middle + gravity[:-1])
-    axes = orbital_axes(middle, 0.5 * (velocity[1:] + velocity[:-1]))
-    parts_m_s = np.matvec(axes, np.diff(velocity, axis=0) - fallen_km_s).sum(axis=0) * M_PER_KM
-    total_m_s = float(np.linalg.norm(parts_m_s))
+def _vectors(states: pa.Table, *names: str) -> NDArray[np.float64]:
+    return np.column_stack([_column(states, name) for name in names])
+
+
+def _runs(on_thrust: NDArray[np.bool_], tai_us: NDArray[np.int64]) -> tuple[Rows, Rows, Rows]:
+    """Return first state, last one on_thrust and true end of each run: a shorter step after it belongs to it."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], on_thrust, [False])).astype(np.int8)))
+    first, last = edges[::2] - 1, edges[1::2] - 1
+    after = np.minimum(last + 1, tai_us.size - 1)
+    step_ms = np.rint((tai_us[after] - tai_us[last]) / 1000.0)
+    return first, last, np.where(step_ms < THRUST_STEP_MS, after, last)
+
+
+def _burns(segment: _Segment) -> Iterator[_Burn]:
+    for run, first, last in powered_stretches(segment.flight, segment.coast, segment.first, segment.last):
+        yield _Burn(segment, first, last, int(segment.cutoff[run]) if last == segment.last[run] else last)
+
+
+def _delta_v(burn: _Burn, duration_s: float) -> dict[str, object]:
+    begin = np.arange(burn.first, burn.cutoff)
+    field = burn.segment.coast.field
+    gained_km_s, middle_km, middle_km_s = velocity_gained_km_s(burn.segment.flight, field, begin, begin + 1)
+    parts_m_s = erfa.rxp(orbital_axes(middle_km, middle_km_s), gained_km_s).sum(axis=0) * M_PER_KM
+    total_m_s = float(erfa.pm(parts_m_s))
     return {
         "delta_v_m_s": total_m_s,
         "delta_v_radial_m_s": float(parts_m_s[0]),
@@ -168,30 +206,23 @@ def _delta_v(trajectory: _Trajectory, run: _Run, duration_s: float) -> dict[str,
     }
 
 
-def _gravity_km_s2(
-    trajectory: _Trajectory, epoch_us: NDArray[np.int64], position_km: NDArray[np.float64]
-) -> NDArray[np.float64] | None:
-    """Return Earth's pull in the trajectory's frame, None where it has no inertial frame about Earth."""
-    turn = rotation_to_itrs(trajectory.ref_frame, epoch_us.astype("datetime64[us]"))
-    if turn is None or not trajectory.is_geocentric:
-        return None
-    pull: NDArray[np.float64] = np.matvec(turn.transpose(0, 2, 1), gravity_itrs_km_s2(np.matvec(turn, position_km)))
-    return pull
-
-
-def _semi_major_axes(trajectory: _Trajectory, run: _Run, coast_from: int, coast_to: int) -> dict[str, object]:
+def _semi_major_axes(burn: _Burn, coast_from: int, coast_to: int | None) -> dict[str, object]:
     """Return the mean semi-major axis over at most one orbit of coast on either side, at least of the edge state."""
-    if not trajectory.is_geocentric:
+    flight = burn.segment.flight
+    if not burn.segment.is_earths:
         return {}
-    epoch_us = trajectory.epoch_us
-    axis_km = mean_semi_major_axis_km(trajectory.position_km, trajectory.velocity_km_s)
-    orbit_us = period_s(float(axis_km[run.ignition])) * SECOND_US
-    row = np.arange(epoch_us.size)
-    same_segment = trajectory.segment == trajectory.segment[run.ignition]
-    before = (row >= coast_from) & (row <= run.ignition) & (epoch_us > epoch_us[run.ignition] - orbit_us)
-    after = (row >= run.cutoff) & (row <= coast_to) & (epoch_us < epoch_us[run.cutoff] + orbit_us)
+    at_ignition = flight.rows(slice(burn.first, burn.first + 1))
+    (axis_km,) = mean_semi_major_axis_km(at_ignition.position_km, at_ignition.velocity_km_s)
+    orbit_us = period_s(float(axis_km)) * SECOND_US
+    if not np.isfinite(orbit_us):
+        return {}
+    tai_us = flight.tai_us
+    since = int(np.searchsorted(tai_us, tai_us[burn.first] - orbit_us, side="right"))
+    until = int(np.searchsorted(tai_us, tai_us[burn.cutoff] + orbit_us, side="left"))
+    before = flight.rows(slice(max(since, coast_from), burn.first + 1))
+    after = flight.rows(slice(burn.cutoff, until if coast_to is None else min(until, coast_to + 1)))
     return {
-        f"semi_major_axis_{side}_km": float(np.mean(axis_km[same_segment & coast])) if np.isfinite(orbit_us) else None
+        f"semi_major_axis_{side}_km": float(np.mean(mean_semi_major_axis_km(coast.position_km, coast.velocity_km_s)))
         for side, coast in (("before", before), ("after", after))
     }
 

@@ -2,8 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from orbitlake.digits import rounded
 from orbitlake.oem import comment_block, epochs, kvn, unpacking, xml
 from orbitlake.oem.comment_block import Event, Facts
 from orbitlake.oem.episodes import find_episodes, thrust_flags
@@ -38,6 +38,7 @@ MAX_ENCODED_ID_BYTES: Final = 200
 """A folder's name has 255 bytes on most file systems; `object_id=` and what is written aside need theirs."""
 BYTES_A_MARKUP: Final = 32
 """So many bytes of a file at the size limit go to one element or attribute: 2 million at 64 MiB."""
+STATES_AT_ONCE: Final = 2**16
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
@@ -115,7 +116,21 @@ def read_all(path: str | Path) -> tuple[Issue, ...]:
 def read_bytes(content: bytes, name: str) -> Issue:
     """Return the issue in the bytes of a file; errors call it `name`. Raises OemError."""
     text = unpacking.unpack(content, name)
-    return issue_of(parse(text, name), hashlib.sha256(text).hexdigest(), name)
+    content_sha256 = hashlib.sha256(text).hexdigest()
+    message = _without_bytes(parse(text, name))
+    # A large file need not stay in memory while its columns are derived.
+    del content, text
+    return issue_of(message, content_sha256, name)
+
+
+def _without_bytes(message: Message) -> Message:
+    """Return a checked message that no longer holds the bytes of its file, nor knows the line of any state."""
+    segments = (replace(segment, states=replace(segment.states, line_of=_line_unknown)) for segment in message.segments)
+    return replace(message, segments=tuple(segments))
+
+
+def _line_unknown(nth: int) -> int:
+    raise LookupError(f"the file of state {nth} is no longer in memory")
 
 
 def read_all_bytes(content: bytes, name: str) -> tuple[Issue, ...]:
@@ -175,6 +190,13 @@ def issue_of(message: Message, content_sha256: str, name: str) -> Issue:
     block = comment_block.parse(message.comments, start_utc_us, stop_utc_us)
     states = _states(message, object_id, creation_date)
     events, repeated = _events(block.events, object_id, creation_date)
+    episodes, doubts = find_episodes(
+        object_id,
+        creation_date,
+        states,
+        events,
+        places=[(block.center_name, _axes(block)) for block in metadata],
+    )
     return Issue(
         object_id=object_id,
         creation_date=creation_date,
@@ -183,19 +205,18 @@ def issue_of(message: Message, content_sha256: str, name: str) -> Issue:
         comments=message.comments,
         events=events,
         states=states,
-        episodes=find_episodes(
-            object_id,
-            creation_date,
-            states,
-            events,
-            # Where segments differ in centre or frame, or the frame has another epoch, delta-v is null, not wrong.
-            center_name=header.center_name if _has_plain_axes(metadata) else "",
-            ref_frame=header.ref_frame,
-        ),
+        episodes=episodes,
         covariances=_covariances(message, object_id, creation_date),
         segments=metadata,
         segment_table=_segments(message, object_id, creation_date),
-        warnings=(*message.warnings, *_leap_warnings(message), *_frame_warnings(message), *block.warnings, *repeated),
+        warnings=(
+            *message.warnings,
+            *_leap_warnings(message),
+            *_frame_warnings(message),
+            *block.warnings,
+            *repeated,
+            *doubts,
+        ),
         content_sha256=content_sha256,
     )
 
@@ -278,22 +299,16 @@ def _states(message: Message, object_id: str, creation_date: datetime) -> pa.Tab
     segments = message.segments
     counts = [len(segment.states) for segment in segments]
     segment_number = np.repeat(np.arange(len(segments), dtype=np.int32), counts)
-    epoch_tai_us = np.concatenate([segment.epoch_tai_us for segment in segments])
-    position_velocity = np.concatenate([segment.states.position_velocity_km_s for segment in segments])
-    acceleration = np.concatenate([_acceleration(segment.states) for segment in segments])
+    epoch_tai_us = _joined([segment.epoch_tai_us for segment in segments])
+    position_velocity = _joined([segment.states.position_velocity_km_s for segment in segments])
+    acceleration = _joined([_acceleration(segment.states) for segment in segments])
     # Steps in whole microseconds first: far from 1970 a float holds no epoch to the microsecond.
-    step_us = np.concatenate([np.append(np.nan, np.diff(segment.epoch_tai_us)) for segment in segments])
+    step_us = _joined([np.append(np.nan, np.diff(segment.epoch_tai_us)) for segment in segments])
     step_s = step_us / epochs.SECOND_US
     on_thrust, thrust_episode = thrust_flags(step_s, segment_number)
     x_km, y_km, z_km = position_velocity[:, :3].T
-    r_km = np.linalg.norm(position_velocity[:, :3], axis=1)
-    latitude_deg, longitude_deg, altitude_km = np.concatenate(
-        [
-            _geodetic(segment.metadata, segment.epoch_tai_us, segment.states.position_velocity_km_s[:, :3])
-            for segment in segments
-        ],
-        axis=1,
-    )
+    r_km = np.sqrt(x_km * x_km + y_km * y_km + z_km * z_km)
+    latitude_deg, longitude_deg, altitude_km = _joined([_geodetic(segment) for segment in segments]).T
     with np.errstate(invalid="ignore"):
         theta_rad = np.arccos(z_km / r_km)  # not defined at the centre
     columns: dict[str, NDArray[Any]] = {
@@ -308,12 +323,12 @@ def _states(message: Message, object_id: str, creation_date: datetime) -> pa.Tab
         "latitude_deg": latitude_deg,
         "longitude_deg": longitude_deg,
         "altitude_km": altitude_km,
-        "useable": np.concatenate([_useable(segment) for segment in segments]),
+        "useable": _joined([_useable(segment) for segment in segments]),
         "step_s": step_s,
         "on_thrust": on_thrust,
         "thrust_episode": thrust_episode,
     }
-    return _identified(columns, object_id, creation_date, STATE_VECTORS.schema)
+    return rounded(_identified(columns, object_id, creation_date, STATE_VECTORS.schema), STATE_VECTORS)
 
 
 def _useable(segment: Segment) -> NDArray[np.bool_]:
@@ -327,32 +342,43 @@ def _useable(segment: Segment) -> NDArray[np.bool_]:
     return useable
 
 
+def _joined(of_segments: list[NDArray[Any]]) -> NDArray[Any]:
+    """Return the arrays of all segments as one; that of a single one is not copied."""
+    return of_segments[0] if len(of_segments) == 1 else np.concatenate(of_segments)
+
+
 def _acceleration(states: States) -> NDArray[np.float64]:
-    return np.full((len(states), 3), np.nan) if states.acceleration_km_s2 is None else states.acceleration_km_s2
+    if states.acceleration_km_s2 is None:
+        return np.broadcast_to(np.nan, (len(states), 3))
+    return states.acceleration_km_s2
 
 
-def _geodetic(
-    metadata: Metadata, epoch_tai_us: NDArray[np.int64], position_km: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return latitude (deg), longitude (deg) and height (km), shape (3, n); NaN where the frame cannot be turned."""
-    itrs_km = None
-    if _is_geocentric(metadata):
+def _geodetic(segment: Segment) -> NDArray[np.float64]:
+    """Return latitude (deg), longitude (deg) and height (km), shape (n, 3); NaN where the frame cannot be turned."""
+    metadata, count = segment.metadata, len(segment.states)
+    if not _is_geocentric(metadata):
+        return np.broadcast_to(np.nan, (count, 3))
+    geodetic = np.empty((3, count))
+    # A matrix a state would take most of the memory of a large file.
+    for start in range(0, count, STATES_AT_ONCE):
+        rows = slice(start, start + STATES_AT_ONCE)
         itrs_km = itrs_from_tai(
             metadata.ref_frame,
-            epoch_tai_us.astype("datetime64[us]"),
-            position_km,
+            segment.epoch_tai_us[rows].astype("datetime64[us]"),
+            segment.states.position_velocity_km_s[rows, :3],
             frame_epoch_tai=_frame_epoch_tai(metadata),
         )
-    if itrs_km is None:
-        return np.full((3, len(position_km)), np.nan)
-    return np.stack(geodetic_from_itrs(itrs_km))
+        if itrs_km is None:
+            # One epoch before Earth's orientation is known leaves the whole segment without.
+            return np.broadcast_to(np.nan, (count, 3))
+        geodetic[:, rows] = geodetic_from_itrs(itrs_km)
+    return geodetic.T
 
 
-def _has_plain_axes(blocks: Sequence[Metadata]) -> bool:
-    """Return whether all segments have one centre and one frame, whose axes follow from its name alone."""
-    names = {(block.center_name, block.ref_frame) for block in blocks}
-    frozen = any(block.ref_frame_epoch and block.ref_frame.strip().upper() not in STANDING for block in blocks)
-    return len(names) == 1 and not frozen
+def _axes(block: Metadata) -> str:
+    """Return the frame of a segment; one whose axes are those of REF_FRAME_EPOCH is no more the frame of that name."""
+    is_plain = not block.ref_frame_epoch or block.ref_frame.strip().upper() in STANDING
+    return block.ref_frame if is_plain else f"{block.ref_frame} of REF_FRAME_EPOCH"
 
 
 def _is_geocentric(metadata: Metadata) -> bool:

@@ -65,8 +65,23 @@ def itrs_from_tai(
     rotation = rotation_to_itrs_tai(frame, epoch_tai, frame_epoch_tai=frame_epoch_tai, ut1=ut1)
     if rotation is None:
         return None
-    position: NDArray[np.float64] = np.matvec(rotation, np.asarray(position_km, dtype=np.float64))
-    return position
+    return turned(rotation, np.asarray(position_km, dtype=np.float64))
+
+
+def turned(rotation: NDArray[np.float64], vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return vectors turned by matrices. Shapes: (n, 3, 3), (n, 3) -> (n, 3).
+
+    ERFA's plain loops, here and below, and not `@`, dot, matvec or linalg: those may go to BLAS, whose last bits differ
+    from processor to processor, and what comes out of here is published.
+    """
+    result: NDArray[np.float64] = erfa.rxp(rotation, vectors)
+    return result
+
+
+def turned_back(rotation: NDArray[np.float64], vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return vectors turned by the transposed matrices, the way back. Shapes: (n, 3, 3), (n, 3) -> (n, 3)."""
+    result: NDArray[np.float64] = erfa.trxp(rotation, vectors)
+    return result
 
 
 def rotation_to_itrs(
@@ -104,8 +119,8 @@ def rotation_to_itrs_tai(
         teme_then, gcrf_then = (rotation_to_itrs_tai(each, then, ut1=ut1) for each in (TEME, "GCRF"))
         if to_itrs is None or teme_then is None or gcrf_then is None:
             return None
-        turned: NDArray[np.float64] = to_itrs @ (gcrf_then[0].T @ teme_then[0])
-        return turned
+        standing: NDArray[np.float64] = erfa.rxr(to_itrs, erfa.rxr(erfa.tr(gcrf_then[0]), teme_then[0]))
+        return standing
     if TERRESTRIAL.fullmatch(name) or not tai_us.size:
         return np.broadcast_to(np.eye(3), (tai_us.size, 3, 3))
     if name not in INERTIAL:
@@ -138,7 +153,9 @@ def rotation_to_itrs_tai(
     )
     polar_motion = erfa.pom00(polar_x, polar_y, erfa.sp00(day_jd, tt_of_day))
     rotation = erfa.c2tcio(to_cirs, erfa.era00(day_jd, ut1_of_day), polar_motion)
-    return rotation @ _frame_bias().T if name in DYNAMICAL_J2000 else rotation
+    if name in DYNAMICAL_J2000:
+        rotation = erfa.rxr(rotation, _frame_bias().T)
+    return rotation
 
 
 @lru_cache(maxsize=1)

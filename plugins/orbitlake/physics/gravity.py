@@ -32,9 +32,10 @@ NORMALISED_EGM96: Final = (
 """Degree, order, C and S, fully normalised (NASA/TP-1998-206861)."""
 
 
-def gravity_km_s2(position_km: NDArray[np.float64]) -> NDArray[np.float64]:
+def gravity_km_s2(position_km: NDArray[np.float64], *, highest: int = 4) -> NDArray[np.float64]:
     """Return the acceleration (km/s^2) at positions (km) whose z axis is Earth's. (n, 3) -> (n, 3) or (3,) -> (3,).
 
+    `highest` is the last zonal term that counts: 2 for J2 alone, 4 for J2 to J4.
     In low orbit it errs by up to 1e-7 km/s^2 where the pole of J2000 is taken for that of 2026, and by up to 3e-7 for
     the tesseral terms it leaves out. Formula: Vallado, 4th ed., section 8.7.1.
     """
@@ -45,14 +46,15 @@ def gravity_km_s2(position_km: NDArray[np.float64]) -> NDArray[np.float64]:
     s2 = s * s
     q = EARTH_RADIUS_KM / r
     q2 = q * q
+    j3, j4 = (J3, J4) if highest == 4 else (0.0, 0.0)
     # Gradient of -mu/r * sum(J_n q^n P_n(s)): `along` multiplies the radius vector, `polar` the z axis.
     along = (
         1.0
         + J2 * q2 * (1.5 - 7.5 * s2)
-        + J3 * q2 * q * s * (7.5 - 17.5 * s2)
-        + J4 * q2 * q2 * (-1.875 + (26.25 - 39.375 * s2) * s2)
+        + j3 * q2 * q * s * (7.5 - 17.5 * s2)
+        + j4 * q2 * q2 * (-1.875 + (26.25 - 39.375 * s2) * s2)
     )
-    polar = J2 * q2 * 3.0 * s + J3 * q2 * q * (7.5 * s2 - 1.5) + J4 * q2 * q2 * s * (17.5 * s2 - 7.5)
+    polar = J2 * q2 * 3.0 * s + j3 * q2 * q * (7.5 * s2 - 1.5) + j4 * q2 * q2 * s * (17.5 * s2 - 7.5)
     strength = -MU_KM3_S2 / (r_squared * r)
     acceleration: NDArray[np.float64] = (strength * along)[..., np.newaxis] * position
     acceleration[..., 2] += strength * polar * r

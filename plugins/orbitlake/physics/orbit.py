@@ -1,5 +1,6 @@
 """Orbital quantities of states about Earth: semi-major axis, period, and the radial, in-track, cross-track axes."""
 
+import erfa
 import numpy as np
 from numpy.typing import NDArray
 
@@ -8,8 +9,8 @@ from orbitlake.physics.gravity import EARTH_RADIUS_KM, J2, MU_KM3_S2
 
 def semi_major_axis_km(position_km: NDArray[np.float64], velocity_km_s: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the osculating semi-major axis (km), by vis-viva; negative on a hyperbola. (n, 3), (n, 3) -> (n,)."""
-    radius = np.linalg.norm(position_km, axis=-1)
-    speed_squared = np.einsum("...i,...i->...", velocity_km_s, velocity_km_s)
+    radius = erfa.pm(position_km)
+    speed_squared = erfa.pdp(velocity_km_s, velocity_km_s)
     axis: NDArray[np.float64] = 1.0 / (2.0 / radius - speed_squared / MU_KM3_S2)
     return axis
 
@@ -22,10 +23,10 @@ def mean_semi_major_axis_km(
     One state is good to about 0.2 km in low orbit, the mean over an orbit to some 10 m; NaN for an unbound orbit.
     First order in J2: Kozai, Astronomical Journal 64 (1959), 367.
     """
-    radius = np.linalg.norm(position_km, axis=-1)
+    radius = erfa.pm(position_km)
     axis = semi_major_axis_km(position_km, velocity_km_s)
-    momentum = np.cross(position_km, velocity_km_s)
-    momentum_squared = np.einsum("...i,...i->...", momentum, momentum)
+    momentum = erfa.pxp(position_km, velocity_km_s)
+    momentum_squared = erfa.pdp(momentum, momentum)
     sin2_inclination = 1.0 - momentum[..., 2] ** 2 / momentum_squared
     sin2_latitude = (position_km[..., 2] / radius) ** 2
     ellipse = momentum_squared / (MU_KM3_S2 * axis)  # 1 - e^2
@@ -48,7 +49,7 @@ def orbital_axes(position_km: NDArray[np.float64], velocity_km_s: NDArray[np.flo
     Radial points outward, cross-track along the angular momentum, in-track completes the right-handed set, along the
     motion: the frame that CCSDS 502.0-B-3 calls RTN.
     """
-    radial = position_km / np.linalg.norm(position_km, axis=-1, keepdims=True)
-    momentum = np.cross(position_km, velocity_km_s)
-    cross_track = momentum / np.linalg.norm(momentum, axis=-1, keepdims=True)
-    return np.stack((radial, np.cross(cross_track, radial), cross_track), axis=-2)
+    radial = position_km / erfa.pm(position_km)[..., np.newaxis]
+    momentum = erfa.pxp(position_km, velocity_km_s)
+    cross_track = momentum / erfa.pm(momentum)[..., np.newaxis]
+    return np.stack((radial, erfa.pxp(cross_track, radial), cross_track), axis=-2)
