@@ -7,16 +7,19 @@ import argparse
 import contextlib
 import gzip
 import io
+import math
 import os
 import resource
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import ccsds_ndm
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 from bars import SMALL, Bar, print_machine, scaled, verdict
@@ -30,6 +33,17 @@ TEXT = "oem/iss/ISS.OEM_J2K_EPH.2023-03-24.txt.gz"
 XML = "oem/iss/ISS.OEM_J2K_EPH.2024-02-16.xml.gz"
 ROUNDS = scaled(15, 1)
 FLATNESS = 1.10
+LARGE_STATES = 1_000_000
+LARGE_WITHIN_S = 10
+LARGE_WITHIN_MIB = 700
+"""Of a file of LARGE_STATES states, in either notation, on two quiet cores; peak memory of the whole process."""
+MEASURED = """
+import resource, sys, time
+from orbitlake.oem import read
+begin = time.perf_counter()
+count = read(sys.argv[1]).states.num_rows
+print(count, time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
 
 
 def best_times_s(contenders: dict[str, Callable[[], object]], rounds: int = ROUNDS) -> dict[str, float]:
@@ -120,6 +134,80 @@ def flatness(data: Path, folder: Path, count: int) -> tuple[dict[str, float], li
     return figures, bars
 
 
+def large(folder: Path) -> tuple[dict[str, float], list[Bar]]:
+    """Read files of a million states, each in a process of its own: time and peak memory."""
+    environment = os.environ | {"ORBITLAKE_MAX_DOWNLOAD_BYTES": str(2**30)}
+    figures, bars = {}, []
+    for name, write in (("text", write_large_text), ("XML", write_large_xml)):
+        path = folder / f"large-{name}.oem"
+        write(path)
+        done = subprocess.run(
+            [sys.executable, "-c", MEASURED, str(path)],
+            env=environment,
+            cwd=CHECKOUT,
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        path.unlink()
+        count, seconds, mebibytes = map(float, done.stdout.split())
+        if count != LARGE_STATES:
+            raise RuntimeError(f"{count} of {LARGE_STATES} states read")
+        figures[f"read a million states, {name}"] = seconds
+        bars.append(Bar(f"seconds to read a million states, {name}", seconds, LARGE_WITHIN_S, at_least=False))
+        bars.append(Bar(f"MiB to read a million states, {name}", mebibytes, LARGE_WITHIN_MIB, at_least=False))
+    return figures, bars
+
+
+def large_states() -> Iterator[tuple[str, list[str]]]:
+    """Yield epoch and numbers of states on a circle, one a minute, with as many digits as NASA prints."""
+    rate, radius = 2 * math.pi / 5560, 6795.0
+    first = np.datetime64("2022-01-01T00:00:00.000")
+    for nth in range(LARGE_STATES):
+        angle = rate * 60 * nth
+        x, y = radius * math.cos(angle), radius * math.sin(angle)
+        state = (x, 0.62 * y, 0.78 * y, -rate * y, 0.62 * rate * x, 0.78 * rate * x)
+        yield str(first + np.timedelta64(nth, "m")), [f"{value:.12f}" for value in state]
+
+
+def large_span() -> dict[str, str]:
+    first = np.datetime64("2022-01-01T00:00:00.000")
+    return {"START_TIME": str(first), "STOP_TIME": str(first + np.timedelta64(LARGE_STATES - 1, "m"))}
+
+
+LARGE_METADATA = {
+    "OBJECT_NAME": "LARGE",
+    "OBJECT_ID": "1998-067-A",
+    "CENTER_NAME": "EARTH",
+    "REF_FRAME": "EME2000",
+    "TIME_SYSTEM": "UTC",
+}
+
+
+def write_large_text(path: Path) -> None:
+    with path.open("w") as sink:
+        sink.write("CCSDS_OEM_VERS = 2.0\nCREATION_DATE = 2022-01-01T00:00:00\nORIGINATOR = BENCHMARK\nMETA_START\n")
+        sink.writelines(f"{keyword} = {value}\n" for keyword, value in (LARGE_METADATA | large_span()).items())
+        sink.write("META_STOP\n")
+        sink.writelines(f"{epoch} {' '.join(numbers)}\n" for epoch, numbers in large_states())
+
+
+def write_large_xml(path: Path) -> None:
+    names = ["X", "Y", "Z", "X_DOT", "Y_DOT", "Z_DOT"]
+    units = ["km"] * 3 + ["km/s"] * 3
+    with path.open("w") as sink:
+        sink.write(
+            '<ndm><oem id="CCSDS_OEM_VERS" version="2.0"><header><CREATION_DATE>2022-01-01T00:00:00</CREATION_DATE>'
+        )
+        sink.write("<ORIGINATOR>BENCHMARK</ORIGINATOR></header><body><segment><metadata>\n")
+        sink.writelines(f"<{name}>{value}</{name}>\n" for name, value in (LARGE_METADATA | large_span()).items())
+        sink.write("</metadata><data>\n")
+        for epoch, numbers in large_states():
+            fields = zip(names, units, numbers, strict=True)
+            inside = "".join(f'<{name} units="{unit}">{value}</{name}>' for name, unit, value in fields)
+            sink.write(f"<stateVector><EPOCH>{epoch}</EPOCH>{inside}</stateVector>\n")
+        sink.write("</data></segment></body></oem></ndm>\n")
+
+
 def peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
@@ -137,7 +225,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
         times, bars = compare(arguments.data.resolve(), Path(name))
         more_times, more_bars = flatness(arguments.data.resolve(), Path(name), arguments.files)
-    times, bars = times | more_times, bars + more_bars
+        large_times, large_bars = large(Path(name))
+    times, bars = times | more_times | large_times, bars + more_bars + large_bars
     print_machine()
     for label, seconds in times.items():
         print(f"     {label}: {seconds * 1e3:.2f} ms")

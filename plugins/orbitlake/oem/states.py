@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from dataclasses import fields as fields_of
 from typing import Final
 
 import numpy as np
@@ -97,6 +98,21 @@ def read_block(block: bytes | memoryview, line_of: Callable[[int], int]) -> Stat
         values[:6].T,
         values[6:].T if width == FIELDS_WITH_ACCELERATION else None,
         line_of,
+    )
+
+
+def joined(blocks: list[States]) -> States:
+    """Return blocks of one width that follow each other as one; the first one knows the lines of all."""
+    if len(blocks) == 1:
+        return blocks[0]
+    accelerations = [block.acceleration_km_s2 for block in blocks if block.acceleration_km_s2 is not None]
+    moments = [block.moments for block in blocks]
+    return States(
+        Moments(*(np.concatenate([getattr(each, part.name) for each in moments]) for part in fields_of(Moments))),
+        # Column by column, as one block is.
+        np.concatenate([block.position_velocity_km_s.T for block in blocks], axis=1).T,
+        np.concatenate([values.T for values in accelerations], axis=1).T if accelerations else None,
+        blocks[0].line_of,
     )
 
 

@@ -22,6 +22,8 @@ STATE_UNITS: Final = {
 """The elements of a state vector, in their order (CCSDS 505.0-B-3, 4.10)."""
 SPACE: Final = rb"[ \t\r\n]*"
 PLACEHOLDER: Final = "orbitlake-run"
+VECTORS_AT_ONCE: Final = 2**15
+"""A vector still in parts takes ten times the memory of its numbers."""
 
 
 def _field_pattern(name: str, unit: str | None) -> bytes:
@@ -51,18 +53,24 @@ def without_runs(content: bytes) -> tuple[bytes, list[States]]:
     match = next(matches, None)
     while match is not None:
         begin, end = match.span()
-        rows: list[tuple[bytes, ...]] = []
-        while match is not None and (match.start() == end or not rows):
-            rows.append(match.groups())
-            end = match.end()
-            match = next(matches, None)
-        width = states.PLAIN_FIELDS if rows[0][-1] is None else states.FIELDS_WITH_ACCELERATION
-        if any((row[-1] is None) != (rows[0][-1] is None) for row in rows):
-            return content, []
-        block = b"\n".join([b" ".join(row[:width]) for row in rows])
-        read = states.read_block(block, _line_finder(content, begin))
-        if read is None:
-            return content, []
+        width = states.PLAIN_FIELDS if match.groups()[-1] is None else states.FIELDS_WITH_ACCELERATION
+        blocks: list[States] = []
+        is_run = True
+        while is_run:
+            rows: list[tuple[bytes, ...]] = []
+            while match is not None and (match.start() == end or not (rows or blocks)) and len(rows) < VECTORS_AT_ONCE:
+                rows.append(match.groups())
+                end = match.end()
+                match = next(matches, None)
+            if any((row[-1] is None) != (width == states.PLAIN_FIELDS) for row in rows):
+                return content, []
+            text = b"\n".join([b" ".join(row[:width]) for row in rows])
+            block = states.read_block(text, _line_finder(content, begin))
+            if block is None:
+                return content, []
+            blocks.append(block)
+            is_run = match is not None and match.start() == end
+        read = states.joined(blocks)
         parts += [content[kept:begin], b'<stateVector %b="%d"/>' % (PLACEHOLDER.encode(), len(runs))]
         parts.append(b"\n" * content.count(b"\n", begin, end))
         runs.append(read)
