@@ -5,6 +5,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from threading import Event
@@ -13,8 +15,8 @@ import pytest
 from tests.positions.samples import ISS
 
 from orbitlake.positions.collector import collect
-from orbitlake.positions.poller import MAX_BODY_BYTES, Poller
-from orbitlake.positions.record import read_line
+from orbitlake.positions.poller import MAX_BODY_BYTES, Clock, Poller
+from orbitlake.positions.record import RawRecord, read_line
 
 TICK_TOLERANCE_S = 0.25
 KEYS = [
@@ -211,6 +213,66 @@ def test_retry_after_holds_the_next_ticks_back(server, lake):
 
     assert summary.failures == {"http 429": 1}
     assert server.asked_at[1] - server.asked_at[0] > 2.5
+
+
+class Passing(Clock):
+    """Time that passes only while somebody waits, and by 0.04 s a poll."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def monotonic_s(self) -> float:
+        return self.now_s
+
+    def wait(self, seconds: float, stop: Event | None = None) -> None:
+        self.now_s += seconds
+
+
+class Answering:
+    """A feed that fails in each `fails_each`-th poll."""
+
+    rests = False
+
+    def __init__(self, clock: Passing, fails_each: int | None) -> None:
+        self.clock, self.fails_each, self.polls = clock, fails_each, 0
+
+    def poll(self, _budget_s: float) -> tuple[RawRecord, str | None]:
+        self.polls += 1
+        self.clock.now_s += 0.04
+        is_failure = self.fails_each is not None and self.polls % self.fails_each == 0
+        record = RawRecord(ISS, "open_notify", datetime(2026, 11, 20, tzinfo=UTC), 40.0, latitude=1.0, longitude=1.0)
+        record = replace(record, timestamp=1.0)
+        return (replace(record, error="timeout"), "timeout") if is_failure else (record, None)
+
+
+@pytest.mark.parametrize(
+    ("interval_s", "duration_s", "fails_each", "fixes", "per_minute"),
+    [
+        (2, 20, None, 10, 30.0),
+        (2, 20, 2, 5, 15.0),
+        (5, 3600, None, 720, 12.0),
+        (5, 3600, 1, 0, 0.0),
+        (5, 5, None, 1, None),
+        (5, 1, None, 1, None),
+        (2, 5, None, 3, 30.0),
+    ],
+)
+def test_summary_counts_intervals_between_polls_and_gives_no_rate_of_a_single_one(
+    lake, interval_s: float, duration_s: float, fails_each: int | None, fixes: int, per_minute: float | None
+):
+    clock = Passing()
+    summary = collect(
+        [Answering(clock, fails_each)], lake, interval_s, duration_s, Event(), show=lambda _: None, clock=clock
+    ).as_json()
+
+    assert (summary["fixes"], summary["duration_s"]) == (fixes, duration_s)
+    assert summary["fixes_per_minute"] == per_minute
+
+
+def test_run_of_no_length_has_neither_a_poll_nor_a_rate(lake):
+    summary = collect([], lake, 5, 0, Event(), show=lambda _: None, clock=Passing()).as_json()
+
+    assert (summary["fixes"], summary["duration_s"], summary["fixes_per_minute"]) == (0, 0, None)
 
 
 def test_a_stop_ends_after_the_record_in_hand(server, lake):

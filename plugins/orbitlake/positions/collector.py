@@ -22,12 +22,15 @@ SHORTEST_INTERVAL_S: Final = 1.0
 
 @dataclass(slots=True)
 class Summary:
-    """How a run of polls went."""
+    """How a run of polls went; `first_tick_s` and `last_tick_s` are monotonic times of the ticks that polled."""
 
     fixes: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
+    polled_ticks: int = 0
     skipped_ticks: int = 0
     duration_s: float = 0.0
+    first_tick_s: float = 0.0
+    last_tick_s: float = 0.0
 
     def count(self, record: RawRecord, failure: str | None) -> None:
         """Take in the outcome of one poll."""
@@ -36,8 +39,22 @@ class Summary:
         else:
             self.failures[failure] += 1
 
+    def tick(self, began_s: float) -> None:
+        """Take in a tick that polled, by the monotonic time of its begin."""
+        self.first_tick_s = self.first_tick_s if self.polled_ticks else began_s
+        self.last_tick_s = began_s
+        self.polled_ticks += 1
+
+    @property
+    def fixes_per_minute(self) -> float | None:
+        """The share of ticks with a fix times the rate of ticks: n ticks cover n - 1 intervals. None of a single tick."""
+        span_s = self.last_tick_s - self.first_tick_s
+        if self.polled_ticks < 2 or span_s <= 0:
+            return None
+        return 60 * self.fixes.total() / self.polled_ticks * (self.polled_ticks - 1) / span_s
+
     def as_json(self) -> dict[str, object]:
-        """The closing summary: fixes, altogether, by feed and a minute; failures by kind."""
+        """The closing summary: fixes, altogether, by feed and a minute (null of a single poll); failures by kind."""
         fixes = self.fixes.total()
         return {
             "fixes": fixes,
@@ -45,7 +62,7 @@ class Summary:
             "failures": dict(sorted(self.failures.items())),
             "skipped_ticks": self.skipped_ticks,
             "duration_s": round(self.duration_s, 1),
-            "fixes_per_minute": round(60 * fixes / self.duration_s, 1) if self.duration_s > 0 else None,
+            "fixes_per_minute": None if self.fixes_per_minute is None else round(self.fixes_per_minute, 1),
         }
 
 
@@ -73,17 +90,22 @@ def collect(
     tick = 0
     while tick * interval_s < duration_s and not stop.is_set() and not is_relieved():
         outcomes = 0
+        tick_s = clock.monotonic_s()
         for record, failure in poll_in_turn(pollers, began + (tick + 1) * interval_s, clock):
             keep(record, lake)
             summary.count(record, failure)
             (show if failure is None else warn or show)(line_of(record))
             outcomes += 1
+        if outcomes:
+            summary.tick(tick_s)
         next_tick = max(tick + 1, math.ceil((clock.monotonic_s() - began) / interval_s))
         summary.skipped_ticks += next_tick - tick - (outcomes > 0)
         tick = next_tick
         if tick * interval_s < duration_s:
             clock.wait(max(0.0, began + tick * interval_s - clock.monotonic_s()), stop)
-    summary.duration_s = clock.monotonic_s() - began
+    # The last poll stands for its interval too: a run of 20 s lasted 20 s, though its last tick was at 18.
+    ended_s = clock.monotonic_s() - began
+    summary.duration_s = ended_s if stop.is_set() else max(ended_s, duration_s)
     return summary
 
 
