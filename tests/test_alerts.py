@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orbitlake.alerts import Alert, Board, ChannelError, Condition
+from orbitlake.alerts import Alert, Board, ChannelError, Condition, standing
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 WRONG = Condition("feed-silent", "no fix for 10 min", is_wrong=True)
@@ -139,3 +139,39 @@ def test_an_alert_is_a_file_that_a_person_can_read(board: Board):
         "is_over": False,
         "told": ["log", "webhook:duty"],
     }
+
+
+def test_a_cause_that_changes_while_the_alert_stands_is_shown_and_not_told_again(board: Board, channels: Channels):
+    board.heed(WRONG, NOON)
+    channels.told.clear()
+    board.heed(Condition("feed-silent", "not polled", is_wrong=True, clears="the next poll"), NOON.replace(hour=13))
+
+    assert [(alert.text, alert.clears, alert.since) for alert in standing(board.lake)] == [
+        ("not polled", "the next poll", "2026-11-20T12:00:00+00:00")
+    ]
+    assert channels.told == []
+
+
+def test_what_stands_says_what_clears_it(board: Board):
+    board.heed(Condition("feed", "silent", is_wrong=True, clears="a poll with a fix"))
+
+    assert [alert.clears for alert in standing(board.lake)] == ["a poll with a fix"]
+
+
+@pytest.mark.parametrize("content", [b"", b"not JSON", b"[1]", b'{"name": "x"}', b'{"since": 3, "colour": "red"}', b"\xff"])
+def test_a_file_that_is_no_alert_stands_as_one_and_keeps_no_other_from_being_told(
+    board: Board, channels: Channels, content: bytes
+):
+    board.heed(WRONG, NOON)
+    (board.folder / "by-hand.json").write_bytes(content)
+    board.settle_all()
+    board.heed(WELL)
+
+    assert channels.told[-1] == ("webhook:duty", "feed-silent", True)
+    (alert,) = standing(board.lake)
+    assert alert.name == "by-hand"
+    assert "by-hand.json is no alert that can be read" in alert.text
+
+
+def test_a_lake_without_alerts_has_none_that_stand(lake):
+    assert standing(lake) == []

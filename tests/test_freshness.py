@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from orbitlake.freshness import FEED, ISSUE, STREAM, Limits, arrivals, judged
+from orbitlake.freshness import Limits, arrivals
 from orbitlake.lake import Lake, issue_name, write_file
 from orbitlake.tables import OEM_ISSUES
+from orbitlake.verdicts import FEED, ISSUES, STREAM, judged
 
 ISS = "1998-067A"
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -25,8 +26,10 @@ def at(path: Path, arrived: datetime) -> None:
 
 
 def land(lake: Lake, arrived: datetime, *, latitude: float | None = 47.6, error: str | None = None) -> None:
-    """One poll: a fix of an hour years ago, as a replay gives it, or a failure."""
-    record = {"latitude": latitude if error is None else None, "timestamp": 1679696000, "error": error}
+    """One poll: a fix that moves, years ago as a replay gives it, or a failure."""
+    place = None if latitude is None or error else latitude + arrived.timestamp() % 1000 / 1000
+    stamp = 1679696000 + int(arrived.timestamp()) % 86400
+    record = {"latitude": place, "longitude": place, "timestamp": stamp, "error": error}
     folder = lake.raw_open_notify / f"date={arrived:%Y-%m-%d}" / f"hour={arrived:%H}"
     file = folder / f"{arrived:%Y%m%dT%H%M%S.%fZ}-x.json"
     write_file(file, json.dumps(record).encode(), lake.staging)
@@ -46,9 +49,9 @@ def issue(lake: Lake, created: datetime, arrived: datetime) -> None:
     at(file, arrived)
 
 
-def wrong(lake: Lake, now: datetime = NOW, *, by_arrival: bool = False) -> dict[str, str]:
-    seen = arrivals(lake, ISS, LIMITS, now, issues_by_arrival=by_arrival)
-    return {each.name: each.text for each in judged(seen, LIMITS, now) if each.is_wrong}
+def wrong(lake: Lake, now: datetime = NOW, *, is_simulated: bool = True) -> dict[str, str]:
+    seen = arrivals(lake, ISS, LIMITS, now, is_simulated=is_simulated)
+    return {each.subject: each.text for each in judged(seen, LIMITS, now) if each.level == "wrong"}
 
 
 def test_of_an_empty_lake_nothing_is_wrong(lake: Lake):
@@ -72,7 +75,7 @@ def test_a_feed_that_fails_for_longer_than_its_limit_is_silent_and_the_newest_fa
     batch(lake, NOW)
 
     assert wrong(lake) == {
-        FEED: "no fix has arrived for more than 10 min: the newest poll, at 2026-11-20 12:00:00 UTC, says: HTTP 500"
+        FEED: "no fix since 2026-11-20 11:49:59 UTC; the newest poll, at 2026-11-20 12:00:00 UTC, says: HTTP 500"
     }
     assert wrong(lake, ago(seconds=2)) == {}
 
@@ -90,8 +93,7 @@ def test_a_collector_that_does_not_run_is_told_as_such(lake: Lake):
     batch(lake, ago(hours=2))
 
     assert wrong(lake) == {
-        FEED: "no fix has arrived for more than 10 min: "
-        "the last poll was at 2026-11-20 09:00:00 UTC, collect_positions does not run"
+        FEED: "the last poll was at 2026-11-20 09:00:00 UTC: collect_positions does not run"
     }
 
 
@@ -127,8 +129,8 @@ def test_a_stream_that_leaves_records_waiting_is_behind(lake: Lake):
         land(lake, ago(seconds=seconds))
 
     assert wrong(lake) == {
-        STREAM: "raw records have waited for more than 5 min: the last batch ended at 2026-11-20 11:54:00 UTC; "
-        "read stream_positions' log"
+        STREAM: "raw records wait at least since 2026-11-20 11:54:05 UTC: "
+        "the last batch ended at 2026-11-20 11:54:00 UTC; read stream_positions' log"
     }
 
 
@@ -145,7 +147,8 @@ def test_a_stream_that_never_began_is_behind_once_records_wait(lake: Lake):
         land(lake, ago(seconds=seconds))
 
     assert wrong(lake) == {
-        STREAM: "raw records have waited for more than 5 min: no batch has ended yet; read stream_positions' log"
+        STREAM: "raw records wait at least since 2026-11-20 11:54:05 UTC: no batch has ended yet; "
+        "read stream_positions' log"
     }
 
 
@@ -169,8 +172,8 @@ def test_an_issue_is_old_by_its_creation(lake: Lake):
     issue(lake, created=ago(days=5, seconds=1), arrived=NOW)
     issue(lake, created=ago(days=30), arrived=NOW)
 
-    assert wrong(lake) == {
-        ISSUE: "the newest issue is of 2026-11-15 11:59:59 UTC, older than 5 days; read ingest_oem's last runs"
+    assert wrong(lake, is_simulated=False) == {
+        ISSUES: "the newest issue is of 2026-11-15 11:59:59 UTC, older than 5 days; read ingest_oem's last runs"
     }
     assert issue_name(ago(days=5, seconds=1)) == "20261115T115959Z"
 
@@ -178,16 +181,28 @@ def test_an_issue_is_old_by_its_creation(lake: Lake):
 def test_an_issue_of_a_replay_is_judged_by_when_it_came(lake: Lake):
     issue(lake, created=datetime(2023, 3, 24, tzinfo=UTC), arrived=ago(days=4))
 
-    assert wrong(lake, by_arrival=True) == {}
-    assert list(wrong(lake, NOW + timedelta(days=2), by_arrival=True)) == [ISSUE]
+    assert wrong(lake) == {}
+    assert list(wrong(lake, NOW + timedelta(days=2))) == [ISSUES]
 
 
 def test_no_more_records_are_opened_than_the_limits_reach_back(lake: Lake, monkeypatch: pytest.MonkeyPatch):
     opened = []
     read = Path.read_bytes
-    monkeypatch.setattr(Path, "read_bytes", lambda path: opened.append(path) or read(path))
+    monkeypatch.setattr(Path, "read_bytes", lambda path: opened.append(path.parts) or read(path))
     for minutes in range(300):
         land(lake, ago(minutes=minutes), error="timeout")
-    arrivals(lake, ISS, LIMITS, NOW, issues_by_arrival=False)
+    arrivals(lake, ISS, LIMITS, NOW, is_simulated=False)
 
-    assert 10 <= len(opened) <= 12
+    assert 10 <= sum("raw" in parts for parts in opened) <= 12
+
+
+def test_a_folder_that_is_not_reached_is_not_even_listed(lake: Lake, monkeypatch: pytest.MonkeyPatch):
+    for minutes in range(0, 600, 5):
+        land(lake, ago(minutes=minutes))
+    batch(lake, NOW)
+    listed = []
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda folder: listed.append(str(folder)) or scandir(folder))
+    arrivals(lake, ISS, LIMITS, NOW, is_simulated=False)
+
+    assert [folder.rsplit("/", 1)[1] for folder in listed if "date=" in folder] == ["date=2026-11-20", "hour=12", "hour=11"]

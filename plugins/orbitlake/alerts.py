@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from fcntl import LOCK_EX, LOCK_UN, flock
@@ -21,22 +21,27 @@ class ChannelError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Something that is watched, as it is now; `text` says so to a person."""
+    """Something that is watched, as it is now; `text` says so to a person, `clears` what ends it where it is wrong."""
 
     name: str
     text: str
     is_wrong: bool
+    clears: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A condition that went wrong at `since` (UTC, ISO 8601); `told` are the channels that believe it still is."""
+    """A condition that went wrong at `since` (UTC, ISO 8601); `told` are the channels that believe it still is.
+
+    `clears` is what ends it, in words.
+    """
 
     name: str
     text: str
     since: str
     is_over: bool = False
     told: list[str] = field(default_factory=list)
+    clears: str = ""
 
 
 Tell = Callable[[str, Alert], None]
@@ -53,19 +58,23 @@ class Board:
 
     @property
     def folder(self) -> Path:
-        return self.lake.root / "alerts"
+        return folder_of(self.lake)
 
     def heed(self, condition: Condition, now: datetime | None = None) -> None:
         """Raise, clear or leave the alert of a condition. Raises ChannelError where a channel has yet to be told.
 
         What stands is written before anyone is told, and each telling after it: one killed between the two may tell a
-        channel a second time, never not at all.
+        channel a second time, never not at all. A cause that changes while the alert stands is written, not told again.
         """
         with self.locked():
             held = self.held(condition.name)
             if condition.is_wrong and (held is None or held.is_over):
                 since = (now or datetime.now(UTC)).isoformat(timespec="seconds")
-                held = Alert(condition.name, condition.text, since, told=held.told if held else [])
+                told = held.told if held else []
+                held = Alert(condition.name, condition.text, since, told=told, clears=condition.clears)
+                self.write(held)
+            elif condition.is_wrong and held and (held.text, held.clears) != (condition.text, condition.clears):
+                held = replace(held, text=condition.text, clears=condition.clears)
                 self.write(held)
             elif not condition.is_wrong and held and not held.is_over:
                 held = replace(held, text=condition.text, is_over=True)
@@ -78,7 +87,7 @@ class Board:
         failures = []
         with self.locked():
             for file in sorted(self.folder.glob(f"*{SUFFIX}")):
-                if held := self.held(file.name.removesuffix(SUFFIX)):
+                if held := read_alert(file):
                     try:
                         self.settle(held)
                     except ChannelError as error:
@@ -88,8 +97,7 @@ class Board:
 
     def standing(self) -> list[Alert]:
         """The alerts that are not over, by name."""
-        found = [self.held(file.name.removesuffix(SUFFIX)) for file in sorted(self.folder.glob(f"*{SUFFIX}"))]
-        return [alert for alert in found if alert and not alert.is_over]
+        return standing(self.lake)
 
     def settle(self, alert: Alert) -> None:
         """Tell each channel whose belief differs; an alert that is over for all of them goes."""
@@ -112,15 +120,13 @@ class Board:
             raise ChannelError("; ".join(failures))
 
     def held(self, name: str) -> Alert | None:
-        """The alert as it lies on disk."""
-        try:
-            return Alert(**json.loads(self.file(name).read_bytes()))
-        except FileNotFoundError:
-            return None
+        """The alert as it lies on disk; one that cannot be read counts as none, and is written anew."""
+        return read_alert(self.file(name))
 
     def write(self, alert: Alert) -> None:
         """Put an alert on disk."""
-        write_file(self.file(alert.name), json.dumps(asdict(alert), indent=2).encode(), self.lake.staging)
+        values = {name: value for name, value in asdict(alert).items() if name != "clears" or value}
+        write_file(self.file(alert.name), json.dumps(values, indent=2).encode(), self.lake.staging)
 
     def file(self, name: str) -> Path:
         return self.folder / f"{safe_name(name)}{SUFFIX}"
@@ -136,3 +142,36 @@ class Board:
         finally:
             flock(descriptor, LOCK_UN)
             close(descriptor)
+
+
+def folder_of(lake: Lake) -> Path:
+    """Where the alerts of a lake lie."""
+    return lake.root / "alerts"
+
+
+def standing(lake: Lake) -> list[Alert]:
+    """Return the alerts that are not over, by name; a file there that is no alert is one itself, since its last change.
+
+    Nobody is told of it by a channel: it is no condition that is watched.
+    """
+    found = []
+    for file in sorted(folder_of(lake).glob(f"*{SUFFIX}")):
+        alert = read_alert(file)
+        if alert is None:
+            # Cleared since it was listed.
+            with suppress(FileNotFoundError):
+                since = datetime.fromtimestamp(file.stat().st_mtime, UTC).isoformat(timespec="seconds")
+                name = file.name.removesuffix(SUFFIX)
+                found.append(Alert(name, f"{file} is no alert that can be read", since, clears="removing that file"))
+        elif not alert.is_over:
+            found.append(alert)
+    return found
+
+
+def read_alert(file: Path) -> Alert | None:
+    """The alert in a file; None where there is none, or something else."""
+    try:
+        values = json.loads(file.read_bytes())
+        return Alert(**values)
+    except (FileNotFoundError, ValueError, TypeError):
+        return None

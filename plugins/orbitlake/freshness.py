@@ -1,177 +1,257 @@
-"""Whether data still arrive: fixes, batches of the stream, issues; judged by when they came, not by what they say."""
+"""What has arrived and when: polls, fixes, batches and runs of the stream, issues. `verdicts.py` judges it."""
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
 
-from orbitlake.alerts import Condition
-from orbitlake.lake import PART, Lake, days_in, folder_name
-from orbitlake.positions.raw_files import is_packed, scan
+from orbitlake.lake import PART, Lake, LakeError, days_in
+from orbitlake.positions.raw_files import HIDDEN, LOOSE, PACKED, is_packed
+from orbitlake.positions.stream_run import StreamRun
+from orbitlake.settings import Settings
 from orbitlake.tables import OEM_ISSUES
 
-FEED, STREAM, ISSUE = "feed-silent", "stream-behind", "issue-old"
 TAIL_BYTES: Final = 64 * 2**10
+HAND_OVER: Final = timedelta(seconds=120)
+"""How long the next run of a DAG may take to go on where the last one ended: Airflow's scheduler, Java, Spark."""
+SHORTEST_FEED_S: Final = 25.0
+SHORTEST_STREAM_S: Final = 20.0
+FEWEST_REPEATS: Final = 3
+"""Answers that must be the same before the feed counts as frozen."""
+ISSUE_NAME_TIME: Final = "%Y%m%dT%H%M%SZ"
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long each may fail to come."""
+    """How long each may fail to come: a fix, the batch that takes a raw record, an issue."""
 
     feed: timedelta
     stream: timedelta
     issue: timedelta
 
+    @property
+    def look_back(self) -> timedelta:
+        """How far back raw records are looked at."""
+        return max(self.feed, self.stream + HAND_OVER)
+
+
+def page_limits(settings: Settings) -> Limits:
+    """Return the limits of whoever watches live: a few polls, a few batches, and the issue's of the alerts."""
+    feed_s = max(SHORTEST_FEED_S, 3 * settings.collect_interval_s)
+    stream_s = max(SHORTEST_STREAM_S, 2 * trigger_s(settings.stream_trigger) + 10)
+    return Limits(
+        timedelta(seconds=feed_s), timedelta(seconds=stream_s), timedelta(days=settings.alert_issue_days)
+    )
+
+
+def trigger_s(trigger: str) -> float:
+    """Return the seconds of an interval such as `5 seconds` or `1 minute`, 0 of any other text."""
+    count, _, unit = trigger.partition(" ")
+    seconds = {"second": 1, "minute": 60, "hour": 3600}.get(unit.strip().removesuffix("s"), 0)
+    return float(count) * seconds if count.isdecimal() else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """One raw record: when it came, the error or None, and what it says of position and time, None where nothing."""
+
+    came: datetime
+    error: str | None
+    position: tuple[Any, Any] | None
+    stamp: Any
+
+    @property
+    def is_fix(self) -> bool:
+        return self.error is None and self.position is not None
+
+    @property
+    def event_time(self) -> datetime | None:
+        """The time that the feed gives, None where it is no Unix time."""
+        try:
+            return datetime.fromtimestamp(float(self.stamp), UTC)
+        except (TypeError, ValueError, OverflowError, OSError):
+            return None
+
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """When things arrived, by this machine's clock; None where nothing did.
+    """What arrived when, by this machine's clock; None where nothing did.
 
-    Records are looked at from the newest back to the first that is older than any limit, `oldest_poll`. `waits_since`
-    is the oldest of them that came after the last batch of the stream.
+    Polls of one object are looked at from the newest back to the first that is older than `Limits.look_back`, which is
+    `oldest_poll`. `answer` is the newest poll with a position, accepted or not; `same_stamp_since` and
+    `same_position_since` say since when at least three answers repeat its stamp, or its position. `waits_since` is the
+    oldest raw record that came after the last batch of the stream, `lag_s` how old the newest fix was in that batch,
+    `refused` how many records went to quarantine in it, where it had no fix at all.
     """
 
     newest_poll: datetime | None = None
     oldest_poll: datetime | None = None
     poll_error: str | None = None
     newest_fix: datetime | None = None
+    answer: Poll | None = None
+    same_stamp_since: datetime | None = None
+    same_position_since: datetime | None = None
     newest_batch: datetime | None = None
+    lag_s: float | None = None
+    refused: int = 0
+    run: StreamRun | None = None
     waits_since: datetime | None = None
     newest_issue: datetime | None = None
+    is_simulated: bool = False
 
 
-def arrivals(lake: Lake, object_id: str, limits: Limits, now: datetime, *, issues_by_arrival: bool) -> Arrivals:
-    """Look at the lake: at the raw records within the limits, the stream's last line of progress, names of issues.
+def arrivals(lake: Lake, object_id: str, limits: Limits, now: datetime, *, is_simulated: bool) -> Arrivals:
+    """Look at the lake: at the newest raw records, the stream's last line of progress and run, names of issues.
 
-    `issues_by_arrival` takes the time at which the newest issue arrived instead of its creation date: a replay serves
-    issues of years ago.
+    Of simulated or replayed data the newest issue counts by its arrival: a replay serves issues of years ago.
     """
-    earliest = now - max(limits.feed, limits.stream)
-    newest_batch = last_batch(lake)
-    seen: dict[str, Any] = {}
-    for file, at in records(lake):
-        seen.setdefault("newest_poll", at)
-        seen["oldest_poll"] = at
-        if at < earliest:
-            if waits(file, at, newest_batch):
-                seen["waits_since"] = at
+    batch = last_batch(lake)
+    finished = datetime.fromisoformat(batch["finished_at"]) if batch else None
+    earliest = now - limits.look_back
+    polls: list[Poll] = []
+    waits_since = None
+    for file, came in records(lake):
+        is_waiting = waits(file, came, finished)
+        if is_waiting:
+            waits_since = came
+        if not tells_enough(polls):
+            polls += polls_of(file, came, object_id)
+        elif not is_waiting:
             break
-        if waits(file, at, newest_batch):
-            seen["waits_since"] = at
-        if "newest_fix" not in seen and not is_packed(file.name):
-            has_fix, error = told_by(file)
-            if has_fix:
-                seen["newest_fix"] = at
-            elif at == seen["newest_poll"]:
-                seen["poll_error"] = error
-    newest_issue = last_issue(lake, object_id, by_arrival=issues_by_arrival)
-    return Arrivals(**seen, newest_batch=newest_batch, newest_issue=newest_issue)
+        if came < earliest:
+            break
+    answers = [poll for poll in polls if poll.position is not None]
+    return Arrivals(
+        newest_poll=polls[0].came if polls else None,
+        oldest_poll=polls[-1].came if polls else None,
+        poll_error=next((poll.error for poll in polls if poll.error), None),
+        newest_fix=next((poll.came for poll in polls if poll.is_fix), None),
+        answer=answers[0] if answers else None,
+        same_stamp_since=repeated_since([(poll.came, poll.stamp) for poll in answers]),
+        same_position_since=repeated_since([(poll.came, poll.position) for poll in answers]),
+        newest_batch=finished,
+        lag_s=batch.get("lag_s"),
+        refused=0 if batch.get("fixes") else batch.get("bad", 0),
+        run=StreamRun.read(lake),
+        waits_since=waits_since,
+        newest_issue=last_issue(lake, object_id, by_arrival=is_simulated),
+        is_simulated=is_simulated,
+    )
 
 
-def judged(seen: Arrivals, limits: Limits, now: datetime) -> list[Condition]:
-    """Say of feed, stream and issue how they are; of what never came there is nothing to say, and nothing is wrong."""
-    return [feed_condition(seen, limits, now), stream_condition(seen, limits, now), issue_condition(seen, limits, now)]
+def tells_enough(polls: Sequence[Poll]) -> bool:
+    """Whether there is a fix among the polls, and answers that differ: further back nothing more is to be learnt."""
+    positions = {poll.position for poll in polls if poll.position is not None}
+    return len(positions) > 1 and any(poll.is_fix for poll in polls)
 
 
-def feed_condition(seen: Arrivals, limits: Limits, now: datetime) -> Condition:
-    """A feed is silent when polls, as far as one can look back, gave no fix for long; one that just began is not."""
-    if seen.oldest_poll is None or seen.newest_poll is None:
-        return Condition(FEED, "nothing was polled yet", is_wrong=False)
-    if seen.newest_fix and now - seen.newest_fix <= limits.feed:
-        return Condition(FEED, f"the newest fix arrived at {shown(seen.newest_fix)}", is_wrong=False)
-    if now - (seen.newest_fix or seen.oldest_poll) <= limits.feed:
-        return Condition(FEED, f"polled since {shown(seen.oldest_poll)}, no fix yet", is_wrong=False)
-    within = f"no fix has arrived for more than {in_minutes(limits.feed)}"
-    if now - seen.newest_poll > limits.feed:
-        text = f"{within}: the last poll was at {shown(seen.newest_poll)}, collect_positions does not run"
-    else:
-        text = f"{within}: the newest poll, at {shown(seen.newest_poll)}, says: {seen.poll_error or 'no reason'}"
-    return Condition(FEED, text, is_wrong=True)
-
-
-def stream_condition(seen: Arrivals, limits: Limits, now: datetime) -> Condition:
-    """The stream is behind when a raw record has waited for long; while none arrives it has nothing to do."""
-    last = f"the last batch ended at {shown(seen.newest_batch)}" if seen.newest_batch else "no batch has ended yet"
-    if seen.waits_since and now - seen.waits_since > limits.stream:
-        text = f"raw records have waited for more than {in_minutes(limits.stream)}: {last}; read stream_positions' log"
-        return Condition(STREAM, text, is_wrong=True)
-    return Condition(STREAM, last, is_wrong=False)
-
-
-def issue_condition(seen: Arrivals, limits: Limits, now: datetime) -> Condition:
-    """An issue is old when no newer one has come for days."""
-    if seen.newest_issue is None:
-        return Condition(ISSUE, "no issue was ingested yet", is_wrong=False)
-    text = f"the newest issue is of {shown(seen.newest_issue)}"
-    if now - seen.newest_issue > limits.issue:
-        days = limits.issue / timedelta(days=1)
-        return Condition(ISSUE, f"{text}, older than {days:g} days; read ingest_oem's last runs", is_wrong=True)
-    return Condition(ISSUE, text, is_wrong=False)
+def repeated_since(answers: Sequence[tuple[datetime, Any]]) -> datetime | None:
+    """Return since when answers, newest first, say what the newest says; None of fewer than three."""
+    same = list(takewhile(lambda answer: answer[1] == answers[0][1], answers))
+    return same[-1][0] if len(same) >= FEWEST_REPEATS else None
 
 
 def records(lake: Lake) -> Iterator[tuple[Path, datetime]]:
-    """The raw files with the time of their arrival, the newest first."""
+    """The raw files with the time of their arrival, the newest first; only folders that are reached are listed."""
     root = lake.raw_open_notify
     for day in reversed(days_in(root).values()):
-        for name in sorted(scan(root, day.name), reverse=True):
+        for file in newest_first(day):
             # A day that is being packed loses its loose files meanwhile.
             with suppress(FileNotFoundError):
-                yield root / name, datetime.fromtimestamp((root / name).stat().st_mtime, UTC)
+                yield file, datetime.fromtimestamp(file.stat().st_mtime, UTC)
 
 
-def waits(file: Path, at: datetime, newest_batch: datetime | None) -> bool:
+def newest_first(folder: Path) -> Iterator[Path]:
+    """The raw files below a folder by their names, which sort by time, the last first."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name, reverse=True)
+    except FileNotFoundError:
+        # An hour whose files were packed meanwhile.
+        return
+    for entry in entries:
+        if entry.name.startswith(HIDDEN):
+            continue
+        if entry.is_dir():
+            yield from newest_first(Path(entry.path))
+        elif entry.name.endswith((LOOSE, PACKED)):
+            yield Path(entry.path)
+
+
+def waits(file: Path, came: datetime, newest_batch: datetime | None) -> bool:
     """Whether a raw file came after the stream's last batch; a packed day has been read."""
-    return not is_packed(file.name) and (newest_batch is None or at > newest_batch)
+    return not is_packed(file.name) and (newest_batch is None or came > newest_batch)
 
 
-def told_by(file: Path) -> tuple[bool, str | None]:
-    """Whether a raw record holds a fix, and the error that it gives otherwise."""
-    with suppress(FileNotFoundError):
-        for line in file.read_bytes().splitlines():
-            try:
-                record = json.loads(line)
-            except (ValueError, RecursionError):
-                return False, "a record that is no JSON"
-            if isinstance(record, dict):
-                return record.get("latitude") is not None, record.get("error")
-    return False, None
+def polls_of(file: Path, came: datetime, object_id: str) -> list[Poll]:
+    """The polls of one object in a raw file, the newest first; a packed day is a sign of life alone."""
+    if is_packed(file.name):
+        return [Poll(came, None, None, None)]
+    try:
+        lines = file.read_bytes().splitlines()
+    except FileNotFoundError:
+        return []
+    found = []
+    for line in reversed(lines):
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            record = {"error": "a record that is no JSON"}
+        if not isinstance(record, dict):
+            record = {"error": "a record that is no JSON object"}
+        # Records of the older form name no object.
+        if record.get("object_id") in (None, object_id):
+            found.append(poll_of(record, came))
+    return found
 
 
-def last_batch(lake: Lake) -> datetime | None:
-    """When the stream's last batch ended, by its log of progress."""
-    log = lake.checkpoints / "stream_positions" / "progress.jsonl"
-    if not log.exists():
-        return None
-    with log.open("rb") as source:
-        source.seek(max(0, log.stat().st_size - TAIL_BYTES))
-        lines = source.read().splitlines()
+def poll_of(record: dict[str, Any], came: datetime) -> Poll:
+    """One record as a poll; what is no position and has no reason is given one."""
+    position = (record.get("latitude"), record.get("longitude"))
+    error = record.get("error")
+    if None in position:
+        return Poll(came, str(error or "no position and no reason"), None, None)
+    # A list as latitude would not compare; the stream puts such a record into quarantine.
+    return Poll(came, None if error is None else str(error), (str(position[0]), str(position[1])), record.get("timestamp"))
+
+
+def last_batch(lake: Lake) -> dict[str, Any]:
+    """The stream's last line of progress, with `finished_at`; nothing where no batch is on record."""
+    try:
+        with lake.stream_progress.open("rb") as source:
+            source.seek(max(0, os.fstat(source.fileno()).st_size - TAIL_BYTES))
+            lines = source.read().splitlines()
+    except FileNotFoundError:
+        return {}
     for line in reversed(lines):
         # The last line may be torn by a kill, and so may the first by the seek.
-        with suppress(ValueError, KeyError):
-            return datetime.fromisoformat(json.loads(line)["finished_at"])
-    return None
+        with suppress(ValueError, KeyError, TypeError):
+            batch = json.loads(line)
+            datetime.fromisoformat(batch["finished_at"])
+            return dict(batch)
+    return {}
 
 
 def last_issue(lake: Lake, object_id: str, *, by_arrival: bool) -> datetime | None:
     """The creation date of the issue created last, or when it arrived; by names and time stamps alone."""
-    folder = lake.closed(OEM_ISSUES) / f"object_id={folder_name(object_id)}"
-    newest = max(folder.glob(f"issue=*/{PART}"), default=None)
+    newest = max(issue_files(lake, object_id), default=None)
     if newest is None:
         return None
     if by_arrival:
         return datetime.fromtimestamp(newest.stat().st_mtime, UTC)
-    stamp = newest.parent.name.removeprefix("issue=").partition("-")[0]
-    return datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    # What follows the time in the name tells issues of one moment apart.
+    name = newest.parent.name.removeprefix("issue=").partition("-")[0]
+    return datetime.strptime(name, ISSUE_NAME_TIME).replace(tzinfo=UTC)
 
 
-def shown(at: datetime) -> str:
-    """A time as people read it."""
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def in_minutes(span: timedelta) -> str:
-    """A span as the settings give it."""
-    return f"{span / timedelta(minutes=1):g} min"
+def issue_files(lake: Lake, object_id: str) -> list[Path]:
+    """The files of an object's issues, one each; none of an object whose name can have no folder."""
+    try:
+        folder = lake.issue(OEM_ISSUES, object_id, datetime.now(UTC)).parent.parent
+    except LakeError:
+        return []
+    return list(folder.glob(f"issue=*/{PART}"))

@@ -191,6 +191,74 @@ def test_a_failed_run_is_told_once_with_the_tasks_cause_and_cleared_by_the_next_
     ]
 
 
+def day_run(run_id: str, day: int | None, **params: object) -> dict:
+    """The context of a run of a DAG that works on one day, that of its data interval unless `date` names another."""
+    dag = SimpleNamespace(
+        dag_id="compact_positions", params={"date": None}, get_template_env=lambda **_: None
+    )
+    start = day and datetime(2026, 11, day, tzinfo=UTC)
+    run = SimpleNamespace(data_interval_start=start, run_after=datetime(2026, 11, 21, 9, tzinfo=UTC))
+    return {"dag": dag, "run_id": run_id, "dag_run": run, "params": {"date": None} | params, "reason": "task_failure"}
+
+
+def standing_names() -> list[str]:
+    return [alert.name for alert in alerting.board().standing()]
+
+
+def test_success_for_another_day_leaves_the_alert_of_a_failed_one(webhook, lake_of_settings):
+    RunFailed()(day_run("scheduled__18", 18))
+    RunFailed()(day_run("scheduled__19", 19))
+    RunSucceeded()(day_run("scheduled__20", 20))
+    assert standing_names() == ["failed-compact_positions-2026-11-18", "failed-compact_positions-2026-11-19"]
+
+    RunSucceeded()(day_run("scheduled__18", 18))
+    assert standing_names() == ["failed-compact_positions-2026-11-19"]
+
+    RunSucceeded()(day_run("manual__1", None, date="2026-11-19"))
+    assert standing_names() == []
+    assert [body["text"] for _, _, body in webhook.posts if body["state"] == "cleared"] == [
+        "cleared failed-compact_positions-2026-11-18: compact_positions for 2026-11-18 succeeded again: scheduled__18",
+        "cleared failed-compact_positions-2026-11-19: compact_positions for 2026-11-19 succeeded again: manual__1",
+    ]
+
+
+def test_run_by_hand_without_a_day_is_about_the_day_before(lake_of_settings, webhook):
+    RunFailed()(day_run("manual__1", None))
+
+    assert standing_names() == ["failed-compact_positions-2026-11-20"]
+    (alert,) = alerting.board().standing()
+    assert alert.clears == "a success of compact_positions for 2026-11-20"
+    assert webhook.posts[0][2]["clears"] == alert.clears
+
+
+def test_run_of_which_only_its_name_is_known_is_cleared_by_itself(lake_of_settings, webhook):
+    bare = {key: value for key, value in day_run("manual__1", 20).items() if key in ("dag", "run_id", "reason")}
+    RunFailed()(bare)
+    RunSucceeded()(bare | {"run_id": "manual__2"})
+    assert standing_names() == ["failed-compact_positions-manual__1"]
+
+    RunSucceeded()(bare)
+    assert standing_names() == []
+
+
+def test_sources_that_read_alike_as_a_name_have_an_alert_each(lake_of_settings, webhook):
+    dag = SimpleNamespace(dag_id="ingest_oem", params={"source": None}, get_template_env=lambda **_: None)
+    contexts = [
+        {"dag": dag, "run_id": f"manual__{source}", "params": {"source": source}, "reason": "task_failure"}
+        for source in ("https://example.org/a b", "https://example.org/a/b", "N/A", "x" * 500)
+    ]
+    scheduled = {"dag": dag, "run_id": "scheduled__1", "params": {"source": None}, "reason": "task_failure"}
+    for context in [*contexts, scheduled]:
+        RunFailed()(context)
+    assert len(set(standing_names())) == 5
+
+    RunSucceeded()(scheduled | {"run_id": "scheduled__2"})
+    assert len(standing_names()) == 4
+    for context in contexts:
+        RunSucceeded()(context)
+    assert standing_names() == []
+
+
 def test_a_run_whose_task_was_killed_is_told_by_the_run(webhook, lake_of_settings):
     RunFailed()(context_of("one"))
 

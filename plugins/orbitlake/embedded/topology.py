@@ -21,7 +21,7 @@ import requests
 
 from orbitlake.embedded.airflow_api import ANSWER_WITHIN_S
 from orbitlake.embedded.java import check_java
-from orbitlake.settings import CHECKOUT, SettingError, Settings
+from orbitlake.settings import CHECKOUT, MARKER, SettingError, Settings, held_by
 
 PORTS: Final = {
     "ORBITLAKE_AIRFLOW_PORT": (8080, "Airflow's web UI"),
@@ -33,7 +33,6 @@ PORTS: Final = {
 }
 MARK: Final = "ORBITLAKE_TOPOLOGY"
 """Variable in the environment of every process of a topology: by it the last of them is found, whatever it forked."""
-MARKER: Final = "upstream.json"
 SPARK_POOL: Final = ("spark", "2", "Spark jobs at a time: the stream, and one more")
 """Airflow's pool of the Spark tasks: its name, its slots, what for."""
 READY_WITHIN_S: Final = 180
@@ -332,11 +331,3 @@ def claim(settings: Settings, label: str | None = None) -> None:
         )
     settings.data.mkdir(parents=True, exist_ok=True)
     (settings.data / MARKER).write_text(json.dumps({"upstream": wanted}) + "\n")
-
-
-def held_by(data: Path) -> str | None:
-    """The upstream whose numbers a data root holds; None where it holds none. Without a mark they count as real."""
-    if not any((data / folder).exists() for folder in ("live", "lake", "raw")):
-        return None
-    marker = data / MARKER
-    return str(json.loads(marker.read_text())["upstream"]) if marker.is_file() else "live"

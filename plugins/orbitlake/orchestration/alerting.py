@@ -1,8 +1,10 @@
 """Who is told of a failed run or of stale data: the channels of `ORBITLAKE_ALERTS`, as notifiers of Airflow."""
 
+import hashlib
 import html
 import json
 import logging
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -23,6 +25,9 @@ LOG: Final = logging.getLogger(__name__)
 TIMEOUT_S: Final = 10
 LONGEST_CAUSE: Final = 500
 FIRST_LOOK_BACK: Final = timedelta(minutes=1)
+LONGEST_SUBJECT: Final = 40
+SUBJECTS: Final = ("date", "source")
+"""The parameters of our DAGs that say what one run is about."""
 
 
 def board() -> "Board":
@@ -80,7 +85,7 @@ class ToWebhook(BaseNotifier):
             "alert": self.alert.name,
             "state": "cleared" if self.alert.is_over else "raised",
             "since": self.alert.since,
-        }
+        } | ({"clears": self.alert.clears} if self.alert.clears else {})
         answer = requests.post(url, json=body, headers=headers, timeout=TIMEOUT_S, allow_redirects=False)
         if answer.status_code >= 300:
             raise ChannelError(f"its host answered {answer.status_code}")
@@ -132,7 +137,7 @@ def in_one_line(text: str) -> str:
 
 
 class RunFailed(BaseNotifier):
-    """Raise the alert of a DAG: called by the task that failed, which knows the cause, and by the run as a whole.
+    """Raise the alert of what failed: called by the task that failed, which knows the cause, and by the run as a whole.
 
     A task that is killed calls nothing; its run does.
     """
@@ -140,24 +145,56 @@ class RunFailed(BaseNotifier):
     def notify(self, context: Mapping[str, Any]) -> None:
         from orbitlake.alerts import Condition
 
-        board().heed(Condition(alert_name(context), failure_text(context), is_wrong=True))
+        clears = f"a success of {work_of(context)}"
+        board().heed(Condition(alert_name(context), failure_text(context), is_wrong=True, clears=clears))
         if context.get("exception") is not None:
             note(context, f"{context['ti'].task_id}: {failure_cause(context['exception'])}")
 
 
 class RunSucceeded(BaseNotifier):
-    """Clear the alert of a DAG."""
+    """Clear the alert of what succeeded now: of the same day or source, for a DAG that works on one at a time."""
 
     def notify(self, context: Mapping[str, Any]) -> None:
         from orbitlake.alerts import Condition
 
-        name, run_id = alert_name(context), context["run_id"]
-        board().heed(Condition(name, f"{context['dag'].dag_id} succeeded again: {run_id}", is_wrong=False))
+        text = f"{work_of(context)} succeeded again: {context['run_id']}"
+        board().heed(Condition(alert_name(context), text, is_wrong=False))
 
 
 def alert_name(context: Mapping[str, Any]) -> str:
-    """What the alert of a DAG is called."""
-    return f"failed-{context['dag'].dag_id}"
+    """What the alert of a DAG is called, with the day or the source that its run was about, where it was about one."""
+    name, what = f"failed-{context['dag'].dag_id}", subject_of(context)
+    if what is None:
+        return name
+    plain = re.sub(r"[^A-Za-z0-9._+-]+", "_", what)
+    if plain != what or len(plain) > LONGEST_SUBJECT:
+        # Two texts that read alike as a name must not share an alert.
+        plain = f"{plain[-LONGEST_SUBJECT:]}-{hashlib.sha256(what.encode()).hexdigest()[:8]}"
+    return f"{name}-{plain}"
+
+
+def work_of(context: Mapping[str, Any]) -> str:
+    """A DAG, with what its run was about, in words."""
+    what = subject_of(context)
+    return context["dag"].dag_id + (f" for {what}" if what else "")
+
+
+def subject_of(context: Mapping[str, Any]) -> str | None:
+    """Return the one day or source that a run was about; None where any later run of its DAG makes a failure good.
+
+    A run of a DAG with parameter `date` is about that day, else the day of its data interval, else the day before it.
+    """
+    params = context.get("params") or {}
+    for name in SUBJECTS:
+        if params.get(name):
+            return str(params[name])
+    if "date" not in params and "date" not in (getattr(context["dag"], "params", None) or {}):
+        return None
+    run = context.get("dag_run")
+    start = context.get("data_interval_start") or getattr(run, "data_interval_start", None)
+    if start is None and getattr(run, "run_after", None):
+        start = run.run_after - timedelta(days=1)
+    return f"{start:%Y-%m-%d}" if start else str(context["run_id"])
 
 
 def failure_text(context: Mapping[str, Any]) -> str:
@@ -181,15 +218,16 @@ def watch(context: Any, feed_minutes: float, stream_minutes: float, issue_days: 
     once an hour. Raises ChannelError where a channel cannot be told; the alerts wait for the next call.
     """
     from orbitlake.alerts import ChannelError, Condition
-    from orbitlake.freshness import Limits, arrivals, judged
+    from orbitlake.freshness import Limits, arrivals
     from orbitlake.settings import from_environment
+    from orbitlake.verdicts import judged
 
     settings = from_environment()
     limits = Limits(timedelta(minutes=feed_minutes), timedelta(minutes=stream_minutes), timedelta(days=issue_days))
     now = datetime.now(UTC)
     all_alerts = board()
-    seen = arrivals(all_alerts.lake, settings.object_id, limits, now, issues_by_arrival=settings.uses_simulator)
-    conditions = judged(seen, limits, now)
+    seen = arrivals(all_alerts.lake, settings.object_id, limits, now, is_simulated=settings.uses_simulator)
+    conditions = [verdict.condition() for verdict in judged(seen, limits, now)]
     for condition in conditions:
         print(f"{'WRONG' if condition.is_wrong else 'well'}  {condition.name}: {in_one_line(condition.text)}")
     dag_id = context["dag"].dag_id

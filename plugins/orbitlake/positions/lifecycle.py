@@ -16,6 +16,7 @@ from orbitlake.lake import Lake, errors_in_utf8
 from orbitlake.positions.packing import pack_closed_days
 from orbitlake.positions.state import Checkpoint
 from orbitlake.positions.stream import PositionStream, raw_records
+from orbitlake.positions.stream_run import on_record
 
 AVAILABLE_NOW: Final = "available-now"
 FILES_A_BATCH: Final = 5_000
@@ -69,7 +70,7 @@ def run(
     counts of all batches together.
     Raises CheckpointError where another driver holds the checkpoint or it is of another version.
     """
-    with Checkpoint(lake).held() as checkpoint:
+    with Checkpoint(lake).held() as checkpoint, on_record(lake):
         stream = PositionStream(checkpoint, object_id)
         totals = dict.fromkeys(("batches", *COUNTED), 0)
 
