@@ -4,7 +4,7 @@ Every component of Airflow loads its plugins: the application and what it needs 
 sets up.
 """
 
-from functools import cache
+from functools import cache, partial
 from threading import Lock, Thread
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -26,9 +26,9 @@ MAKING = Lock()
 def made_app() -> "FastAPI":
     """The application; held MAKING, there is one a process."""
     from orbitlake.page.app import create_app
-    from orbitlake.page.login import may_read_assets
+    from orbitlake.page.login import login_url, may_read_assets
 
-    return create_app(guard=may_read_assets)
+    return create_app(guard=may_read_assets, login_url=partial(login_url, f"{BASE_PATH}{URL_PREFIX}/"))
 
 
 def position_app() -> "FastAPI":

@@ -158,7 +158,9 @@ def test_what_stands_says_what_clears_it(board: Board):
     assert [alert.clears for alert in standing(board.lake)] == ["a poll with a fix"]
 
 
-@pytest.mark.parametrize("content", [b"", b"not JSON", b"[1]", b'{"name": "x"}', b'{"since": 3, "colour": "red"}', b"\xff"])
+@pytest.mark.parametrize(
+    "content", [b"", b"not JSON", b"[1]", b'{"name": "x"}', b'{"since": 3, "colour": "red"}', b"\xff"]
+)
 def test_a_file_that_is_no_alert_stands_as_one_and_keeps_no_other_from_being_told(
     board: Board, channels: Channels, content: bytes
 ):

@@ -92,9 +92,7 @@ def test_a_collector_that_does_not_run_is_told_as_such(lake: Lake):
     land(lake, ago(hours=3))
     batch(lake, ago(hours=2))
 
-    assert wrong(lake) == {
-        FEED: "the last poll was at 2026-11-20 09:00:00 UTC: collect_positions does not run"
-    }
+    assert wrong(lake) == {FEED: "the last poll was at 2026-11-20 09:00:00 UTC: collect_positions does not run"}
 
 
 def test_a_collector_that_began_on_a_feed_that_is_down_is_given_the_limit_first(lake: Lake):
@@ -205,4 +203,8 @@ def test_a_folder_that_is_not_reached_is_not_even_listed(lake: Lake, monkeypatch
     monkeypatch.setattr(os, "scandir", lambda folder: listed.append(str(folder)) or scandir(folder))
     arrivals(lake, ISS, LIMITS, NOW, is_simulated=False)
 
-    assert [folder.rsplit("/", 1)[1] for folder in listed if "date=" in folder] == ["date=2026-11-20", "hour=12", "hour=11"]
+    assert [folder.rsplit("/", 1)[1] for folder in listed if "date=" in folder] == [
+        "date=2026-11-20",
+        "hour=12",
+        "hour=11",
+    ]

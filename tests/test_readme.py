@@ -15,6 +15,7 @@ from orbitlake.embedded.topology import PORTS
 from orbitlake.lake import Lake, publish
 from orbitlake.settings import CHECKOUT
 from orbitlake.tables import POSITIONS, TABLES, WINDOW_STATS, dictionary, overview
+from orbitlake.verdicts import overview as states
 
 README = (CHECKOUT / "README.md").read_text()
 CI = (CHECKOUT / ".ci" / "run").read_text()
@@ -62,6 +63,10 @@ def test_every_table_of_the_readme_is_that_of_the_code():
     for table in TABLES.values():
         assert dictionary(table) in README
     assert overview() in README
+
+
+def test_table_of_states_in_the_readme_is_that_of_the_code():
+    assert states() in README
 
 
 @pytest.mark.spark

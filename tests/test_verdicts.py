@@ -73,7 +73,9 @@ def issue(lake: Lake, created: datetime, arrived: datetime) -> None:
     set_time(file, arrived)
 
 
-def verdicts(lake: Lake, limits: Limits = PAGE, now: datetime = NOW, *, is_simulated: bool = False) -> dict[str, Verdict]:
+def verdicts(
+    lake: Lake, limits: Limits = PAGE, now: datetime = NOW, *, is_simulated: bool = False
+) -> dict[str, Verdict]:
     seen = arrivals(lake, ISS, limits, now, is_simulated=is_simulated)
     return {verdict.subject: verdict for verdict in judged(seen, limits, now)}
 
@@ -253,8 +255,12 @@ PRODUCED: list[tuple[str, str, Callable[[Lake], None], str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("subject", "state", "produce", "words"), PRODUCED, ids=lambda each: getattr(each, "__name__", None))
-def test_state_is_told_with_its_cause(lake: Lake, subject: str, state: str, produce: Callable[[Lake], None], words: str):
+@pytest.mark.parametrize(
+    ("subject", "state", "produce", "words"), PRODUCED, ids=lambda each: getattr(each, "__name__", None)
+)
+def test_state_is_told_with_its_cause(
+    lake: Lake, subject: str, state: str, produce: Callable[[Lake], None], words: str
+):
     produce(lake)
 
     verdict = verdicts(lake)[subject]
@@ -381,8 +387,11 @@ def test_run_of_the_stream_leaves_its_start_and_its_end(lake: Lake):
         raise KeyboardInterrupt
     ended = StreamRun.read(lake)
 
-    assert begun and begun.ended_at is None
-    assert ended and ended.ended_at and ended.started_at <= ended.ended_at
+    assert begun is not None
+    assert begun.ended_at is None
+    assert ended is not None
+    assert ended.ended_at is not None
+    assert ended.started_at <= ended.ended_at
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"started_at": 3, "ended_at": null}', b"\xff"])

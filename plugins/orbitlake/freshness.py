@@ -44,9 +44,7 @@ def page_limits(settings: Settings) -> Limits:
     """Return the limits of whoever watches live: a few polls, a few batches, and the issue's of the alerts."""
     feed_s = max(SHORTEST_FEED_S, 3 * settings.collect_interval_s)
     stream_s = max(SHORTEST_STREAM_S, 2 * trigger_s(settings.stream_trigger) + 10)
-    return Limits(
-        timedelta(seconds=feed_s), timedelta(seconds=stream_s), timedelta(days=settings.alert_issue_days)
-    )
+    return Limits(timedelta(seconds=feed_s), timedelta(seconds=stream_s), timedelta(days=settings.alert_issue_days))
 
 
 def trigger_s(trigger: str) -> float:
@@ -216,7 +214,9 @@ def poll_of(record: dict[str, Any], came: datetime) -> Poll:
     if None in position:
         return Poll(came, str(error or "no position and no reason"), None, None)
     # A list as latitude would not compare; the stream puts such a record into quarantine.
-    return Poll(came, None if error is None else str(error), (str(position[0]), str(position[1])), record.get("timestamp"))
+    return Poll(
+        came, None if error is None else str(error), (str(position[0]), str(position[1])), record.get("timestamp")
+    )
 
 
 def last_batch(lake: Lake) -> dict[str, Any]:

@@ -222,7 +222,9 @@ def held_by(data: Path) -> str | None:
     except FileNotFoundError:
         return LIVE
     except (ValueError, KeyError, TypeError) as error:
-        raise SettingError(f'{marker} cannot be read ({error}): expected {{"upstream": "live"}} or another name') from None
+        raise SettingError(
+            f'{marker} cannot be read ({error}): expected {{"upstream": "live"}} or another name'
+        ) from None
 
 
 def of_command_line(data: str | None) -> Settings:

@@ -1,4 +1,4 @@
-"""How feed, stream and ephemeris are: one table of states, their causes and what ends them; the first that holds counts.
+"""How feed, stream and issues are: one table of states, their causes and what ends them; the first that holds counts.
 
 The position page and `watch_freshness` judge by it, each with limits of its own.
 """
@@ -90,8 +90,8 @@ RULES: Final = (
     Rule(
         FEED, "nothing yet", "none",
         lambda case: case.seen.newest_poll is None,
-        lambda case: None,
-        lambda case: "nothing was polled yet",
+        lambda _: None,
+        lambda _: "nothing was polled yet",
         "there is no raw record",
         "the first poll of collect_positions",
     ),
@@ -107,7 +107,8 @@ RULES: Final = (
         FEED, "changing runs", "wait",
         lambda case: not case.within(case.seen.newest_poll, case.limits.feed),
         lambda case: case.seen.newest_poll,
-        lambda case: f"the last poll was at {shown(case.seen.newest_poll)}: the next run of collect_positions takes over",
+        lambda case: f"the last poll was at {shown(case.seen.newest_poll)}: the next run of collect_positions "
+        "takes over",
         "no raw record for a moment, as when one run of collect_positions follows another",
         "the next poll of collect_positions",
     ),
@@ -123,14 +124,15 @@ RULES: Final = (
         FEED, "frozen", "wrong",
         lambda case: case.answers and older(case, case.seen.same_position_since),
         lambda case: case.seen.same_position_since,
-        lambda case: f"the feed repeats one position under new time stamps since {shown(case.seen.same_position_since)}",
+        lambda case: "the feed repeats one position under new time stamps since "
+        f"{shown(case.seen.same_position_since)}",
         "answers repeat one position under new time stamps",
         "an answer with another position",
     ),
     Rule(
         FEED, "ahead of our clock", "wrong",
         lambda case: case.answers and not case.seen.is_simulated and case.ahead > CLOCK_TOLERANCE,
-        lambda case: None,
+        lambda _: None,
         lambda case: f"fixes come {in_words(case.ahead)} from the future: compare this machine's clock with the feed's",
         "the time of a fix lies in the future: this machine's clock is behind, or the feed's ahead",
         "a fix whose time is now",
@@ -138,7 +140,7 @@ RULES: Final = (
     Rule(
         FEED, "clock behind", "wrong",
         lambda case: case.answers and not case.seen.is_simulated and -case.ahead > CLOCK_TOLERANCE,
-        lambda case: None,
+        lambda _: None,
         lambda case: f"the feed answers with positions of {shown(event_time(case))}, {in_words(-case.ahead)} ago",
         "the feed answers, but with positions of long ago",
         "a fix whose time is now",
@@ -171,7 +173,7 @@ RULES: Final = (
     ),
     Rule(
         FEED, "fresh", "ok",
-        lambda case: True,
+        lambda _: True,
         lambda case: case.seen.newest_fix,
         lambda case: f"the newest fix arrived at {shown(case.seen.newest_fix)}",
         "fixes arrive, and their time is now",
@@ -179,8 +181,8 @@ RULES: Final = (
     Rule(
         STREAM, "nothing yet", "none",
         lambda case: case.last_sign is None and not case.records_wait,
-        lambda case: None,
-        lambda case: "stream_positions has not begun yet",
+        lambda _: None,
+        lambda _: "stream_positions has not begun yet",
         "no run and no batch is on record",
         "the first batch of stream_positions",
     ),
@@ -188,7 +190,8 @@ RULES: Final = (
         STREAM, "handing over", "wait",
         lambda case: case.records_wait and case.may_hand_over and case.within(case.run_ended, HAND_OVER),
         lambda case: case.run_ended,
-        lambda case: f"a run of stream_positions ended at {shown(case.run_ended)}, the next one takes over; records wait",
+        lambda case: f"a run of stream_positions ended at {shown(case.run_ended)}, the next one takes over; "
+        "records wait",
         "one run has ended and the next has not begun: about half a minute each hour",
         "the first batch of the next run",
     ),
@@ -225,21 +228,23 @@ RULES: Final = (
     Rule(
         STREAM, "refusing", "wrong",
         lambda case: case.seen.refused > 0 and case.within(case.seen.newest_batch, max(case.limits.stream, HAND_OVER)),
-        lambda case: None,
-        lambda case: f"its last batch had no fix and put {case.seen.refused} raw records into quarantine; read the reasons there",
+        lambda _: None,
+        lambda case: f"its last batch had no fix and put {case.seen.refused} raw records into quarantine; "
+        "read the reasons there",
         "the stream runs, but what it reads goes to quarantine",
         "a batch with a fix",
     ),
     Rule(
         STREAM, "idle", "ok",
-        lambda case: case.seen.waits_since is None and not case.within(case.last_sign, max(case.limits.stream, HAND_OVER)),
+        lambda case: case.seen.waits_since is None
+        and not case.within(case.last_sign, max(case.limits.stream, HAND_OVER)),
         lambda case: case.seen.newest_batch,
         lambda case: f"no raw record waits: {last_of_stream(case)}",
         "no raw record waits, so that it has nothing to do",
     ),
     Rule(
         STREAM, "at work", "ok",
-        lambda case: True,
+        lambda _: True,
         lambda case: case.seen.newest_batch,
         lambda case: last_of_stream(case),
         "no raw record waits for long",
@@ -247,8 +252,8 @@ RULES: Final = (
     Rule(
         ISSUES, "nothing yet", "none",
         lambda case: case.seen.newest_issue is None,
-        lambda case: None,
-        lambda case: "no issue was ingested yet",
+        lambda _: None,
+        lambda _: "no issue was ingested yet",
         "no issue was ingested",
         "the first success of ingest_oem",
     ),
@@ -263,7 +268,7 @@ RULES: Final = (
     ),
     Rule(
         ISSUES, "fresh", "ok",
-        lambda case: True,
+        lambda _: True,
         lambda case: case.seen.newest_issue,
         lambda case: f"the newest issue is of {shown(case.seen.newest_issue)}",
         "the newest issue is young enough",
@@ -340,3 +345,9 @@ def in_words(span: timedelta) -> str:
         if span >= 2 * unit:
             return f"{span / unit:.0f} {name}"
     return f"{span.total_seconds():.0f} s"
+
+
+def overview() -> str:
+    """Return the table of states as Markdown, for the README."""
+    rows = [f"| {rule.subject} | {rule.state} | {rule.level} | {rule.meaning} | {rule.clears} |" for rule in RULES]
+    return "\n".join(["| of | state | level | when | ends with |", "|---|---|---|---|---|", *rows])

@@ -179,9 +179,9 @@ class TestStreamThatPeopleLookAt:
         logs = "".join(log.read_text() for log in (topology.logs / "tasks" / "dag_id=watch_freshness").glob("**/*.log"))
 
         assert stale_after_s < STALE_WITHIN_S
-        assert standing == [["stream-behind"]] * 2
-        assert files == ["stream-behind.json"]
-        assert [logs.count(f"{word} stream-behind: ") for word in ("ALERT", "cleared")] == [1, 1]
+        assert standing == [["stream"]] * 2
+        assert files == ["stream.json"]
+        assert [logs.count(f"{word} stream: ") for word in ("ALERT", "cleared")] == [1, 1]
         assert list((data / "alerts").iterdir()) == []
 
 

@@ -193,9 +193,7 @@ def test_a_failed_run_is_told_once_with_the_tasks_cause_and_cleared_by_the_next_
 
 def day_run(run_id: str, day: int | None, **params: object) -> dict:
     """The context of a run of a DAG that works on one day, that of its data interval unless `date` names another."""
-    dag = SimpleNamespace(
-        dag_id="compact_positions", params={"date": None}, get_template_env=lambda **_: None
-    )
+    dag = SimpleNamespace(dag_id="compact_positions", params={"date": None}, get_template_env=lambda **_: None)
     start = day and datetime(2026, 11, day, tzinfo=UTC)
     run = SimpleNamespace(data_interval_start=start, run_after=datetime(2026, 11, 21, 9, tzinfo=UTC))
     return {"dag": dag, "run_id": run_id, "dag_run": run, "params": {"date": None} | params, "reason": "task_failure"}

@@ -1,15 +1,13 @@
-"""A silent feed says so, and what to look at first, by a clock that the test holds."""
+"""The verdicts as the API gives them, by a clock that the test holds; tests/test_verdicts.py has each of their rows."""
 
 import json
+import os
 from datetime import datetime, timedelta
 
 import pytest
-from tests.page.conftest import NOW, client_of
+from tests.page.conftest import NOW, OBJECT_ID, client_of
 
-from orbitlake.lake import Lake
-
-NEWEST_FIX = NOW - timedelta(seconds=40)
-FRESH, SILENT = NEWEST_FIX + timedelta(seconds=25), NEWEST_FIX + timedelta(seconds=26)
+from orbitlake.lake import Lake, write_file
 
 
 def log_batch(lake: Lake, finished_at: datetime, torn: str = "") -> None:
@@ -18,47 +16,75 @@ def log_batch(lake: Lake, finished_at: datetime, torn: str = "") -> None:
     lake.stream_progress.write_text("\n".join(lines) + "\n" + torn)
 
 
-def told(lake: Lake, now: datetime) -> dict:
+def land(lake: Lake, came: datetime, error: str | None = None) -> None:
+    place = None if error else came.second / 2
+    record = {
+        "object_id": OBJECT_ID,
+        "latitude": place,
+        "longitude": place,
+        "error": error,
+        "timestamp": came.timestamp(),
+    }
+    folder = lake.raw_open_notify / f"date={came:%Y-%m-%d}" / f"hour={came:%H}"
+    file = folder / f"{came:%Y%m%dT%H%M%S.%fZ}-x.json"
+    write_file(file, json.dumps(record).encode(), lake.staging)
+    os.utime(file, (came.timestamp(), came.timestamp()))
+
+
+def told(lake: Lake, now: datetime = NOW) -> dict:
     return client_of(lake, now).get("/api/freshness").json()
 
 
-def test_feed_within_its_time_is_not_stale_whatever_the_stream_does(filled: Lake):
-    log_batch(filled, FRESH - timedelta(hours=1))
-
-    answer = told(filled, FRESH)
-
-    assert (answer["stale"], answer["reason"]) == (False, None)
-    assert answer["stream_age_s"] == 3600.0
+def levels(answer: dict) -> dict[str, str]:
+    return {verdict["subject"]: verdict["level"] for verdict in answer["verdicts"]}
 
 
-def test_stream_that_stands_still_is_named(filled: Lake):
-    log_batch(filled, SILENT - timedelta(seconds=26))
+def test_feed_and_stream_that_are_well_are_told_so(filled: Lake):
+    for s in (12, 8, 4):
+        land(filled, NOW - timedelta(seconds=s))
+    log_batch(filled, NOW - timedelta(seconds=3))
 
-    answer = told(filled, SILENT)
+    answer = told(filled)
 
+    assert levels(answer) == {"feed": "ok", "stream": "ok", "issues": "ok"}
+    assert (answer["stale"], answer["reason"], answer["stream_age_s"]) == (False, None, 3.0)
+    assert answer["verdicts"][0]["since"] == "2026-03-05T12:00:06Z"
+
+
+def test_feed_is_named_where_the_feed_is_silent(filled: Lake):
+    for s in range(40, -1, -4):
+        land(filled, NOW - timedelta(seconds=s), error=None if s > 30 else "http 502: Bad Gateway")
+    log_batch(filled, NOW - timedelta(seconds=1))
+
+    answer = told(filled)
+
+    assert levels(answer) == {"feed": "wrong", "stream": "ok", "issues": "ok"}
     assert answer["stale"] is True
-    assert answer["reason"] == "no micro-batch for 26 s: stream_positions or collect_positions has stopped"
+    assert answer["reason"].startswith("feed silent: no fix since 2026-03-05 11:59:38 UTC")
+    assert "http 502: Bad Gateway" in answer["reason"]
 
 
-def test_feed_that_gives_nothing_to_a_stream_at_work_is_named(filled: Lake):
-    log_batch(filled, SILENT - timedelta(seconds=4))
+def test_stream_is_named_where_the_stream_stands_still(filled: Lake):
+    for s in range(200, -1, -4):
+        land(filled, NOW - timedelta(seconds=s))
+    log_batch(filled, NOW - timedelta(seconds=190))
 
-    assert told(filled, SILENT)["reason"] == "the stream is at work, but the feed gives no new fix"
+    answer = told(filled)
+
+    assert levels(answer) == {"feed": "ok", "stream": "wrong", "issues": "ok"}
+    assert answer["reason"].startswith("stream stopped: raw records wait")
 
 
-def test_stream_without_a_log_is_told_as_such(filled: Lake):
-    answer = told(filled, SILENT)
+def test_lake_without_anything_says_that_nothing_has_come_yet(lake: Lake):
+    answer = told(lake)
 
+    assert levels(answer) == {"feed": "none", "stream": "none", "issues": "none"}
+    assert answer["stale"] is False
     assert answer["stream_age_s"] is None
-    assert answer["reason"] == "no micro-batch of stream_positions is on record"
-
-
-def test_lake_without_a_fix_is_stale(lake: Lake):
-    assert told(lake, NOW)["stale"] is True
 
 
 @pytest.mark.parametrize("torn", ["", '{"batch": 200, "finished', '{"batch": 200'])
 def test_line_that_is_still_being_written_is_left_out(filled: Lake, torn: str):
-    log_batch(filled, SILENT - timedelta(seconds=4), torn)
+    log_batch(filled, NOW - timedelta(seconds=4), torn)
 
-    assert told(filled, SILENT)["stream_age_s"] == 4.0
+    assert told(filled)["stream_age_s"] == 4.0

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-PATHS_WITH_A_PLACE = {"/static/{name}": "/static/page.css"}
+PATHS_WITH_A_PLACE = {"/static/{name}": "/static/page.css", "/api/day": "/api/day?date=2026-11-20"}
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def every_path() -> list[str]:
 
 
 def test_paths_are_the_page_and_its_api():
-    assert {"/", "/api/latest", "/api/track", "/static/page.css", "/library/plotly.min.js"} <= set(every_path())
+    assert {"/", "/api/latest", "/api/track", "/static/page.css", "/api/alerts"} <= set(every_path())
 
 
 @pytest.mark.parametrize("path", every_path())
@@ -119,6 +119,36 @@ def test_api_server_reads_the_open_day_before_the_first_request(mounted, tmp_pat
 
         assert position_page.position_app().state.desk.live.days[day].rows.num_rows == 1
         assert mounted.get("/position/api/latest").status_code == 401
+
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize("path", ["/position/", "/position/?from=elsewhere"])
+def test_browser_without_a_login_is_led_to_it_and_back(mounted, path: str):
+    response = mounted.get(path, headers=BROWSER, follow_redirects=False)
+
+    assert response.status_code == 302
+    assert response.headers["location"] == "/auth/login?next=%2Fposition%2F"
+
+
+@pytest.mark.parametrize("path", [path for path in every_path() if path != "/"])
+def test_what_the_page_asks_for_is_refused_as_json_however_it_is_asked_for(mounted, path: str):
+    response = mounted.get("/position" + path, headers=BROWSER, follow_redirects=False)
+
+    assert response.status_code == 401
+    assert response.json() == {"detail": "Not authenticated"}
+
+
+def test_user_who_may_not_read_assets_is_told_so_in_words(mounted, manager):
+    right_less = BROWSER | {"Authorization": f"Bearer {token_of(manager, None)}"}
+
+    response = mounted.get("/position/", headers=right_less, follow_redirects=False)
+
+    assert response.status_code == 403
+    assert "ask an administrator for the right to read assets" in response.text
+    assert 'href="/auth/login?next=%2Fposition%2F"' in response.text
+    assert "default-src 'none'" in response.headers["content-security-policy"]
 
 
 def test_unknown_path_tells_nothing(mounted):

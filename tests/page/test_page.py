@@ -1,28 +1,23 @@
 """The page in a real browser: what it shows is what the queries beside it give."""
 
 import re
-import shutil
 import subprocess
-import threading
-import time
 from collections.abc import Iterator
 from html.parser import HTMLParser
 
 import pytest
-import uvicorn
-from playwright.sync_api import sync_playwright
+from tests.page.browser import CHROMIUM, LAPTOP, NO_CHROMIUM, await_panels, launched, served
 from tests.page.conftest import NOW
 
 from orbitlake.lake import Lake
 from orbitlake.page.app import create_app
 from orbitlake.query import connect
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SETTLED_MS = 4000
 """Virtual time in which every panel has been asked for and drawn."""
 HALF_A_UNIT = {3: 0.0005, 2: 0.005, 1: 0.05, 0: 0.5}
 
-pytestmark = pytest.mark.skipif(not BROWSER, reason="no chromium: apt-get install chromium to run this test")
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason=NO_CHROMIUM)
 
 
 class Shown(HTMLParser):
@@ -69,23 +64,15 @@ def number_in(text: str) -> float:
 
 @pytest.fixture
 def address(filled: Lake) -> Iterator[str]:
-    server = uvicorn.Server(
-        uvicorn.Config(create_app(lambda: None, filled.root, lambda: NOW), host="127.0.0.1", port=0, log_level="error")
-    )
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
-    server.should_exit = True
-    thread.join()
+    with served(create_app(lambda: None, filled.root, lambda: NOW)) as address:
+        yield address
 
 
 def opened(address: str, tmp_path) -> tuple[Shown, str]:
     """The page as it stands after a few seconds, and what the browser wrote to its console."""
     done = subprocess.run(
         [
-            str(BROWSER),
+            str(CHROMIUM),
             *("--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"),
             f"--user-data-dir={tmp_path / 'profile'}",
             f"--virtual-time-budget={SETTLED_MS}",
@@ -143,54 +130,29 @@ def test_every_panel_shows_its_query(address: str, tmp_path):
 def test_charts_and_map_are_drawn_and_told_in_words(address: str, tmp_path):
     shown, _ = opened(address, tmp_path)
 
-    assert "speeds in the last hour" in shown.ids["speed-words"]
+    assert "118 speeds in the last hour" in shown.ids["speed-words"]
     assert "15 orbits" in shown.ids["altitude-words"]
     assert "kilometres up" in shown.ids["map-words"]
-    assert "1.13 m/s" in shown.ids["altitude"] or "1.12 m/s" in shown.ids["altitude"]
+    assert "1.13\u202fm/s" in shown.ids["altitude"] or "1.12\u202fm/s" in shown.ids["altitude"]
 
 
-def test_silent_feed_is_told_in_words(address: str, tmp_path):
+def test_lake_that_nothing_was_polled_for_is_told_in_words(address: str, tmp_path):
     shown, _ = opened(address, tmp_path)
 
-    assert "Live feed: stale" in shown.ids["states"]
-    assert "stale. The live feed is silent: no micro-batch" in shown.ids["age"]
-    assert "The live feed is silent" in shown.ids["announcement"]
+    assert "Feed: nothing yet" in shown.ids["states"]
+    assert (
+        "Feed, nothing yet: nothing was polled yet. It ends with the first poll of collect_positions."
+        in shown.ids["causes"]
+    )
+    assert re.search(r"4\d s ago; feed: nothing yet", shown.ids["age"])
 
 
 @pytest.mark.parametrize("width_px", [360, 390, 768, 1440])
 def test_page_is_as_wide_as_the_window(address: str, width_px: int):
     """Wider, and a phone would show it shrunk."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": width_px, "height": 800})
+    with launched() as browser:
+        page = browser.new_context(**(LAPTOP | {"viewport": {"width": width_px, "height": 800}})).new_page()
         page.goto(address)
-        page.locator("#burns tbody tr").first.wait_for()
-        page.locator("#altitude .main-svg").first.wait_for()
+        await_panels(page)
 
         assert page.evaluate("document.documentElement.scrollWidth") == width_px
-        browser.close()
-
-
-SEEN_BY_THE_LIBRARY = """
-const seen = () => ["#place", "#burns tbody", "#days tbody", "#states"]
-  .map((each) => document.querySelector(each)?.textContent.trim().length ?? 0);
-let library;
-Object.defineProperty(window, "Plotly", {
-  get: () => library,
-  set: (made) => { library = made; window.seen = seen(); },
-});
-"""
-
-
-def test_what_needs_no_chart_is_shown_before_the_chart_library_holds_the_browser_up(address: str):
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        page = browser.new_page()
-        page.add_init_script(SEEN_BY_THE_LIBRARY)
-        # Slow answers: the library alone would be there long before.
-        page.route("**/api/**", lambda route: (time.sleep(0.2), route.continue_()))
-        page.goto(address)
-        page.locator("#altitude .main-svg").first.wait_for()
-
-        assert all(page.evaluate("window.seen"))
-        browser.close()

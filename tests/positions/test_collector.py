@@ -224,7 +224,7 @@ class Passing(Clock):
     def monotonic_s(self) -> float:
         return self.now_s
 
-    def wait(self, seconds: float, stop: Event | None = None) -> None:
+    def wait(self, seconds: float, stop: Event | None = None) -> None:  # noqa: ARG002 - the clock's name
         self.now_s += seconds
 
 

@@ -16,8 +16,8 @@ import requests
 
 from orbitlake import query
 from orbitlake.embedded.airflow_api import Airflow, RunError
-from orbitlake.embedded.topology import MARKER, Topology, TopologyError, claim, held_by
-from orbitlake.settings import Settings, from_environment
+from orbitlake.embedded.topology import Topology, TopologyError, claim
+from orbitlake.settings import MARKER, Settings, from_environment, held_by
 from orbitlake.tables import TABLES
 
 DAGS: Final = ("collect_positions", "compact_positions", "ingest_oem", "stream_positions")

@@ -84,7 +84,7 @@ def await_minutes(airflow: Airflow, wanted: int) -> None:
     deadline = time.monotonic() + WITHIN_S
     while time.monotonic() < deadline:
         minutes = ask(airflow, "windows?hours=6")["rows"]
-        fresh = ask(airflow, "freshness")["rows"][0]["state"] == "FRESH"
+        fresh = not ask(airflow, "freshness")["stale"]
         if len(minutes) >= wanted and fresh:
             return
         time.sleep(2)
@@ -112,7 +112,7 @@ def logged_in(browser: Browser, topology: Topology) -> Any:
 
 
 def dag_list(page: Page, url: str) -> None:
-    """The four DAGs and their latest runs."""
+    """The DAGs and their latest runs."""
     page.goto(f"{url}/dags")
     page.get_by_role("link", name="Stream positions").wait_for()
 
@@ -147,7 +147,7 @@ def position_alone(page: Page, url: str) -> None:
 
 def await_panels(page: Page | FrameLocator) -> None:
     """Wait for the slowest of the panels."""
-    for drawn in ("#altitude .main-svg", "#windows .main-svg", "#burns tbody tr", "#map .past[d]"):
+    for drawn in ("#altitude .line", "#windows .line", "#burns tbody tr", "#map .past[d]"):
         page.locator(drawn).first.wait_for(state="attached")
 
 

@@ -61,6 +61,7 @@ class Window(Row, table=WINDOW_STATS):
     velocity_stddev_km_s: float | None
     ground_speed_km_s: float | None
     last_event_time: datetime
+    is_filling: bool = Field(description="whether fixes of this minute may still come: it ended less than 15 s ago")
 
 
 class Day(Row):
@@ -70,16 +71,43 @@ class Day(Row):
     last_event_time: datetime | None
     minutes_seen: int = Field(description="minutes of the day with at least one fix")
     completeness: float = Field(description="minutes_seen over the minutes of the day that have begun, 0 to 1")
-    longest_gap_s: float | None = Field(description="longest time between two neighbouring fixes (s)")
+    longest_gap_s: float = Field(
+        description="longest time without a fix from midnight to the next midnight, or to now (s)"
+    )
     median_delay_s: float | None = Field(description="median of fetch_time minus event_time (s)")
+
+
+class DayFix(Row, table=POSITIONS):
+    source: str
+    event_time: datetime
+    latitude_deg: float
+    longitude_deg: float
 
 
 class Freshness(Row):
     table_name: str
     newest: datetime | None = Field(description="newest event_time, last_event_time or creation_date")
     age_s: float | None = Field(description="as_of minus newest (s)")
-    stale_after_s: int
-    state: Literal["FRESH", "STALE", "EMPTY"]
+
+
+class Judgement(Row):
+    """One verdict of the table in orbitlake.verdicts, which watch_freshness raises its alerts by as well."""
+
+    subject: Literal["feed", "stream", "issues"]
+    state: str = Field(description="the row of the table, such as fresh or handing over")
+    level: Literal["ok", "wait", "wrong", "none"] = Field(
+        description="ok; wait: passes by itself; wrong: a person is needed; none: nothing has come yet"
+    )
+    text: str = Field(description="what is known, in words")
+    since: datetime | None = Field(description="since when, where that is known")
+    clears: str = Field(description="what ends the state, in words; empty where all is well")
+
+
+class StandingAlert(Row):
+    name: str
+    text: str = Field(description="what is wrong, in words")
+    since: datetime
+    clears: str = Field(description="what ends the alert, in words")
 
 
 class Issue(Row, table=OEM_ISSUES):
@@ -158,11 +186,22 @@ class Answer(BaseModel, Generic[RowT]):
 
 
 class FreshnessAnswer(Answer[Freshness]):
-    """How fresh each table is, and whether the live feed has gone silent."""
+    """How feed, stream and ephemeris are, by when things arrived, and the newest time that each table holds."""
 
-    stale: bool = Field(description="whether the newest fix is older than the feed's stale_after_s, or there is none")
-    reason: str | None = Field(description="what has stopped, in words; null while the feed is fresh")
+    verdicts: list[Judgement]
+    stale: bool = Field(description="whether the verdict on the feed or on the stream is wrong")
+    reason: str | None = Field(description="the first verdict on feed and stream that is not ok, in words")
     stream_age_s: float | None = Field(description="as_of minus the end of the stream's last micro-batch (s)")
+    fix_stale_after_s: float = Field(description="age from which on the latest fix is worth a word (s)")
+    upstream: str = Field(description="whose numbers the data root holds: live, simulator, replay of ...")
+
+
+class Alerts(BaseModel):
+    """The alerts that stand, by name."""
+
+    as_of: datetime = Field(description="the moment of the answer")
+    folder: str = Field(description="where they lie below the data root, a file each")
+    rows: list[StandingAlert]
 
 
 class Page(Answer[RowT], Generic[RowT]):
@@ -175,6 +214,7 @@ class Track(Answer[TrackPoint]):
     """The ground track that the newest issue gives; without rows where it says nothing about these hours."""
 
     sql: str = Field(description="the query for the states that the rows were interpolated from")
+    call: str = Field(description="the Python that interpolates them to these rows")
     step_s: int
     creation_date: datetime | None = Field(description="CREATION_DATE of the issue")
     now: TrackPoint | None = Field(description="where the issue has the spacecraft at as_of")

@@ -1,46 +1,54 @@
 """The page's web application: one HTML page, its files, and the API that feeds it, all behind one guard."""
 
-import importlib.util
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+import html
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, Response, status
+from fastapi.exception_handlers import http_exception_handler
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse
 
-from orbitlake.lake import Lake
+from orbitlake.alerts import folder_of, standing
+from orbitlake.freshness import arrivals, page_limits
+from orbitlake.lake import Lake, LakeError
 from orbitlake.page import questions
 from orbitlake.page.answers import (
+    Alerts,
     Answer,
     Burn,
     Day,
+    DayFix,
     Fix,
     Freshness,
     FreshnessAnswer,
     Issue,
+    Judgement,
     LatestFix,
     OrbitAltitude,
     Page,
+    RowT,
+    StandingAlert,
     Track,
     Window,
 )
 from orbitlake.page.desk import Desk
-from orbitlake.page.liveness import age_of_stream_s, why_silent
-from orbitlake.page.newest import newest_day, newest_issue
-from orbitlake.page.track import ground_track, steps
-from orbitlake.settings import from_environment
+from orbitlake.page.newest import issue_names, newest_day, newest_issue
+from orbitlake.page.track import TRACK_STEP_S, call_of, ground_track, steps
+from orbitlake.settings import LIVE, SettingError, Settings, from_environment, held_by
 from orbitlake.tables import POSITIONS
+from orbitlake.verdicts import ISSUES, judged
 
 STATIC: Final = Path(__file__).parent / "static"
-CHART_LIBRARY_MAX_AGE_S: Final = 86_400
-TRACK_STEP_S: Final = 30
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
 )
-"""Nothing from elsewhere; the chart library sets styles in the page, Airflow shows the page in a frame."""
+"""Nothing from elsewhere; bars have their width as a style, Airflow shows the page in a frame."""
+UNKNOWN_UPSTREAM: Final = "unknown: its mark cannot be read"
 
 
 class OwnFile(StrEnum):
@@ -49,6 +57,8 @@ class OwnFile(StrEnum):
     STYLE = "page.css"
     PAGE = "page.js"
     MAP = "map.js"
+    VIEW = "view.js"
+    STATE = "state.js"
     CHARTS = "charts.js"
     FORMAT = "format.js"
     PANELS = "panels.js"
@@ -64,8 +74,12 @@ PastMinutes = Annotated[int, Query(ge=0, le=1440, description="minutes of track 
 NextMinutes = Annotated[int, Query(ge=0, le=1440, description="minutes of track after now")]
 IssueName = Annotated[
     str | None,
-    Query(pattern="^[0-9]{8}T[0-9]{6}Z$", description="an issue, such as 20230324T225531Z; without it the newest"),
+    Query(
+        pattern=r"^[0-9]{8}T[0-9]{6}Z(-[A-Za-z0-9._+%~-]{1,200})?$",
+        description="an issue, such as 20230324T225531Z; without it the newest",
+    ),
 ]
+UtcDay = Annotated[date, Query(description="a UTC day, such as 2026-11-20")]
 
 
 def utc_now() -> datetime:
@@ -73,10 +87,16 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def create_app(guard: Callable[..., Any], data: Path | None = None, clock: Callable[[], datetime] = utc_now) -> FastAPI:
+def create_app(
+    guard: Callable[..., Any],
+    data: Path | None = None,
+    clock: Callable[[], datetime] = utc_now,
+    login_url: Callable[[], str] | None = None,
+) -> FastAPI:
     """Return the application; `guard` is a dependency that raises HTTPException for whoever may not read.
 
     `data` is the root of the lake, by default that of the settings; `clock` gives the moment that counts as now.
+    `login_url` says where a browser that opens the page without a login is sent, to come back afterwards.
     """
     settings = from_environment()
     desk = Desk(Lake(data or settings.data))
@@ -94,13 +114,22 @@ def create_app(guard: Callable[..., Any], data: Path | None = None, clock: Calla
     app.include_router(page_routes())
     app.include_router(position_routes(desk, settings.object_id, clock))
     app.include_router(ephemeris_routes(desk, settings.object_id, clock))
+    app.include_router(verdict_routes(desk, settings, clock))
 
     @app.get("/api/openapi.json", tags=["page"], summary="This API as OpenAPI")
     def openapi(request: Request) -> JSONResponse:
         return JSONResponse(app.openapi() | {"servers": [{"url": request.scope.get("root_path") or "/"}]})
 
+    @app.exception_handler(HTTPException)
+    async def refuse(request: Request, error: HTTPException) -> Response:
+        return refusal_page(request, error, login_url) or await http_exception_handler(request, error)
+
+    @app.exception_handler(LakeError)
+    async def lake_error(_: Request, error: LakeError) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, status.HTTP_500_INTERNAL_SERVER_ERROR)
+
     @app.middleware("http")
-    async def add_security_headers(request: Request, call_next: Callable[..., Any]) -> Any:
+    async def add_security_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         response = await call_next(request)
         response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         response.headers["X-Content-Type-Options"] = "nosniff"
@@ -109,6 +138,19 @@ def create_app(guard: Callable[..., Any], data: Path | None = None, clock: Calla
         return response
 
     return app
+
+
+def refusal_page(request: Request, error: HTTPException, login_url: Callable[[], str] | None) -> Response | None:
+    """What a person who opened the page itself gets for being refused; None where JSON is the answer."""
+    opens_the_page = request.scope["route"].path == "/" and "text/html" in request.headers.get("accept", "")
+    if not opens_the_page or login_url is None:
+        return None
+    if error.status_code == status.HTTP_401_UNAUTHORIZED:
+        return RedirectResponse(login_url(), status.HTTP_302_FOUND)
+    if error.status_code == status.HTTP_403_FORBIDDEN:
+        text = (STATIC / "refused.html").read_text().replace("LOGIN_URL", html.escape(login_url(), quote=True))
+        return HTMLResponse(text, status.HTTP_403_FORBIDDEN)
+    return None
 
 
 def page_routes() -> APIRouter:
@@ -122,11 +164,6 @@ def page_routes() -> APIRouter:
     @routes.get("/static/{name}", summary="A file of the page")
     def own_file(name: OwnFile) -> FileResponse:
         return FileResponse(STATIC / name.value)
-
-    @routes.get("/library/plotly.min.js", summary="The chart library, from the installed package plotly")
-    def chart_library() -> FileResponse:
-        headers = {"Cache-Control": f"private, max-age={CHART_LIBRARY_MAX_AGE_S}"}
-        return FileResponse(plotly_js(), media_type="text/javascript", headers=headers)
 
     return routes
 
@@ -163,24 +200,73 @@ def position_routes(desk: Desk, object_id: str, clock: Callable[[], datetime]) -
         since = now.date() - timedelta(days=count - 1)
         return Answer[Day](as_of=now, sql=sql, rows=desk.ask(sql, Day, since=since))
 
-    @routes.get("/freshness", summary="How fresh each table is")
-    def freshness() -> FreshnessAnswer:
+    @routes.get("/day", summary="Where the track of a UTC day ran: the first fix of each minute")
+    def day(date: UtcDay) -> Answer[DayFix]:
         now = clock()
+        sql = questions.day_fixes(object_id, date, now)
+        return Answer[DayFix](as_of=now, sql=sql, rows=desk.ask(sql, DayFix, since=date))
+
+    return routes
+
+
+def verdict_routes(desk: Desk, settings: Settings, clock: Callable[[], datetime]) -> APIRouter:
+    """How feed, stream and ephemeris are, and which alerts stand."""
+    routes = APIRouter(prefix="/api", tags=["verdicts"])
+    limits = page_limits(settings)
+
+    @routes.get("/freshness", summary="How feed, stream and ephemeris are, and the newest of each table")
+    def freshness() -> FreshnessAnswer:
+        now, object_id = clock(), settings.object_id
         since = newest_day(desk.lake, POSITIONS) or now.date()
         sql = questions.freshness(object_id, now, since)
         rows = desk.ask(sql, Freshness, since=since, issue=newest_issue(desk.lake, object_id))
-        stream_age_s = age_of_stream_s(desk.lake, now)
-        reason = why_silent(rows[0], stream_age_s)
+        upstream = upstream_of(desk.lake)
+        seen = arrivals(desk.lake, object_id, limits, now, is_simulated=upstream != LIVE)
+        verdicts = judged(seen, limits, now)
+        live = [verdict for verdict in verdicts if verdict.subject != ISSUES]
         return FreshnessAnswer(
-            as_of=now, sql=sql, rows=rows, stale=reason is not None, reason=reason, stream_age_s=stream_age_s
+            as_of=now,
+            sql=sql,
+            rows=rows,
+            verdicts=[Judgement(**asdict(verdict)) for verdict in verdicts],
+            stale=any(verdict.level == "wrong" for verdict in live),
+            reason=next((f"{each.subject} {each.state}: {each.text}" for each in live if each.level != "ok"), None),
+            stream_age_s=(now - seen.newest_batch).total_seconds() if seen.newest_batch else None,
+            fix_stale_after_s=limits.feed.total_seconds(),
+            upstream=upstream,
         )
 
+    @routes.get("/alerts", summary="The alerts that stand, since when, and what clears them")
+    def alerts() -> Alerts:
+        rows = [
+            StandingAlert(
+                name=alert.name, text=alert.text, since=datetime.fromisoformat(alert.since), clears=alert.clears
+            )
+            for alert in standing(desk.lake)
+        ]
+        return Alerts(as_of=clock(), folder=folder_of(desk.lake).name + "/", rows=rows)
+
     return routes
+
+
+def upstream_of(lake: Lake) -> str:
+    """Whose numbers a lake holds, by its mark; an empty one counts as live."""
+    try:
+        return held_by(lake.root) or LIVE
+    except SettingError:
+        return UNKNOWN_UPSTREAM
 
 
 def ephemeris_routes(desk: Desk, object_id: str, clock: Callable[[], datetime]) -> APIRouter:
     """What the issues of the ephemeris say: facts, burns, altitude, ground track."""
     routes = APIRouter(prefix="/api", tags=["ephemeris"])
+
+    def of_issue(sql: str, row: type[RowT], issue: str | None) -> list[RowT]:
+        """The rows of a query about one issue; none of one that is not held."""
+        held = issue_names(desk.lake, object_id)
+        if issue is not None and issue not in held:
+            return []
+        return desk.ask(sql, row, issue=issue or next(iter(held), None))
 
     @routes.get("/issues", summary="The issues of the ephemeris, newest first")
     def issues(limit: FewLimit = 20, offset: Offset = 0) -> Page[Issue]:
@@ -192,13 +278,13 @@ def ephemeris_routes(desk: Desk, object_id: str, clock: Callable[[], datetime]) 
     @routes.get("/burns", summary="The thrust episodes of an issue")
     def burns(issue: IssueName = None, limit: FewLimit = 100, offset: Offset = 0) -> Page[Burn]:
         sql = questions.burns(object_id, issue, limit, offset)
-        rows = desk.ask(sql, Burn, issue=issue or newest_issue(desk.lake, object_id))
+        rows = of_issue(sql, Burn, issue)
         return Page[Burn](as_of=clock(), sql=sql, rows=rows, next_offset=after(rows, limit, offset))
 
     @routes.get("/altitude", summary="Altitude over an issue, an orbit a row")
     def altitude(issue: IssueName = None) -> Answer[OrbitAltitude]:
         sql = questions.altitude(object_id, issue)
-        rows = desk.ask(sql, OrbitAltitude, issue=issue or newest_issue(desk.lake, object_id))
+        rows = of_issue(sql, OrbitAltitude, issue)
         return Answer[OrbitAltitude](as_of=clock(), sql=sql, rows=rows)
 
     @routes.get("/track", summary="The ground track around now, from the newest issue")
@@ -212,6 +298,7 @@ def ephemeris_routes(desk: Desk, object_id: str, clock: Callable[[], datetime]) 
         return Track(
             as_of=now,
             sql=sql,
+            call=call_of(object_id, now, past_minutes, next_minutes),
             rows=points,
             step_s=TRACK_STEP_S,
             creation_date=states[0]["creation_date"] if states else None,
@@ -224,11 +311,3 @@ def ephemeris_routes(desk: Desk, object_id: str, clock: Callable[[], datetime]) 
 def after(rows: Sequence[object], limit: int, offset: int) -> int | None:
     """The offset of the next page, None where this one was not full."""
     return offset + limit if len(rows) == limit else None
-
-
-def plotly_js() -> Path:
-    """The library's one file, found without importing the package: only browsers run it."""
-    package = importlib.util.find_spec("plotly")
-    if package is None or package.origin is None:
-        raise HTTPException(503, "the package plotly is not installed: see requirements.txt")
-    return Path(package.origin).parent / "package_data" / "plotly.min.js"

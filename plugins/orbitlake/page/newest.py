@@ -1,10 +1,11 @@
-"""What the folders' names alone tell: the newest day of a table and the newest issue of a spacecraft."""
+"""What the folders' names alone tell: the newest day of a table and the issues of a spacecraft."""
 
 from datetime import date
 from urllib.parse import unquote
 
-from orbitlake.lake import PART, Lake, days_in, folder_name
-from orbitlake.tables import OEM_ISSUES, Table
+from orbitlake.freshness import issue_files
+from orbitlake.lake import Lake, days_in
+from orbitlake.tables import Table
 
 
 def newest_day(lake: Lake, table: Table) -> date | None:
@@ -12,9 +13,12 @@ def newest_day(lake: Lake, table: Table) -> date | None:
     return max((day for folder in (lake.closed(table), lake.live(table)) for day in days_in(folder)), default=None)
 
 
+def issue_names(lake: Lake, object_id: str) -> list[str]:
+    """The values of `issue` of a spacecraft, that of the issue created last first: they sort as their times do."""
+    files = issue_files(lake, object_id)
+    return sorted((unquote(file.parent.name.removeprefix("issue=")) for file in files), reverse=True)
+
+
 def newest_issue(lake: Lake, object_id: str) -> str | None:
-    """The value of `issue` of the issue created last: they sort as their times do."""
-    folders = lake.closed(OEM_ISSUES) / f"object_id={folder_name(object_id)}"
-    names = (part.parent.name.removeprefix("issue=") for part in folders.glob(f"issue=*/{PART}"))
-    newest = max(names, default=None)
-    return None if newest is None else unquote(newest)
+    """The value of `issue` of the issue created last."""
+    return next(iter(issue_names(lake, object_id)), None)

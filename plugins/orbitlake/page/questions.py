@@ -8,9 +8,9 @@ from typing import Final
 EARTH_RADIUS_KM: Final = 6378.137
 """Equatorial radius of WGS-84: a semi-major axis less this is the mean altitude that the burns are listed with."""
 FIX_STALE_AFTER_S: Final = 25
-"""A fix reaches the page within 15 s of its time while the stream runs: past this it has stopped."""
-ISSUE_STALE_AFTER_H: Final = 120
-"""The publisher brings out about three issues a week; five days without one are unusual."""
+"""A fix reaches the page within 15 s of its time while all is well."""
+MINUTE_SETTLES_S: Final = 15
+"""By then the last fix of a minute has been published: until then its statistics are those of a part."""
 ORBIT_MINUTES: Final = 93
 """About one orbit of the ISS: a bin this long holds one highest and one lowest point."""
 WHOLE_ORBIT: Final = 0.95
@@ -30,10 +30,13 @@ def literal(value: str | date | datetime) -> str:
 
 
 def of_issue(object_id: str, issue: str | None) -> str:
-    """The condition that keeps one issue: that of a name such as 20230324T225531Z, or the newest."""
+    """The condition that keeps one issue: that of a name such as 20230324T225531Z, or the newest.
+
+    What follows the time in a name tells issues of one moment apart; it is not asked for here.
+    """
     owner = f"object_id = {literal(object_id)}"
     if issue is not None:
-        return f"{owner}\n  AND {ISSUE_NAME} = {literal(issue)}"
+        return f"{owner}\n  AND {ISSUE_NAME} = {literal(issue.partition('-')[0])}"
     return f"{owner}\n  AND creation_date = (SELECT max(creation_date) FROM oem_issues WHERE {owner})"
 
 
@@ -66,12 +69,26 @@ def windows(object_id: str, now: datetime, hours: int, limit: int, offset: int) 
     start = now - timedelta(hours=hours)
     return f"""\
 SELECT source, window_start, window_end, data_points, avg_velocity_km_s, min_velocity_km_s, max_velocity_km_s,
-       velocity_stddev_km_s, ground_speed_km_s, last_event_time
+       velocity_stddev_km_s, ground_speed_km_s, last_event_time,
+       epoch({literal(now)} - window_end) < {MINUTE_SETTLES_S} AS is_filling
 FROM window_stats
 WHERE object_id = {literal(object_id)} AND date >= {literal(start.date())}
   AND window_start > {literal(start)} AND window_start <= {literal(now)}
 ORDER BY window_start DESC, source
 LIMIT {limit:d} OFFSET {offset:d}"""
+
+
+def day_fixes(object_id: str, day: date, now: datetime) -> str:
+    """The first fix of each minute of a UTC day, of each source: enough to draw where the day's track ran."""
+    return f"""\
+SELECT source, event_time, latitude_deg, longitude_deg
+FROM positions
+WHERE object_id = {literal(object_id)} AND date = {literal(day)} AND event_time <= {literal(now)}
+QUALIFY row_number() OVER (
+  PARTITION BY source, epoch_us(event_time) // 60000000 ORDER BY event_time, latitude_deg, longitude_deg
+) = 1
+ORDER BY event_time, source
+LIMIT 5000"""
 
 
 def days(object_id: str, now: datetime, count: int) -> str:
@@ -87,37 +104,38 @@ WITH fixes AS (
 ), seen AS (
   SELECT date, count(*) AS fixes, min(event_time) AS first_event_time, max(event_time) AS last_event_time,
          count(DISTINCT time_us // 60000000) AS minutes_seen,
-         max(gap_us) / 1e6 AS longest_gap_s, median(delay_us) / 1e6 AS median_delay_s
+         max(gap_us) / 1e6 AS longest_between_s, median(delay_us) / 1e6 AS median_delay_s
   FROM fixes
   GROUP BY date
 ), calendar AS (
-  SELECT CAST(day AS DATE) AS date, ceil(least(1440, epoch({literal(now)} - CAST(day AS TIMESTAMPTZ)) / 60)) AS minutes
+  SELECT CAST(day AS DATE) AS date, CAST(day AS TIMESTAMPTZ) AS midnight,
+         least(86400, epoch({literal(now)} - midnight)) AS length_s, ceil(length_s / 60) AS minutes
   FROM generate_series((SELECT min(date) FROM seen), {literal(now.date())}, INTERVAL 1 DAY) AS series(day)
 )
 SELECT date, coalesce(fixes, 0) AS fixes, first_event_time, last_event_time, coalesce(minutes_seen, 0) AS minutes_seen,
-       least(1, coalesce(minutes_seen, 0) / minutes) AS completeness, longest_gap_s, median_delay_s
+       least(1, coalesce(minutes_seen, 0) / greatest(1, minutes)) AS completeness,
+       coalesce(greatest(longest_between_s, epoch(first_event_time - midnight),
+                         length_s - epoch(last_event_time - midnight)), length_s) AS longest_gap_s,
+       median_delay_s
 FROM calendar LEFT JOIN seen USING (date)
 ORDER BY date DESC"""
 
 
 def freshness(object_id: str, now: datetime, since: date) -> str:
-    """The newest time of each table and whether that is late."""
+    """The newest time of each table."""
     mine = f"object_id = {literal(object_id)}"
     return f"""\
 WITH newest AS (
-  SELECT 'positions' AS table_name, max(event_time) AS newest, {FIX_STALE_AFTER_S} AS stale_after_s
+  SELECT 'positions' AS table_name, max(event_time) AS newest
   FROM positions WHERE {mine} AND date >= {literal(since)}
   UNION ALL
-  SELECT 'window_stats', max(last_event_time), {FIX_STALE_AFTER_S}
+  SELECT 'window_stats', max(last_event_time)
   FROM window_stats WHERE {mine} AND date >= {literal(since)}
   UNION ALL
-  SELECT 'oem_issues', max(creation_date), {ISSUE_STALE_AFTER_H} * 3600
+  SELECT 'oem_issues', max(creation_date)
   FROM oem_issues WHERE {mine}
 )
-SELECT table_name, newest, epoch({literal(now)} - newest) AS age_s, stale_after_s,
-       CASE WHEN newest IS NULL THEN 'EMPTY'
-            WHEN age_s > stale_after_s THEN 'STALE'
-            ELSE 'FRESH' END AS state
+SELECT table_name, newest, epoch({literal(now)} - newest) AS age_s
 FROM newest"""
 
 

@@ -4,15 +4,45 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from orbitlake.page import questions
 from orbitlake.page.answers import TrackPoint
 from orbitlake.physics.frames import itrs_from
 from orbitlake.physics.geodesy import geodetic_from_itrs
 from orbitlake.physics.interpolation import hermite
+
+TRACK_STEP_S: Final = 30
+
+
+def read_track(
+    object_id: str, at: datetime, past_minutes: int, next_minutes: int, data: Path | None = None
+) -> list[TrackPoint]:
+    """Return the ground track that the newest issue gives around a moment, a point each 30 s, as the page draws it.
+
+    `data` is the root of the lake, by default that of the settings.
+    """
+    from orbitlake.query import connect
+
+    start, stop = at - timedelta(minutes=past_minutes), at + timedelta(minutes=next_minutes)
+    result = connect(data).execute(questions.track_states(object_id, start, stop))
+    names = [column[0] for column in result.description]
+    states = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+    return ground_track(states, steps(start, stop, TRACK_STEP_S))
+
+
+def call_of(object_id: str, at: datetime, past_minutes: int, next_minutes: int) -> str:
+    """The Python that gives the points of a track, to be pasted anywhere."""
+    return (
+        "from datetime import datetime\n"
+        "from orbitlake.page.track import read_track\n\n"
+        f"at = datetime.fromisoformat({at.isoformat()!r})\n"
+        f"points = read_track({object_id!r}, at, {past_minutes}, {next_minutes})"
+    )
 
 
 def ground_track(states: Sequence[dict[str, Any]], times: Sequence[datetime]) -> list[TrackPoint]:

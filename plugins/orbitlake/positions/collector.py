@@ -47,7 +47,7 @@ class Summary:
 
     @property
     def fixes_per_minute(self) -> float | None:
-        """The share of ticks with a fix times the rate of ticks: n ticks cover n - 1 intervals. None of a single tick."""
+        """The share of ticks with a fix times their rate: n ticks cover n - 1 intervals. None of a single one."""
         span_s = self.last_tick_s - self.first_tick_s
         if self.polled_ticks < 2 or span_s <= 0:
             return None

@@ -1,132 +1,301 @@
-// Rows -> charts, drawn by the installed plotly.js in the colours of the page.
+// Rows -> line charts as SVG, coloured by the style sheet. Arrow keys or a pointer read the values, a line tells them.
+
+import { number } from "./format.js";
+import { svg } from "./map.js";
+import { element as html } from "./panels.js";
 
 const HOLE_MS = 90000;
-
-// A colour of the style sheet as it shows now: light or dark is settled only on an element.
-const probe = document.body.appendChild(document.createElement("i"));
-probe.hidden = true;
-
-function css(name) {
-  probe.style.color = `var(${name})`;
-  return getComputedStyle(probe).color;
-}
+const MARGIN = { left: 46, right: 12, top: 10, bottom: 22 };
+const GAP = 22;
+const MINUTE = 60000;
+const STEPS_MS = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 5760].map((minutes) => minutes * MINUTE);
+const LABEL_PX = 76;
+const TICK_PX = 34;
 
 export function speedChart(element, fixes, windows, span) {
-  const [fixRows, windowRows] = [inOrder(fixes, "event_time"), inOrder(windows, "window_start")];
-  plot(element, [
-    {
-      type: "scatter", mode: "markers", name: "each fix",
-      x: fixRows.map((row) => row.event_time), y: fixRows.map((row) => row.velocity_km_s),
-      marker: { color: css("--muted"), size: 3, opacity: 0.45 },
-      hovertemplate: "%{y:.3f} km/s<extra>fix</extra>",
-    },
-    {
-      ...broken(windowRows, "window_start", "ground_speed_km_s"), name: "over the minute", mode: "lines",
-      line: { color: css("--accent"), width: 2 },
-      hovertemplate: "%{y:.3f} km/s<extra>minute</extra>",
-    },
-  ], { xaxis: { ...timeAxis(), range: span } });
+  const minutes = bySource(windows.filter((row) => !row.is_filling), "window_start");
+  draw(element, {
+    span,
+    panels: [{
+      share: 1,
+      layers: [
+        { kind: "dots", points: points(inOrder(fixes, "event_time"), "event_time", "velocity_km_s") },
+        ...minutes.map((rows) => ({ kind: "line", points: broken(rows, "window_start", "ground_speed_km_s") })),
+      ],
+    }],
+    readings: [
+      ...fixes.map((row) => reading(row.event_time, `fix ${number(row.velocity_km_s, 3, "km/s")}`, row.velocity_km_s)),
+      ...minutes.flat().map((row) => reading(row.window_start, `over the minute ${number(row.ground_speed_km_s, 3, "km/s")}`, row.ground_speed_km_s)),
+    ],
+  });
 }
 
 export function windowChart(element, windows, span) {
-  const rows = inOrder(windows, "window_start");
-  plot(element, [
-    band(rows, "window_start", "min_velocity_km_s", "max_velocity_km_s", "lowest to highest"),
-    {
-      ...broken(rows, "window_start", "avg_velocity_km_s"), mode: "lines", name: "mean",
-      line: { color: css("--accent"), width: 1.6 },
-      hovertemplate: "%{y:.3f} km/s<extra>mean</extra>",
-    },
-    {
-      type: "bar", name: "fixes a minute", yaxis: "y2",
-      x: rows.map((row) => row.window_start), y: rows.map((row) => row.data_points),
-      marker: { color: css("--muted"), line: { width: 0 } }, opacity: 0.55,
-      hovertemplate: "%{y} fixes<extra></extra>",
-    },
-  ], {
-    xaxis: { ...timeAxis(), range: span, anchor: "y2" },
-    yaxis: { ...axis(), domain: [0.32, 1] },
-    yaxis2: { ...axis(), domain: [0, 0.2], rangemode: "tozero", nticks: 3 },
-    bargap: 0,
+  const all = inOrder(windows, "window_start");
+  const settled = bySource(all.filter((row) => !row.is_filling), "window_start");
+  const bars = (rows) => rows.map((row) => [at(row.window_start), at(row.window_end), row.data_points]);
+  draw(element, {
+    span,
+    panels: [
+      {
+        share: 3,
+        layers: [
+          ...settled.map((rows) => ({ kind: "band", points: broken(rows, "window_start", "min_velocity_km_s", "max_velocity_km_s") })),
+          ...settled.map((rows) => ({ kind: "line", points: broken(rows, "window_start", "avg_velocity_km_s") })),
+        ],
+      },
+      {
+        share: 1, fromZero: true,
+        layers: [
+          { kind: "bars", points: bars(all.filter((row) => !row.is_filling)) },
+          { kind: "bars filling", points: bars(all.filter((row) => row.is_filling)) },
+        ],
+      },
+    ],
+    readings: all.map((row) => reading(row.window_start, row.is_filling
+      ? `still filling, ${row.data_points} fixes so far`
+      : `mean ${number(row.avg_velocity_km_s, 3)}, ${number(row.min_velocity_km_s, 3)} to ${number(row.max_velocity_km_s, 3, "km/s")}, fixes: ${row.data_points}`,
+    row.is_filling ? null : row.avg_velocity_km_s)),
   });
 }
 
 export function altitudeChart(element, orbits, burns, now) {
-  const first = orbits.length ? Date.parse(orbits[0].orbit_start) : Infinity;
-  const last = orbits.length ? Date.parse(orbits.at(-1).orbit_start) : -Infinity;
-  const marks = burns.map((burn) => upright(burn.ignition_time, css("--warm"), "solid"));
-  const names = burns.map((burn) => ({
-    x: burn.ignition_time, y: 1, yref: "paper", yanchor: "bottom", showarrow: false,
-    text: burn.delta_v_m_s === null ? "burn" : `${burn.delta_v_m_s.toFixed(2)} m/s`,
-    font: { color: css("--warm"), size: 12 },
-  }));
-  if (now > first && now < last) {
-    marks.push(upright(new Date(now).toISOString(), css("--muted"), "dot"));
-    names.push({ x: new Date(now).toISOString(), y: 0, yref: "paper", yanchor: "bottom", xanchor: "left", text: " now", showarrow: false, font: { color: css("--muted"), size: 12 } });
-  }
-  plot(element, [
-    band(orbits, "orbit_start", "lowest_km", "highest_km", "lowest to highest"),
-    {
-      x: orbits.map((row) => row.orbit_start), y: orbits.map((row) => row.mean_km),
-      type: "scatter", mode: "lines", name: "mean", line: { color: css("--accent"), width: 2 },
-      customdata: orbits.map((row) => [row.lowest_km, row.highest_km]),
-      hovertemplate: "%{y:.2f} km mean<br>%{customdata[0]:.2f} to %{customdata[1]:.2f} km<extra></extra>",
-    },
-  ], { shapes: marks, annotations: names, margin: { l: 46, r: 12, t: 22, b: 32 } });
+  const span = orbits.length ? [at(orbits[0].orbit_start), at(orbits.at(-1).orbit_start)] : [0, 1];
+  const within = (time) => time > span[0] && time < span[1];
+  draw(element, {
+    span,
+    panels: [{
+      share: 1,
+      layers: [
+        { kind: "band", points: broken(orbits, "orbit_start", "lowest_km", "highest_km") },
+        { kind: "line", points: broken(orbits, "orbit_start", "mean_km") },
+      ],
+    }],
+    marks: [
+      ...burns.map((burn) => ({ kind: "burn", time: at(burn.ignition_time), text: burn.delta_v_m_s === null ? "burn" : number(burn.delta_v_m_s, 2, "m/s") })),
+      ...(within(now) ? [{ kind: "now", time: now, text: "now" }] : []),
+    ],
+    readings: orbits.map((row) => reading(row.orbit_start, `mean ${number(row.mean_km, 2)}, ${number(row.lowest_km, 2)} to ${number(row.highest_km, 2, "km")}`, row.mean_km)),
+  });
 }
 
-function plot(element, traces, layout = {}) {
-  element.hidden = !traces.some((trace) => trace.x.length);
-  if (element.hidden) return;
-  globalThis.Plotly.react(element, traces, {
-    margin: { l: 46, r: 12, t: 6, b: 32 },
-    paper_bgcolor: "transparent", plot_bgcolor: "transparent",
-    font: { family: "system-ui, sans-serif", size: 12, color: css("--muted") },
-    showlegend: false, hovermode: "x unified", dragmode: false,
-    hoverlabel: { bgcolor: css("--card"), bordercolor: css("--line"), font: { color: css("--text") } },
-    xaxis: timeAxis(),
-    yaxis: axis(),
-    ...layout,
-  }, { displayModeBar: false, responsive: true });
-}
-
-const axis = () => ({ gridcolor: css("--line"), zeroline: false, linecolor: css("--line"), fixedrange: true, automargin: true });
-
-const timeAxis = () => ({ ...axis(), type: "date", showgrid: false });
-
-const upright = (x, color, dash) => ({ type: "line", x0: x, x1: x, y0: 0, y1: 1, yref: "paper", line: { color, width: 1.5, dash } });
-
+const at = (text) => Date.parse(text);
+const reading = (time, text, value) => ({ time: at(time), text: `${time.slice(0, 19).replace("T", " ")} UTC: ${text}`, value });
 const inOrder = (rows, time) => [...rows].sort((a, b) => (a[time] < b[time] ? -1 : 1));
+const points = (rows, time, ...values) => rows
+  .filter((row) => values.every((value) => row[value] !== null))
+  .map((row) => [at(row[time]), ...values.map((value) => row[value])]);
 
-// A line must not bridge minutes without a fix: it breaks there.
-function broken(rows, time, value) {
-  const [x, y] = [[], []];
-  rows.forEach((row, i) => {
-    if (i && Date.parse(row[time]) - Date.parse(rows[i - 1][time]) > HOLE_MS) {
-      x.push(rows[i - 1][time]);
-      y.push(null);
-    }
-    x.push(row[time]);
-    y.push(row[value]);
-  });
-  return { type: "scatter", connectgaps: false, x, y };
+// Two feeds are two lines: one through both would jump between them.
+function bySource(rows, time) {
+  const found = new Map();
+  for (const row of inOrder(rows, time)) found.set(row.source, [...(found.get(row.source) ?? []), row]);
+  return [...found.values()];
 }
 
-// An area between two columns, a closed shape for each unbroken run.
-function band(rows, time, low, high, name) {
-  const [x, y] = [[], []];
-  const usual = rows.length > 1 ? Date.parse(rows[1][time]) - Date.parse(rows[0][time]) : 0;
-  let run = [];
-  const close = () => {
-    if (x.length && run.length) { x.push(null); y.push(null); }
-    x.push(...run.map((row) => row[time]), ...run.map((row) => row[time]).reverse());
-    y.push(...run.map((row) => row[high]), ...run.map((row) => row[low]).reverse());
-    run = [];
-  };
-  rows.forEach((row, i) => {
-    if (i && Date.parse(row[time]) - Date.parse(rows[i - 1][time]) > Math.max(HOLE_MS, 2 * usual)) close();
-    if (row[low] !== null && row[high] !== null) run.push(row);
+// The points, with a null where time was not seen: a line must not bridge minutes without a fix.
+function broken(rows, time, ...values) {
+  const usual = rows.length > 1 ? at(rows[1][time]) - at(rows[0][time]) : 0;
+  const longest = Math.max(HOLE_MS, 2 * Math.min(usual, 100 * MINUTE));
+  const made = [];
+  let before = null;
+  for (const row of rows) {
+    const isHole = values.some((value) => row[value] === null);
+    if (isHole || (before !== null && at(row[time]) - before > longest)) made.push(null);
+    if (!isHole) made.push([at(row[time]), ...values.map((value) => row[value])]);
+    before = at(row[time]);
+  }
+  return made;
+}
+
+const drawn = new WeakMap();
+const observer = new ResizeObserver((entries) => entries.forEach(({ target }) => drawn.has(target) && render(target)));
+
+function draw(element, spec) {
+  spec.readings.sort((a, b) => a.time - b.time);
+  element.hidden = !spec.readings.length;
+  element.nextElementSibling.hidden = element.hidden;
+  if (element.hidden) return;
+  if (!drawn.has(element)) prepare(element);
+  drawn.set(element, { ...spec, cursor: drawn.get(element)?.cursor ?? null });
+  render(element);
+}
+
+function prepare(element) {
+  element.append(svg("svg", { "aria-hidden": "true" }), html("p", { class: "reading" }));
+  element.tabIndex = 0;
+  element.setAttribute("role", "slider");
+  element.setAttribute("aria-orientation", "horizontal");
+  element.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10, Home: -Infinity, End: Infinity }[event.key];
+    if (event.key === "Escape") choose(element, null);
+    if (step === undefined) return;
+    event.preventDefault();
+    const { readings } = drawn.get(element);
+    const place = placeOf(element) ?? (step < 0 ? readings.length : -1);
+    choose(element, readings[Math.min(readings.length - 1, Math.max(0, place + step))].time);
   });
-  close();
-  return { type: "scatter", mode: "lines", x, y, name, fill: "toself", fillcolor: css("--accent-soft"), line: { width: 0 }, hoverinfo: "skip" };
+  const follow = (event) => {
+    const { scale, readings } = drawn.get(element);
+    const time = scale.timeAt(event.clientX - element.firstChild.getBoundingClientRect().left);
+    choose(element, readings[nearest(readings, time)].time);
+  };
+  element.addEventListener("pointermove", follow);
+  element.addEventListener("pointerdown", follow);
+  element.addEventListener("pointerleave", () => document.activeElement !== element && choose(element, null));
+  element.addEventListener("blur", () => choose(element, null));
+  observer.observe(element);
+}
+
+function choose(element, time) {
+  drawn.get(element).cursor = time;
+  showReading(element);
+}
+
+// Where the cursor stands among the readings; rows that came meanwhile do not move it.
+function placeOf(element) {
+  const { readings, cursor } = drawn.get(element);
+  return cursor === null ? null : nearest(readings, cursor);
+}
+
+function nearest(readings, time) {
+  let [low, high] = [0, readings.length - 1];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (readings[middle].time < time) low = middle + 1;
+    else high = middle;
+  }
+  return low && time - readings[low - 1].time < readings[low].time - time ? low - 1 : low;
+}
+
+function showReading(element) {
+  const { readings, scale } = drawn.get(element);
+  const place = placeOf(element);
+  const shown = readings[place ?? readings.length - 1];
+  element.setAttribute("aria-valuemin", 0);
+  element.setAttribute("aria-valuemax", readings.length - 1);
+  element.setAttribute("aria-valuenow", place ?? readings.length - 1);
+  element.setAttribute("aria-valuetext", shown.text);
+  element.lastChild.textContent = place === null ? "" : shown.text;
+  const cursor = element.querySelector(".cursor");
+  cursor.setAttribute("visibility", place === null ? "hidden" : "visible");
+  if (place === null) return;
+  const x = scale.x(shown.time);
+  cursor.firstChild.setAttribute("d", `M${x} ${MARGIN.top}V${scale.bottom}`);
+  cursor.lastChild.setAttribute("visibility", shown.value === null ? "hidden" : "inherit");
+  if (shown.value === null) return;
+  cursor.lastChild.setAttribute("cx", x);
+  cursor.lastChild.setAttribute("cy", scale.y(shown.value));
+}
+
+function render(element) {
+  const spec = drawn.get(element);
+  const width = element.clientWidth;
+  const height = Number.parseFloat(getComputedStyle(element).getPropertyValue("--height")) * 16;
+  if (!width) return;
+  const [first, last] = spec.span;
+  const inner = width - MARGIN.left - MARGIN.right;
+  const x = (time) => MARGIN.left + (inner * (time - first)) / (last - first || 1);
+  const scale = { x, bottom: height - MARGIN.bottom, timeAt: (px) => first + ((px - MARGIN.left) / inner) * (last - first) };
+  const top = MARGIN.top + (spec.marks?.length ? 12 : 0);
+  const shares = spec.panels.reduce((sum, panel) => sum + panel.share, 0);
+  const room = scale.bottom - top - GAP * (spec.panels.length - 1);
+  const picture = element.firstChild;
+  picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  picture.setAttribute("width", width);
+  picture.setAttribute("height", height);
+  picture.replaceChildren();
+  let from = top;
+  for (const panel of spec.panels) {
+    const to = from + (room * panel.share) / shares;
+    const y = drawPanel(picture, panel, { x, first, last, from, to, right: width - MARGIN.right });
+    scale.y ??= y;
+    from = to + GAP;
+  }
+  timeAxis(picture, scale, first, last, inner);
+  const texts = { lastEnd: -Infinity };
+  for (const mark of [...(spec.marks ?? [])].sort((a, b) => a.time - b.time)) drawMark(picture, mark, scale, top, width, texts);
+  const cursor = svg("g", { class: "cursor" });
+  cursor.append(svg("path", {}), svg("circle", { r: 4 }));
+  picture.append(cursor);
+  spec.scale = scale;
+  showReading(element);
+}
+
+function drawPanel(picture, panel, { x, first, last, from, to, right }) {
+  const inside = ([time]) => time >= first && time <= last;
+  const values = panel.layers.flatMap(({ kind, points: all }) => all.filter((point) => point && inside(point))
+    .flatMap((point) => (kind.startsWith("bars") ? point[2] : point.slice(1))));
+  if (!values.length) return () => to;
+  const [low, high] = [panel.fromZero ? 0 : smallest(values), -smallest(values.map((value) => -value))];
+  const step = niceStep((high - low || Math.abs(high) || 1) / Math.max(1, Math.floor((to - from) / TICK_PX)));
+  const [bottom, top] = [Math.floor(low / step) * step, Math.max(Math.ceil(high / step), Math.floor(low / step) + 1) * step];
+  const y = (value) => to - ((to - from) * (value - bottom)) / (top - bottom);
+  const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+  for (let value = bottom; value <= top + step / 2; value += step) {
+    picture.append(
+      svg("path", { class: "rule", d: `M${MARGIN.left} ${y(value)}H${right}` }),
+      label(MARGIN.left - 6, y(value) + 4, number(value, digits), "end"),
+    );
+  }
+  for (const { kind, points: all } of panel.layers) {
+    picture.append(svg("path", { class: kind, d: SHAPES[kind.split(" ")[0]](all.filter((point) => !point || inside(point)), x, y, to) }));
+  }
+  return y;
+}
+
+const SHAPES = {
+  dots: (all, x, y) => all.map(([time, value]) => `M${x(time).toFixed(1)} ${y(value).toFixed(1)}h0`).join(""),
+  line: (all, x, y) => runs(all).map((run) => `M${run.map(([time, value]) => `${x(time).toFixed(1)} ${y(value).toFixed(1)}`).join("L")}${run.length === 1 ? "h.1" : ""}`).join(""),
+  band: (all, x, y) => runs(all).map((run) => {
+    const side = (rows, nth) => rows.map((row) => `${x(row[0]).toFixed(1)} ${y(row[nth]).toFixed(1)}`).join("L");
+    return `M${side(run, 1)}L${side([...run].reverse(), 2)}z`;
+  }).join(""),
+  bars: (all, x, y, base) => all.map(([begin, end, value]) => `M${x(begin).toFixed(1)} ${base}V${y(value).toFixed(1)}H${x(end).toFixed(1)}V${base}z`).join(""),
+};
+
+function runs(all) {
+  const made = [[]];
+  for (const point of all) {
+    if (point) made.at(-1).push(point);
+    else if (made.at(-1).length) made.push([]);
+  }
+  return made.filter((run) => run.length);
+}
+
+function timeAxis(picture, scale, first, last, inner) {
+  const step = STEPS_MS.find((each) => ((last - first) / each) * LABEL_PX <= inner) ?? STEPS_MS.at(-1);
+  const isDays = step >= 1440 * MINUTE;
+  for (let time = Math.ceil(first / step) * step; time <= last; time += step) {
+    const text = new Date(time).toISOString();
+    const name = isDays || text.slice(11, 16) === "00:00" ? `${text.slice(8, 10)} ${MONTHS[Number(text.slice(5, 7)) - 1]}` : text.slice(11, 16);
+    picture.append(svg("path", { class: "rule", d: `M${scale.x(time)} ${scale.bottom}v4` }));
+    const isLast = scale.x(time) + LABEL_PX / 4 > MARGIN.left + inner + MARGIN.right;
+    picture.append(label(isLast ? MARGIN.left + inner + MARGIN.right : scale.x(time), scale.bottom + 17, name, isLast ? "end" : "middle"));
+  }
+}
+
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+function drawMark(picture, { kind, time, text }, scale, top, width, texts) {
+  const x = scale.x(time);
+  picture.append(svg("path", { class: `mark ${kind}`, d: `M${x} ${top}V${scale.bottom}` }));
+  const size = text.length * 6.5;
+  const middle = Math.min(width - MARGIN.right - size / 2, Math.max(MARGIN.left + size / 2, x));
+  if (middle - size / 2 < texts.lastEnd) return;
+  texts.lastEnd = middle + size / 2 + 6;
+  picture.append(label(middle, top - 4, text, "middle", `mark-label ${kind}`));
+}
+
+function label(x, y, text, anchor, kind = "label") {
+  const made = svg("text", { class: kind, x, y, "text-anchor": anchor });
+  made.textContent = text;
+  return made;
+}
+
+const smallest = (values) => values.reduce((least, value) => Math.min(least, value), Infinity);
+
+function niceStep(rough) {
+  const power = 10 ** Math.floor(Math.log10(rough));
+  return [1, 2, 5, 10].map((each) => each * power).find((each) => each >= rough * 0.999);
 }

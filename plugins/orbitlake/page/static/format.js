@@ -10,6 +10,10 @@ export function number(value, digits = 0, unit = "") {
   return unit ? `${text}\u202f${unit}` : text;
 }
 
+export function counted(count, name, names = `${name}s`) {
+  return `${number(count)} ${count === 1 ? name : names}`;
+}
+
 export function signed(value, digits, unit = "") {
   if (value === null || value === undefined) return NONE;
   return (value < 0 ? "−" : "+") + number(Math.abs(value), digits, unit);

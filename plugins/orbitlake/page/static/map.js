@@ -3,19 +3,22 @@
 const SVG = "http://www.w3.org/2000/svg";
 const PARIS = { latitude_deg: 48.8566, longitude_deg: 2.3522 };
 const TICK_MINUTES = 30;
+const RETRY_MS = 5000;
+const HOLE_MS = 150000;
 
-export function worldMap(svg) {
-  const land = draw(svg, "g", { class: "land" });
-  draw(svg, "path", { class: "grid", d: graticule() });
-  const night = draw(svg, "path", { class: "night" });
-  const past = draw(svg, "path", { class: "track past" });
-  const next = draw(svg, "path", { class: "track next" });
-  const ticks = draw(svg, "g", {});
-  const city = draw(svg, "g", {});
-  draw(city, "circle", { class: "city", r: 0.9, cx: PARIS.longitude_deg, cy: -PARIS.latitude_deg });
-  draw(city, "text", { class: "tick-label", x: PARIS.longitude_deg + 2, y: -PARIS.latitude_deg - 1 }).textContent = "Paris";
-  const expected = draw(svg, "circle", { class: "expected", r: 3.6, visibility: "hidden" });
-  const fix = draw(svg, "circle", { class: "fix", r: 2, visibility: "hidden" });
+export function worldMap(root) {
+  const land = draw(root, "g", { class: "land" });
+  draw(root, "path", { class: "grid", d: graticule() });
+  const night = draw(root, "path", { class: "night" });
+  const past = draw(root, "path", { class: "track past" });
+  const next = draw(root, "path", { class: "track next" });
+  const day = draw(root, "path", { class: "track day" });
+  const ticks = draw(root, "g", {});
+  const city = draw(root, "g", {});
+  draw(city, "circle", { class: "city", cx: PARIS.longitude_deg, cy: -PARIS.latitude_deg });
+  draw(city, "text", { class: "tick-label", x: PARIS.longitude_deg, y: -PARIS.latitude_deg, dx: ".5em", dy: "-.3em" }).textContent = "Paris";
+  const expected = draw(root, "circle", { class: "expected", visibility: "hidden" });
+  const fix = draw(root, "circle", { class: "fix", visibility: "hidden" });
   coastline(land);
 
   return {
@@ -24,6 +27,7 @@ export function worldMap(svg) {
       next.setAttribute("d", line(rows.filter((row) => Date.parse(row.time) >= now)));
       label(ticks, rows.filter((row) => Date.parse(row.time) > now));
     },
+    day: (rows) => day.setAttribute("d", bySource(rows).map((of) => line(of, "event_time")).join("")),
     night: (now) => night.setAttribute("d", nightArea(now)),
     fix: (row) => put(fix, row),
     expected: (row) => put(expected, row),
@@ -43,10 +47,14 @@ export function along(rows, now) {
   };
 }
 
-function draw(parent, name, attributes) {
+export function svg(name, attributes) {
   const element = document.createElementNS(SVG, name);
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  return parent.appendChild(element);
+  return element;
+}
+
+function draw(parent, name, attributes) {
+  return parent.appendChild(svg(name, attributes));
 }
 
 function put(circle, row) {
@@ -64,7 +72,17 @@ function graticule() {
 }
 
 async function coastline(group) {
-  const { units_a_degree: units, rings } = await (await fetch("static/coastline.json")).json();
+  let answer = null;
+  try {
+    answer = await fetch("static/coastline.json");
+  } catch {
+    // No network: the page says so by its other questions.
+  }
+  if (!answer?.ok) {
+    setTimeout(() => coastline(group), RETRY_MS);
+    return;
+  }
+  const { units_a_degree: units, rings } = await answer.json();
   let d = "";
   for (const ring of rings) {
     d += `M${ring[0] / units} ${-ring[1] / units}l`;
@@ -75,20 +93,29 @@ async function coastline(group) {
   for (const shift of [-360, 0, 360]) draw(group, "path", { d, transform: `translate(${shift})` });
 }
 
-function line(rows) {
+function bySource(rows) {
+  const found = new Map();
+  for (const row of rows) found.set(row.source, [...(found.get(row.source) ?? []), row]);
+  return [...found.values()];
+}
+
+// A track must not bridge time that was not seen, nor the whole map where it leaves at 180 degrees.
+function line(rows, time = "time") {
   let d = "";
   let before = null;
-  for (const { longitude_deg: lon, latitude_deg: lat } of rows) {
-    const jump = before === null ? 0 : lon - before.lon;
+  for (const row of rows) {
+    const [lon, lat, when] = [row.longitude_deg, row.latitude_deg, Date.parse(row[time])];
+    const isHole = before === null || when - before.when > HOLE_MS;
+    const jump = isHole ? 0 : lon - before.lon;
     if (Math.abs(jump) > 180) {
       const edge = jump < 0 ? 180 : -180;
       const part = (edge - before.lon) / (jump < 0 ? jump + 360 : jump - 360);
       const at = -(before.lat + part * (lat - before.lat));
       d += `L${edge} ${at}M${-edge} ${at}L${lon} ${-lat}`;
     } else {
-      d += `${before === null ? "M" : "L"}${lon.toFixed(2)} ${(-lat).toFixed(2)}`;
+      d += `${isHole ? "M" : "L"}${lon.toFixed(2)} ${(-lat).toFixed(2)}`;
     }
-    before = { lon, lat };
+    before = { lon, lat, when };
   }
   return d;
 }
@@ -98,12 +125,14 @@ function label(group, rows) {
   for (const row of rows) {
     const time = new Date(row.time);
     if (time.getUTCSeconds() || time.getUTCMinutes() % TICK_MINUTES) continue;
-    draw(group, "circle", { class: "tick", r: 1.2, cx: row.longitude_deg, cy: -row.latitude_deg });
+    draw(group, "circle", { class: "tick", cx: row.longitude_deg, cy: -row.latitude_deg });
     const left = row.longitude_deg > 160;
     draw(group, "text", {
       class: "tick-label",
-      x: row.longitude_deg + (left ? -2 : 2),
-      y: -row.latitude_deg + 5,
+      x: row.longitude_deg,
+      y: -row.latitude_deg,
+      dx: left ? "-.5em" : ".5em",
+      dy: "1.2em",
       "text-anchor": left ? "end" : "start",
     }).textContent = row.time.slice(11, 16);
   }

@@ -1,75 +1,92 @@
 // Asks the API again and again and hands its answers to the panels; shows at once when they grow old.
 
 import { altitudeChart, speedChart, windowChart } from "./charts.js";
-import { duration, minute } from "./format.js";
+import { counted, duration, minute, second } from "./format.js";
 import { along, worldMap } from "./map.js";
 import * as panels from "./panels.js";
+import * as state from "./state.js";
+import { movable, scrubber } from "./view.js";
 
 const SOON_MS = 5000;
 const OFTEN_MS = 15000;
 const SELDOM_MS = 60000;
+const MOST_FIXES = 5000;
 
 const answers = {};
-const asked = new Set();
 const map = worldMap(panels.byId("map"));
 let clockOffsetMs = 0;
-let wasStale = null;
 
 // The server's clock: a browser's may be wrong, and ages must not be.
 const now = () => Date.now() + clockOffsetMs;
 
-async function ask(name, parameters = {}) {
-  const answer = answerOf(name, parameters);
-  asked.add(answer);
-  try {
-    return await answer;
-  } finally {
-    asked.delete(answer);
-  }
-}
+const view = scrubber(map, { now, track: () => answers.track?.rows ?? [], changed: showMapWords });
+movable(panels.byId("map"), panels.byId("map-box"));
 
-async function answerOf(name, parameters) {
-  const response = await fetch(`api/${name}?${new URLSearchParams(parameters)}`, { credentials: "same-origin" });
-  if (response.status === 401 || response.status === 403) throw new Error("You are signed out, or may not read assets: sign in to Airflow again.");
-  if (!response.ok) throw new Error(`The API answers ${response.status} to ${name}.`);
+async function ask(name, parameters = {}) {
+  let response;
+  try {
+    response = await fetch(`api/${name}?${new URLSearchParams(parameters)}`, { credentials: "same-origin" });
+  } catch {
+    throw new state.Unanswered("offline", "");
+  }
+  if (!response.ok) throw await state.refusal(response, name);
   const answer = await response.json();
   clockOffsetMs = Date.parse(answer.as_of) - Date.now();
   answers[name] = answer;
-  panels.query(name, answer.sql);
+  if (answer.sql) panels.query(name, answer.sql, answer.call);
   return answer.rows;
 }
 
 async function showLatest() {
-  await Promise.all([ask("latest"), ask("freshness")]);
+  await Promise.all([ask("latest"), ask("freshness"), ask("alerts")]);
   const [fix] = answers.latest.rows;
   panels.latestFix(fix);
   panels.expectedAltitude(answers.track?.now);
   map.fix(fix);
+  state.showUpstream(answers.freshness.upstream);
+  state.showAlerts(answers.alerts.rows, answers.alerts.folder, second);
   tick();
 }
 
 async function showTrack() {
   await ask("track");
   const { rows, now: here } = answers.track;
-  map.track(rows, now());
-  map.night(now());
+  view.show();
   panels.expectedAltitude(here);
-  panels.byId("map-words").textContent = panels.mapWords(answers.latest?.rows[0], here);
+  showMapWords();
   panels.note("track-note", rows.length ? "" : "No issue of the ephemeris covers these hours: no track is drawn.");
 }
 
+function showMapWords() {
+  panels.byId("map-words").textContent = panels.mapWords(answers.latest?.rows[0], answers.track?.now)
+    + (view.dayShown() ? ` The fixes of ${view.dayShown()} are drawn.` : "");
+}
+
+async function showDay() {
+  const date = panels.byId("track-day").value;
+  const rows = date ? await ask("day", { date }) : null;
+  // Another day may have been chosen while this one was asked for.
+  if (panels.byId("track-day").value !== date) return;
+  view.choose(rows && { date, rows });
+  panels.byId("day-query").hidden = !date;
+  panels.note("day-note", rows ? `${counted(rows.length, "fix", "fixes")} of ${date}, the first of each minute; the line breaks where none was seen.` : "");
+  showMapWords();
+}
+
 async function showSpeed() {
-  const [fixes, windows] = await Promise.all([ask("fixes", { hours: 1 }), ask("windows", { hours: 6 })]);
-  const [end, hourAgo, sixHoursAgo] = [0, 1, 6].map((hours) => new Date(now() - hours * 3600000).toISOString());
-  await library;
-  speedChart(panels.byId("speed"), fixes, windows.filter((row) => row.window_start > hourAgo), [hourAgo, end]);
+  const [fixes, windows] = await Promise.all([ask("fixes", { hours: 1, limit: MOST_FIXES }), ask("windows", { hours: 6 })]);
+  const [end, hourAgo, sixHoursAgo] = [0, 1, 6].map((hours) => now() - hours * 3600000);
+  const settled = windows.filter((row) => !row.is_filling);
+  speedChart(panels.byId("speed"), fixes, windows.filter((row) => Date.parse(row.window_start) > hourAgo), [hourAgo, end]);
   windowChart(panels.byId("windows"), windows, [sixHoursAgo, end]);
-  panels.note("speed-words", panels.spread(fixes, "velocity_km_s", 2, "km/s", "speeds in the last hour"));
-  panels.note("windows-words", panels.spread(windows, "avg_velocity_km_s", 3, "km/s", "minutes in the last 6 hours"));
+  panels.note("speed-words", panels.spread(fixes, "velocity_km_s", 2, "km/s", ["speed", "speeds"], "the last hour"));
+  panels.note("windows-words", panels.spread(settled, "avg_velocity_km_s", 3, "km/s", ["whole minute", "whole minutes"], "the last 6 hours"));
 }
 
 async function showDays() {
-  panels.dayTable(await ask("days", { count: 14 }));
+  const rows = await ask("days", { count: 14 });
+  panels.dayTable(rows);
+  panels.dayChoice(rows, view.dayShown());
 }
 
 async function showIssues() {
@@ -98,86 +115,70 @@ async function showIssue(answer) {
   panels.issueFacts(answers.issues.rows.find((row) => row.issue === issue));
   panels.burnTable(burns);
   panels.note("altitude-words", orbits.length
-    ? `${orbits.length} orbits: ${Math.min(...orbits.map((row) => row.lowest_km)).toFixed(1)} to ${Math.max(...orbits.map((row) => row.highest_km)).toFixed(1)} km; mean ${orbits[0].mean_km.toFixed(1)} km in the first, ${orbits.at(-1).mean_km.toFixed(1)} km in the last.`
+    ? `${counted(orbits.length, "orbit")}: ${Math.min(...orbits.map((row) => row.lowest_km)).toFixed(1)} to ${Math.max(...orbits.map((row) => row.highest_km)).toFixed(1)} km; mean ${orbits[0].mean_km.toFixed(1)} km in the first, ${orbits.at(-1).mean_km.toFixed(1)} km in the last.`
     : "No ephemeris has been ingested yet.");
-  await library;
   altitudeChart(panels.byId("altitude"), orbits, burns, now());
 }
 
-// Each second: the clock, the age, the place by the ephemeris, and whether the feed has gone silent meanwhile.
+// Each second: the clock, the age, the place by the ephemeris, and what can still be said of feed and stream.
 function tick() {
   panels.byId("clock").textContent = `${new Date(now()).toISOString().slice(0, 19).replace("T", " ")} UTC`;
-  if (answers.track) map.expected(along(answers.track.rows, now()));
+  if (view.isLive() && answers.track) map.expected(along(answers.track.rows, now()));
+  const verdicts = state.verdictsAt(answers.freshness, now());
+  state.showVerdicts(verdicts);
+  state.announce(verdicts);
   if (!answers.freshness || !answers.latest) return;
-  const rows = answers.freshness.rows.map((row) => ({
-    ...row,
-    state: row.newest && (now() - Date.parse(row.newest)) / 1000 > row.stale_after_s ? "STALE" : row.state,
-  }));
-  panels.states(rows);
   const [fix] = answers.latest.rows;
-  const stale = rows[0].state === "STALE";
-  const why = answers.freshness.reason ? `: ${answers.freshness.reason}` : "";
-  const silence = stale ? `, stale. The live feed is silent${why}.` : "";
-  panels.byId("age").textContent = fix ? `${duration((now() - Date.parse(fix.event_time)) / 1000)} ago${silence}` : "";
-  panels.byId("age").classList.toggle("stale", stale);
-  if (wasStale !== stale && (stale || wasStale)) panels.byId("announcement").textContent = stale ? `The live feed is silent${why}.` : "The live feed is back.";
-  wasStale = stale;
+  const [feed, stream] = verdicts;
+  const cause = [feed, stream].find(({ level }) => level !== "ok");
+  const age = fix ? (now() - Date.parse(fix.event_time)) / 1000 : null;
+  const isOld = fix && age > answers.freshness.fix_stale_after_s && feed.state !== "simulated time";
+  const why = isOld ? `; ${cause ? `${cause === feed ? "feed" : "stream"}: ${cause.state}` : "records arrive, but nothing newer of this object was published"}` : "";
+  const when = feed.state === "simulated time" ? "in simulated time" : `${duration(age)} ago${why}`;
+  panels.byId("age").textContent = fix ? when : "";
+  panels.byId("age").classList.toggle("stale", Boolean(isOld && cause?.level === "wrong"));
 }
-
-const failures = new Map();
 
 async function run(task) {
   try {
     await task();
-    failures.delete(task);
+    state.succeeded(task);
   } catch (error) {
-    failures.set(task, error.message);
+    state.failed(task, error, now());
+    tick();
   }
-  panels.note("connection", [...new Set(failures.values())].join(" "));
 }
 
 function every(intervalMs, task) {
+  let waiting = 0;
   const again = async () => {
+    clearTimeout(waiting);
     if (!document.hidden) await run(task);
-    setTimeout(again, intervalMs);
+    clearTimeout(waiting);
+    waiting = setTimeout(again, intervalMs);
   };
+  // A window that comes to the front must not speak of when it went to the back.
+  document.addEventListener("visibilitychange", () => document.hidden || again());
+  addEventListener("online", again);
   again();
 }
 
 // Airflow keeps its choice of light or dark under this key; alone, the page follows the system.
 function applyTheme() {
   const chosen = localStorage.getItem("theme");
-  const dark = chosen === "dark" || (chosen !== "light" && matchMedia("(prefers-color-scheme: dark)").matches);
-  document.documentElement.dataset.theme = dark ? "dark" : "light";
-}
-
-function redraw() {
-  applyTheme();
-  if (answers.windows) run(showSpeed);
-  if (answers.altitude && answers.issues) run(showIssue);
-}
-
-const shown = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
-
-function chartLibrary() {
-  return new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = "library/plotly.min.js";
-    script.addEventListener("load", resolve);
-    script.addEventListener("error", () => reject(new Error("The chart library cannot be loaded: no charts are drawn.")));
-    document.head.append(script);
-  });
+  if (chosen === "dark" || chosen === "light") document.documentElement.dataset.theme = chosen;
+  else delete document.documentElement.dataset.theme;
 }
 
 applyTheme();
-addEventListener("storage", (event) => event.key === "theme" && redraw());
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+addEventListener("storage", (event) => event.key === "theme" && applyTheme());
 panels.byId("issue").addEventListener("change", () => run(showIssue));
+panels.byId("track-day").addEventListener("change", () => run(showDay));
 setInterval(tick, 1000);
+// The night and the track move on without a network, too.
+setInterval(view.show, OFTEN_MS);
 every(SOON_MS, showLatest);
 every(OFTEN_MS, showTrack);
 every(OFTEN_MS, showSpeed);
 every(SELDOM_MS, showIssues);
 every(SELDOM_MS, showDays);
-// Last: while the browser reads its megabytes it shows nothing else, so first all that needs no chart.
-const library = Promise.allSettled(asked).then(shown).then(chartLibrary);

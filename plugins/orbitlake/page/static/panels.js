@@ -1,10 +1,9 @@
 // Rows -> words, lists and tables. Every number names the column it shows, so that it can be checked against its query.
 
-import { NONE, duration, minute, number, percent, place, second, signed, timeOfDay } from "./format.js";
+import { NONE, counted, duration, minute, number, percent, place, second, signed, timeOfDay } from "./format.js";
 
 const PHASE = { ASCENDING: "↗ Ascending", DESCENDING: "↘ Descending", UNKNOWN: "Unknown" };
-const TABLE = { positions: "Live feed", window_stats: "Minutes", oem_issues: "Ephemeris" };
-const STATE = { FRESH: "fresh", STALE: "stale", EMPTY: "no data yet" };
+const COMMAND = 'PYTHONPATH=plugins python -c "import sys; from orbitlake.query import connect; connect().sql(sys.stdin.read()).show(max_rows=10000)"';
 
 export const byId = (id) => document.getElementById(id);
 
@@ -20,20 +19,43 @@ export function note(id, text) {
   byId(id).hidden = !text;
 }
 
-export function query(answer, sql) {
+// The query of a panel and where to run it; `call` is the Python that makes of its rows what the panel draws.
+export function query(answer, sql, call) {
   const details = document.querySelector(`.query[data-answer="${answer}"]`);
   if (!details.firstChild) {
-    const copy = element("button", { type: "button" }, "Copy");
-    // Browsers give a clipboard to safe origins only: over plain HTTP the text can still be selected.
-    copy.hidden = !navigator.clipboard;
-    copy.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(details.querySelector("code").textContent);
-      copy.textContent = "Copied";
-    });
-    details.append(element("summary", {}, "Query"), element("pre", { tabindex: "0" }, element("code")), copy);
+    details.append(
+      element("summary", {}, "Query"),
+      element("pre", { tabindex: "0", "aria-label": "SQL" }, element("code")),
+      copying("Copy the query", () => details.querySelector("code").textContent),
+      element("p", {}, "To run it: in Python ", element("kbd", {}, "orbitlake.query.connect().sql(…)"), "; in a shell in the checkout this command, then paste the query, then Ctrl-D:"),
+      element("pre", { tabindex: "0", "aria-label": "Command" }, COMMAND),
+      copying("Copy the command", () => COMMAND),
+    );
+    if (call) {
+      details.append(
+        element("p", {}, "The query gives the states of the ephemeris. The page interpolates between them, a point each 30 s, by this call (",
+          element("kbd", {}, "PYTHONPATH=plugins python"), "):"),
+        element("pre", { class: "call", tabindex: "0", "aria-label": "Python" }),
+        copying("Copy the call", () => details.querySelector(".call").textContent),
+      );
+    }
   }
   // An open query stays as it is while someone reads or copies it.
-  if (!details.open) details.querySelector("code").textContent = sql;
+  if (details.open) return;
+  details.querySelector("code").textContent = sql;
+  if (call) details.querySelector(".call").textContent = call;
+}
+
+function copying(name, text) {
+  const copy = element("button", { type: "button" }, name);
+  // Browsers give a clipboard to safe origins only: over plain HTTP the text can still be selected.
+  copy.hidden = !navigator.clipboard;
+  copy.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(text());
+    copy.textContent = "Copied";
+    setTimeout(() => { copy.textContent = name; }, 2000);
+  });
+  return copy;
 }
 
 export function latestFix(row) {
@@ -56,14 +78,6 @@ export function expectedAltitude(point) {
   if (!point || !byId("fix").children.length) return;
   const entry = fact(["Altitude by ephemeris", number(point.altitude_km, 1, "km"), "expected_altitude_km"]);
   byId("fix").children[3].after(entry);
-}
-
-export function states(rows) {
-  byId("states").replaceChildren(...rows.map((row) => {
-    const item = element("li", { "data-state": row.state, title: `newest ${second(row.newest)} UTC` });
-    item.textContent = `${TABLE[row.table_name]}: ${STATE[row.state]}`;
-    return item;
-  }));
 }
 
 export function issueFacts(row) {
@@ -101,21 +115,21 @@ export function dayTable(rows) {
   table("days", [
     { head: "Day", cell: (row) => row.date, column: "date" },
     { head: "Completeness", cell: completeness, column: "completeness" },
-    { head: "Minutes", cell: (row) => number(row.minutes_seen), column: "minutes_seen", minor: true },
+    { head: "Minutes", cell: (row) => number(row.minutes_seen), column: "minutes_seen" },
     { head: "Fixes", cell: (row) => number(row.fixes), column: "fixes" },
     { head: "Longest gap", cell: (row) => duration(row.longest_gap_s), column: "longest_gap_s" },
-    { head: "Median delay", cell: (row) => number(row.median_delay_s, 1, "s"), column: "median_delay_s", minor: true },
-    { head: "First fix", cell: (row) => timeOfDay(row.first_event_time), column: "first_event_time", minor: true },
-    { head: "Last fix", cell: (row) => timeOfDay(row.last_event_time), column: "last_event_time", minor: true },
+    { head: "Median delay", cell: (row) => number(row.median_delay_s, 1, "s"), column: "median_delay_s" },
+    { head: "First fix", cell: (row) => timeOfDay(row.first_event_time), column: "first_event_time" },
+    { head: "Last fix", cell: (row) => timeOfDay(row.last_event_time), column: "last_event_time" },
   ], rows, "No fix in the last 14 days.");
 }
 
-export function spread(rows, column, digits, unit, what) {
+export function spread(rows, column, digits, unit, [name, names], when) {
   const values = rows.map((row) => row[column]).filter((value) => value !== null);
-  if (!values.length) return `No ${what}.`;
+  if (!values.length) return `No ${name} in ${when}.`;
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   const [low, high] = [Math.min(...values), Math.max(...values)];
-  return `${number(values.length)} ${what}: ${low.toFixed(digits)} to ${high.toFixed(digits)}, mean ${mean.toFixed(digits)} ${unit}.`;
+  return `${counted(values.length, name, names)} in ${when}: ${low.toFixed(digits)} to ${high.toFixed(digits)}, mean ${mean.toFixed(digits)} ${unit}.`;
 }
 
 export function mapWords(fix, here) {
@@ -138,8 +152,17 @@ function list(id, facts) {
   byId(id).replaceChildren(...facts.map(fact));
 }
 
+export function dayChoice(rows, chosen) {
+  const days = rows.filter((row) => row.fixes).map((row) => row.date);
+  if (chosen && !days.includes(chosen)) days.push(chosen);
+  byId("track-day").replaceChildren(
+    element("option", { value: "" }, "around now, by the ephemeris"),
+    ...days.map((day) => element("option", { value: day, ...(day === chosen ? { selected: "" } : {}) }, `fixes of ${day}`)),
+  );
+}
+
 function table(id, columns, rows, none) {
-  const kind = ({ text, minor }) => ([text && "text", minor && "minor"].filter(Boolean).join(" "));
+  const kind = ({ text }) => (text ? "text" : "");
   const head = element("tr", {}, ...columns.map((column) => element("th", { scope: "col", class: kind(column) }, column.head)));
   const body = rows.map((row) => element("tr", {}, ...columns.map((column) => element(
     "td", { class: kind(column), "data-label": column.label ?? column.head, "data-column": column.column }, ...[column.cell(row)].flat(),
@@ -147,4 +170,3 @@ function table(id, columns, rows, none) {
   if (!rows.length) body.push(element("tr", {}, element("td", { class: "none", colspan: columns.length }, none)));
   byId(id).replaceChildren(element("thead", {}, head), element("tbody", {}, ...body));
 }
-

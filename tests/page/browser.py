@@ -1,0 +1,54 @@
+"""A real browser and a served page, for the tests that look at it."""
+
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+from playwright.sync_api import Browser, Page, sync_playwright
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+NO_CHROMIUM = "no chromium: apt-get install chromium to run this test"
+LAPTOP = {"viewport": {"width": 1280, "height": 900}}
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """An application at an address of its own."""
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@contextmanager
+def launched() -> Iterator[Browser]:
+    """One browser."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def await_panels(page: Page) -> None:
+    """Wait until every panel has been asked for and drawn."""
+    for drawn in (
+        "#speed .line",
+        "#windows .line",
+        "#altitude .line",
+        "#burns tbody tr",
+        "#days tbody tr",
+        "#map .past[d]",
+    ):
+        page.locator(drawn).first.wait_for(state="attached")
+    page.locator("#map .land path").first.wait_for(state="attached")
