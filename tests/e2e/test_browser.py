@@ -128,6 +128,25 @@ def test_issue_ingested_through_the_form_shows_its_burn_on_the_page(page: Page, 
     expect(position.locator("#facts [data-column=creation_date]")).to_have_text(f"{issue:%Y-%m-%d %H:%M:%S}")
 
 
+def test_page_leads_who_is_not_logged_in_to_the_login_and_back_and_says_when_the_session_ends(
+    page: Page, topology: Topology
+):
+    stranger = page.context.browser.new_context().new_page()
+    stranger.set_default_timeout(ANSWER_MS)
+    stranger.goto(f"{topology.airflow_url}/position/")
+    stranger.locator("input[name=username]").fill("admin")
+    stranger.locator("input[name=password]").fill(topology.password)
+    stranger.get_by_role("button", name="Sign in").click()
+    stranger.wait_for_url(f"{topology.airflow_url}/position/")
+    expect(stranger.locator("#upstream")).to_have_text("Simulated data")
+    stranger.context.clear_cookies()
+
+    expect(stranger.locator("#connection")).to_contain_text("You have been signed out")
+    stranger.locator("#connection a").click()
+    stranger.wait_for_url("**/auth/login?next=**")
+    stranger.context.close()
+
+
 def test_failed_day_of_a_backfill_is_found_and_run_again(page: Page, live_days: Lake):
     open_dag(page, "Compact positions")
     page.get_by_role("button", name="Trigger Dag").click()

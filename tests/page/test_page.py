@@ -130,7 +130,7 @@ def test_every_panel_shows_its_query(address: str, tmp_path):
 def test_charts_and_map_are_drawn_and_told_in_words(address: str, tmp_path):
     shown, _ = opened(address, tmp_path)
 
-    assert "118 speeds in the last hour" in shown.ids["speed-words"]
+    assert "119 speeds in the last hour" in shown.ids["speed-words"]
     assert "15 orbits" in shown.ids["altitude-words"]
     assert "kilometres up" in shown.ids["map-words"]
     assert "1.13\u202fm/s" in shown.ids["altitude"] or "1.12\u202fm/s" in shown.ids["altitude"]

@@ -38,7 +38,7 @@ from orbitlake.page.answers import (
 from orbitlake.page.desk import Desk
 from orbitlake.page.newest import issue_names, newest_day, newest_issue
 from orbitlake.page.track import TRACK_STEP_S, call_of, ground_track, steps
-from orbitlake.settings import LIVE, SettingError, Settings, from_environment, held_by
+from orbitlake.settings import LIVE, MARKER, SettingError, Settings, from_environment, held_by
 from orbitlake.tables import POSITIONS
 from orbitlake.verdicts import ISSUES, judged
 
@@ -220,7 +220,7 @@ def verdict_routes(desk: Desk, settings: Settings, clock: Callable[[], datetime]
         since = newest_day(desk.lake, POSITIONS) or now.date()
         sql = questions.freshness(object_id, now, since)
         rows = desk.ask(sql, Freshness, since=since, issue=newest_issue(desk.lake, object_id))
-        upstream = upstream_of(desk.lake)
+        upstream = upstream_of(desk.lake, settings)
         seen = arrivals(desk.lake, object_id, limits, now, is_simulated=upstream != LIVE)
         verdicts = judged(seen, limits, now)
         live = [verdict for verdict in verdicts if verdict.subject != ISSUES]
@@ -249,10 +249,12 @@ def verdict_routes(desk: Desk, settings: Settings, clock: Callable[[], datetime]
     return routes
 
 
-def upstream_of(lake: Lake) -> str:
-    """Whose numbers a lake holds, by its mark; an empty one counts as live."""
+def upstream_of(lake: Lake, settings: Settings) -> str:
+    """Whose numbers a lake holds, by its mark; without one, those of the upstream of the settings."""
+    if not (lake.root / MARKER).is_file():
+        return settings.upstream
     try:
-        return held_by(lake.root) or LIVE
+        return held_by(lake.root) or settings.upstream
     except SettingError:
         return UNKNOWN_UPSTREAM
 
