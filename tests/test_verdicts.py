@@ -380,6 +380,17 @@ def test_name_of_an_issue_may_go_on_behind_its_time(lake: Lake):
     assert verdicts(lake)[ISSUES].text == "the newest issue is of 2026-11-19 12:00:00 UTC"
 
 
+@pytest.mark.parametrize(
+    "name", ["issue=copy", "issue=", "issue=20269999T000000Z", "issue=29991231T000000", "issue=zz-2"]
+)
+def test_folder_beside_the_issues_that_is_none_is_left_alone(lake: Lake, name: str):
+    issue_fresh(lake)
+    file = lake.issue(OEM_ISSUES, ISS, NOW)
+    write_file(file.parent.with_name(name) / file.name, b"", lake.staging)
+
+    assert verdicts(lake)[ISSUES].text == "the newest issue is of 2026-11-16 12:00:00 UTC"
+
+
 def test_run_of_the_stream_leaves_its_start_and_its_end(lake: Lake):
     with on_record(lake):
         begun = StreamRun.read(lake)

@@ -10,7 +10,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
 
-from orbitlake.lake import PART, Lake, LakeError, days_in
+from orbitlake.lake import PART, Lake, LakeError, days_in, is_file
 from orbitlake.positions.raw_files import HIDDEN, LOOSE, PACKED, is_packed
 from orbitlake.positions.stream_run import StreamRun
 from orbitlake.settings import Settings
@@ -174,9 +174,10 @@ def newest_first(folder: Path) -> Iterator[Path]:
     for entry in entries:
         if entry.name.startswith(HIDDEN):
             continue
-        if entry.is_dir():
+        # As the stream does: links to folders are not followed.
+        if entry.is_dir(follow_symlinks=False):
             yield from newest_first(Path(entry.path))
-        elif entry.name.endswith((LOOSE, PACKED)):
+        elif is_file(entry) and entry.name.endswith((LOOSE, PACKED)):
             yield Path(entry.path)
 
 
@@ -243,15 +244,23 @@ def last_issue(lake: Lake, object_id: str, *, by_arrival: bool) -> datetime | No
         return None
     if by_arrival:
         return datetime.fromtimestamp(newest.stat().st_mtime, UTC)
-    # What follows the time in the name tells issues of one moment apart.
-    name = newest.parent.name.removeprefix("issue=").partition("-")[0]
-    return datetime.strptime(name, ISSUE_NAME_TIME).replace(tzinfo=UTC)
+    return created_at(newest)
 
 
 def issue_files(lake: Lake, object_id: str) -> list[Path]:
-    """The files of an object's issues, one each; none of an object whose name can have no folder."""
+    """The files of an object's issues, one each; other folders beside them, such as copies, are left alone."""
     try:
         folder = lake.issue(OEM_ISSUES, object_id, datetime.now(UTC)).parent.parent
     except LakeError:
+        # An object whose name can have no folder.
         return []
-    return list(folder.glob(f"issue=*/{PART}"))
+    return [file for file in folder.glob(f"issue=*/{PART}") if created_at(file) is not None]
+
+
+def created_at(issue_file: Path) -> datetime | None:
+    """The creation date in the name of an issue's folder; what follows it there tells issues of one moment apart."""
+    name = issue_file.parent.name.removeprefix("issue=").partition("-")[0]
+    try:
+        return datetime.strptime(name, ISSUE_NAME_TIME).replace(tzinfo=UTC)
+    except ValueError:
+        return None

@@ -220,6 +220,17 @@ def test_success_for_another_day_leaves_the_alert_of_a_failed_one(webhook, lake_
     ]
 
 
+def test_run_with_a_partition_key_is_about_that_day(lake_of_settings, webhook):
+    context = day_run("scheduled__21", None)
+    context["dag_run"].partition_key = "2026-11-18"
+    RunFailed()(context)
+    RunSucceeded()(day_run("scheduled__22", None) | {"partition_key": "2026-11-19"})
+    assert standing_names() == ["failed-compact_positions-2026-11-18"]
+
+    RunSucceeded()(day_run("backfill__18", None) | {"partition_key": "2026-11-18"})
+    assert standing_names() == []
+
+
 def test_run_by_hand_without_a_day_is_about_the_day_before(lake_of_settings, webhook):
     RunFailed()(day_run("manual__1", None))
 

@@ -182,7 +182,8 @@ def work_of(context: Mapping[str, Any]) -> str:
 def subject_of(context: Mapping[str, Any]) -> str | None:
     """Return the one day or source that a run was about; None where any later run of its DAG makes a failure good.
 
-    A run of a DAG with parameter `date` is about that day, else the day of its data interval, else the day before it.
+    A run of a DAG with parameter `date` is about that day, else that of its partition key or its data interval, else the
+    day before it.
     """
     params = context.get("params") or {}
     for name in SUBJECTS:
@@ -191,6 +192,9 @@ def subject_of(context: Mapping[str, Any]) -> str | None:
     if "date" not in params and "date" not in (getattr(context["dag"], "params", None) or {}):
         return None
     run = context.get("dag_run")
+    key = context.get("partition_key") or getattr(run, "partition_key", None)
+    if key:
+        return str(key)
     start = context.get("data_interval_start") or getattr(run, "data_interval_start", None)
     if start is None and getattr(run, "run_after", None):
         start = run.run_after - timedelta(days=1)
