@@ -182,8 +182,8 @@ def work_of(context: Mapping[str, Any]) -> str:
 def subject_of(context: Mapping[str, Any]) -> str | None:
     """Return the one day or source that a run was about; None where any later run of its DAG makes a failure good.
 
-    A run of a DAG with parameter `date` is about that day, else that of its partition key or its data interval, else the
-    day before it.
+    A run of a DAG with parameter `date` is about that day, else that of its partition key or its data interval, else
+    the day before it.
     """
     params = context.get("params") or {}
     for name in SUBJECTS:
