@@ -75,7 +75,7 @@ NextMinutes = Annotated[int, Query(ge=0, le=1440, description="minutes of track 
 IssueName = Annotated[
     str | None,
     Query(
-        pattern=r"^[0-9]{8}T[0-9]{6}Z(-[A-Za-z0-9._+%~-]{1,200})?$",
+        pattern=r"^[0-9]{8}T[0-9]{6}Z(-.{1,200})?$",
         description="an issue, such as 20230324T225531Z; without it the newest",
     ),
 ]

@@ -15,7 +15,6 @@ ORBIT_MINUTES: Final = 93
 """About one orbit of the ISS: a bin this long holds one highest and one lowest point."""
 WHOLE_ORBIT: Final = 0.95
 """Share of a bin that states must cover: the mean of a shorter stretch is not that of the orbit."""
-ISSUE_NAME: Final = "strftime(creation_date, '%Y%m%dT%H%M%SZ')"
 TRACK_MARGIN: Final = timedelta(minutes=20)
 """States beyond both ends of a ground track, so that its first and last point lie between states too."""
 
@@ -30,14 +29,11 @@ def literal(value: str | date | datetime) -> str:
 
 
 def of_issue(object_id: str, issue: str | None) -> str:
-    """The condition that keeps one issue: that of a name such as 20230324T225531Z, or the newest.
-
-    What follows the time in a name tells issues of one moment apart; it is not asked for here.
-    """
+    """The condition that keeps one issue: that of a value such as 20230324T225531Z, or the newest."""
     owner = f"object_id = {literal(object_id)}"
     if issue is not None:
-        return f"{owner}\n  AND {ISSUE_NAME} = {literal(issue.partition('-')[0])}"
-    return f"{owner}\n  AND creation_date = (SELECT max(creation_date) FROM oem_issues WHERE {owner})"
+        return f"{owner}\n  AND issue = {literal(issue)}"
+    return f"{owner}\n  AND issue = (SELECT max(issue) FROM oem_issues WHERE {owner})"
 
 
 def latest_fix(object_id: str, now: datetime, since: date) -> str:
@@ -146,7 +142,7 @@ SELECT creation_date, object_id, object_name, originator, oem_version, file_form
        start_time, useable_start_time, useable_stop_time, stop_time, mass_kg, drag_area_m2, drag_coefficient,
        solar_rad_area_m2, solar_rad_coefficient, first_node_time, first_node_orbit, last_node_time, last_node_orbit,
        segment_count, state_count, content_sha256, retrieved_at,
-       {ISSUE_NAME} AS issue,
+       issue,
        epoch({literal(now)} - creation_date) AS age_s
 FROM oem_issues
 WHERE object_id = {literal(object_id)}
@@ -193,7 +189,7 @@ WITH edges AS (
 SELECT segment, epoch, x_km, y_km, z_km, vx_km_s, vy_km_s, vz_km_s, epoch IN (SELECT epoch FROM edges) AS burn_edge,
        ref_frame, creation_date,
        coalesce(useable_start_time, start_time) AS useable_from, coalesce(useable_stop_time, stop_time) AS useable_until
-FROM state_vectors JOIN oem_issues USING (object_id, creation_date)
+FROM state_vectors JOIN oem_issues USING (object_id, issue, creation_date)
 WHERE {of_issue(object_id, None)}
   AND latitude_deg IS NOT NULL
   AND epoch BETWEEN {literal(start - TRACK_MARGIN)} AND {literal(stop + TRACK_MARGIN)}
