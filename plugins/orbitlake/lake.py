@@ -275,16 +275,17 @@ def write_file(target: Path, content: bytes | bytearray, staging: Path) -> None:
     """
     staging.mkdir(parents=True, exist_ok=True)
     aside = staging / f"{target.name[-64:]}.{uuid.uuid4().hex}"
-    with gone_if_failed(aside), aside.open("wb") as sink:
-        for start in range(0, len(content), BLOCK_BYTES):
-            block = content[start : start + BLOCK_BYTES]
-            if block != ZEROS[: len(block)]:
-                sink.seek(start)
-                sink.write(block)
-        sink.truncate(len(content))
-        sink.flush()
-        os.fsync(sink.fileno())
-    settle(aside, target)
+    with gone_if_failed(aside):
+        with aside.open("wb") as sink:
+            for start in range(0, len(content), BLOCK_BYTES):
+                block = content[start : start + BLOCK_BYTES]
+                if block != ZEROS[: len(block)]:
+                    sink.seek(start)
+                    sink.write(block)
+            sink.truncate(len(content))
+            sink.flush()
+            os.fsync(sink.fileno())
+        settle(aside, target)
 
 
 def publish(
@@ -298,25 +299,34 @@ def publish(
     sorted_rows = in_order(rows, table)
     staging.mkdir(parents=True, exist_ok=True)
     aside = staging / f"{table.name}.{uuid.uuid4().hex}.parquet"
-    with gone_if_failed(aside), aside.open("wb") as sink:
-        pq.write_table(
-            sorted_rows,
-            sink,
-            compression="zstd",
-            use_dictionary=dictionaries,
-            row_group_size=ROW_GROUP_ROWS,
-            write_page_index=True,
-        )
-        sink.flush()
-        os.fsync(sink.fileno())
-    settle(aside, target)
+    with gone_if_failed(aside):
+        with aside.open("wb") as sink:
+            pq.write_table(
+                sorted_rows,
+                sink,
+                compression="zstd",
+                use_dictionary=dictionaries,
+                row_group_size=ROW_GROUP_ROWS,
+                write_page_index=True,
+            )
+            sink.flush()
+            os.fsync(sink.fileno())
+        settle(aside, target)
 
 
 @contextmanager
 def gone_if_failed(aside: Path) -> Iterator[None]:
-    """Remove a file that could not be written whole: on a full disk each new try would make it fuller."""
+    """Remove a file that could not be published whole: on a full disk each new try would make it fuller.
+
+    An OSError that names no file, as that of a full disk, is raised with this one's name.
+    """
     try:
         yield
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        if error.filename is None and error.errno is not None:
+            raise OSError(error.errno, os.strerror(error.errno), str(aside)) from error
+        raise
     except BaseException:
         aside.unlink(missing_ok=True)
         raise

@@ -187,7 +187,9 @@ def _number(environment: Mapping[str, str], name: str, default: float) -> float:
 
 
 def data_root(root: str, name: str) -> Path:
-    """Return the folder that a path or a file:// URL names. Raises SettingError, by `name`, where it cannot be used.
+    """Return the folder that a path or a file:// URL names, `~` being the home.
+
+    Raises SettingError, by `name`, where it cannot be used.
 
     A lake needs atomic renames and locks, which object stores do not have.
     """
@@ -195,7 +197,10 @@ def data_root(root: str, name: str) -> Path:
         root.encode()
     except UnicodeEncodeError:
         raise SettingError(f"{name} is {os.fsencode(root)!r}: expected a path in UTF-8") from None
-    path = Path(root)
+    try:
+        path = Path(root).expanduser()
+    except RuntimeError:
+        raise SettingError(f"{name} is {root!r}: nobody has that home folder") from None
     if "://" in root:
         url = urlsplit(root)
         if url.scheme != "file" or url.netloc not in ("", "localhost") or not url.path:

@@ -2,11 +2,9 @@
 
 import hashlib
 import json
-import sqlite3
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -28,8 +26,6 @@ LOOK_AGAIN_AFTER_S = 0.2
 LOOKS = 4
 """How many times the page shows a newer fix before its delay is judged."""
 STALE_WITHIN_S = 30.0
-SQLITE_DRIVER_WAITS_S = 5.0
-"""Unless told otherwise."""
 ON_A_BUSY_MACHINE_S = 60.0
 """Beside other work on two cores; an idle machine shows a fix within 15 s."""
 
@@ -249,20 +245,6 @@ def test_compaction_closes_the_day_into_one_file_a_table_and_again_rewrites_noth
     assert digests(data / "lake") == closed
 
 
-def test_a_click_waits_while_another_part_writes_to_airflows_database(topology: Topology, airflow: Airflow):
-    writer = sqlite3.connect(topology.metadata, isolation_level=None, timeout=WITHIN_S)
-    with closing(writer), ThreadPoolExecutor() as clicks:
-        writer.execute("BEGIN IMMEDIATE")
-        click = clicks.submit(airflow.pause, "ingest_oem")
-        time.sleep(SQLITE_DRIVER_WAITS_S + 2)
-        waited = not click.done()
-        writer.execute("ROLLBACK")
-
-        click.result()
-    assert waited
-    assert airflow.call("GET", "dags/ingest_oem")["is_paused"]
-
-
 def test_nothing_listens_beyond_loopback(topology: Topology):
     beyond = set()
     for process in psutil.process_iter():
@@ -281,6 +263,6 @@ def test_nothing_listens_beyond_loopback(topology: Topology):
 def test_down_leaves_no_process(topology: Topology):
     stopped = topology.down()
 
-    assert stopped > len(("honcho", *PORTS))
+    assert stopped > len(("supervisor", *PORTS))
     assert not topology.is_running()
     assert topology.down() == 0

@@ -13,9 +13,14 @@ from pathlib import Path
 
 import psutil
 
-from orbitlake.embedded.topology import CHECKOUT, tool
+from orbitlake.settings import CHECKOUT
 
 WORKERS = 2
+
+
+def tool(name: str) -> str:
+    """A command of this virtual environment, whatever the PATH says."""
+    return str(Path(sys.executable).parent / name)
 
 
 def free_port() -> int:

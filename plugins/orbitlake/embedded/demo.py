@@ -1,22 +1,26 @@
 """The main job once through: every DAG on a topology of its own, then what the tables hold."""
 
 import json
+import os
 import shutil
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import duckdb
 import requests
 
 from orbitlake import query
+from orbitlake.embedded import interruption
 from orbitlake.embedded.airflow_api import Airflow, RunError
-from orbitlake.embedded.topology import Topology, TopologyError, claim
+from orbitlake.embedded.environment import OURS, for_airflow
+from orbitlake.embedded.roots import FOLDERS, TopologyError, claim
+from orbitlake.embedded.running import Running
+from orbitlake.embedded.topology import PORTS, Topology, loopback
 from orbitlake.settings import MARKER, Settings, from_environment, held_by
 from orbitlake.tables import TABLES
 
@@ -47,55 +51,73 @@ class Demo:
     """One run of the demo; `run_folder` holds its logs and Airflow's state, made anew each time."""
 
     def __init__(self, run_folder: Path, replay: Path | None, *, keep: bool) -> None:
-        settings = replace(from_environment(), upstream="simulator", clock_tolerance_s=None)
-        self.settings: Settings = settings
-        self.replay = replay.absolute() if replay else None
+        # Its story is fixed: of the caller's settings only places count, and what is meant for Airflow.
+        given = {name: value for name, value in os.environ.items() if not name.startswith(OURS) or is_place(name)}
+        self.settings: Settings = from_environment(given | {"ORBITLAKE_UPSTREAM": "simulator"})
+        self.replay = replay
         self.keep = keep
-        self.step = "start"
+        self.step = "prepare"
         self.begun = time.monotonic()
         self.said_at = 0.0
         arguments = ("--replay", str(self.replay)) if self.replay else ()
-        self.topology = Topology(run=run_folder, settings=settings, simulator_args=arguments, overrides=PACE)
+        self.topology = Topology(
+            run=run_folder, settings=self.settings, simulator_args=arguments, overrides=PACE, given=given
+        )
+        self.http = loopback()
         self.airflow: Airflow
+        self.running: Running | None = None
 
     def run(self) -> int:
-        """Run every step; returns 0, or 1 with the step and its log named."""
+        """Run every step; returns 0, or 1 with the step and its log named. Raises Interrupted once all is stopped."""
         kept = False
-        with interruptible():
-            try:
-                self._prepare()
-                self._flow()
-                self._report()
-                kept = self.keep
-            except (TopologyError, RunError, requests.RequestException, OSError) as error:
-                print(f"\ndemo: step '{self.step}' failed: {error}\n  logs: {self.topology.logs}", file=sys.stderr)
-                return 1
-            except KeyboardInterrupt:
-                print(f"\ndemo: interrupted in step '{self.step}'", file=sys.stderr)
-                return 130
-            finally:
-                if not kept:
-                    self._stop()
+        try:
+            self._prepare()
+            self._flow()
+            self._report()
+            if self.keep and self.running:
+                self.running.tell("detach")
+                kept = True
+        except (TopologyError, RunError, requests.RequestException, OSError, duckdb.Error) as error:
+            # What a library made of the interruption tells nothing.
+            interruption.check()
+            print(f"\ndemo: step '{self.step}' failed: {self._cause(error)}", file=sys.stderr)
+            return 1
+        finally:
+            if not kept and self.running:
+                stopped = self.running.stop()
+                if stopped and not interruption.received():
+                    print(f"stopped {stopped} processes")
         return 0
+
+    def _cause(self, error: Exception) -> str:
+        """Why a step failed: what ended, where something did, rather than what nobody answered any more."""
+        if isinstance(error, TopologyError):
+            return str(error)
+        try:
+            if self.running:
+                self.running.check()
+        except TopologyError as ended:
+            return str(ended)
+        return f"{error}\n  logs: {self.topology.logs}"
 
     def _prepare(self) -> None:
         self._begin("prepare", f"the data root is {self.settings.data}")
         if self.replay and not self.replay.is_dir():
             raise TopologyError(f"REPLAY={self.replay} is not a folder")
-        if self.topology.is_running():
-            raise TopologyError("a demo is running already: stop it with `make down`")
-        label = f"replay of {self.replay}" if self.replay else "simulator"
+        self.running = self.topology.up(lambda line: self._say(line, at_once=True), self._make_room, keep=False)
+        self.airflow = Airflow(self.topology.airflow_url, "admin", self.topology.password)
+        self.airflow.log_in()
+
+    def _make_room(self) -> None:
+        """Empty the data root and the run folder of an earlier demo. Raises TopologyError where real tables lie."""
         held = held_by(self.settings.data)
         if held == "live":
             raise TopologyError(f"{self.settings.data} holds real tables: set ORBITLAKE_DATA to another folder")
         if held is not None:
             clear(self.settings.data)
-        shutil.rmtree(self.topology.run, ignore_errors=True)
-        claim(self.settings, label)
+        self.topology.empty()
+        claim(self.settings, f"replay of {self.replay}" if self.replay else "simulator")
         self._begin("start", "Spark master and two workers, Airflow, the simulator")
-        self.topology.up(progress=lambda line: self._say(line, at_once=True))
-        self.airflow = Airflow(self.topology.airflow_url, "admin", self.topology.password)
-        self.airflow.log_in()
 
     def _flow(self) -> None:
         self._begin("find the DAGs", ", ".join(DAGS))
@@ -119,7 +141,7 @@ class Demo:
         if self.replay:
             return
         now = {"now": (last_midnight() - BEFORE_MIDNIGHT).isoformat()}
-        requests.put(f"{self.topology.simulator_url}/clock", json=now, timeout=10).raise_for_status()
+        self.http.put(f"{self.topology.simulator_url}/clock", json=now, timeout=10).raise_for_status()
 
     def _await_fixes(self) -> None:
         """Wait until what was to be polled has been, and every distinct fix of it is in the live tables."""
@@ -143,7 +165,7 @@ class Demo:
 
     def _is_polled(self) -> bool:
         if self.replay:
-            progress = requests.get(f"{self.topology.simulator_url}/replay", timeout=10).json()
+            progress = self.http.get(f"{self.topology.simulator_url}/replay", timeout=10).json()
             return bool(progress["served"] == progress["total"])
         midnight_s = last_midnight().timestamp()
         after = [timestamp for timestamp, *_ in self._raw_fixes() if timestamp >= midnight_s]
@@ -225,19 +247,15 @@ class Demo:
             print("stop     nothing to do: the demo stops what it started")
         print(f"done in {time.monotonic() - self.begun:.0f} s")
 
-    def _stop(self) -> None:
-        # A second Ctrl-C must not leave half of the processes behind.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        stopped = self.topology.down()
-        if stopped:
-            print(f"stopped {stopped} processes")
-
     def _begin(self, step: str, what: str) -> None:
         self.step = step
         self._say(f"{step}: {what}", at_once=True)
 
     def _say(self, line: str, *, at_once: bool = False) -> None:
+        # Every wait passes here: what has ended, or was asked to, is not waited for.
+        interruption.check()
+        if self.running:
+            self.running.check()
         now = time.monotonic()
         if at_once or now - self.said_at >= SAY_EVERY_S:
             self.said_at = now
@@ -252,7 +270,7 @@ def last_midnight() -> datetime:
 def cause_in(logs: Path) -> str:
     """The first error that the newest log of a task gives, and where that log lies."""
     for log in sorted(logs.glob("*.log"), reverse=True):
-        for line in log.read_text(errors="replace").splitlines():
+        for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
             with suppress(ValueError):
                 entry = json.loads(line)
                 if entry.get("level") in ("error", "critical"):
@@ -263,9 +281,15 @@ def cause_in(logs: Path) -> str:
 
 def clear(data: Path) -> None:
     """Empty a data root that a demo filled: the folders of the lake's layout and the mark, nothing else."""
-    for folder in ("inbox", "raw", "live", "lake", "quarantine", "staging", "checkpoints", "alerts"):
-        shutil.rmtree(data / folder, ignore_errors=True)
+    for folder in FOLDERS:
+        if (data / folder).exists():
+            shutil.rmtree(data / folder)
     (data / MARKER).unlink(missing_ok=True)
+
+
+def is_place(name: str) -> bool:
+    """Whether a setting of ours says where something is, or is meant for Airflow."""
+    return name in PORTS or name == "ORBITLAKE_DATA" or bool(for_airflow({name: ""}))
 
 
 def count(tables: Any, name: str) -> int:
@@ -277,17 +301,3 @@ def show(rows: Any) -> None:
     """Print a result as DuckDB lays it out, as wide as the terminal allows."""
     width = max(120, shutil.get_terminal_size((160, 40)).columns)
     rows.show(max_width=width, max_col_width=30)
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Turn SIGTERM into what Ctrl-C does, so that both end in the same orderly stop."""
-
-    def interrupt(_signal: int, _frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before: Callable[..., Any] | int | None = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

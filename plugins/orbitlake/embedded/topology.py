@@ -1,17 +1,16 @@
-"""Start and stop every process of the Procfile as one whole, and know from outside whether it is up."""
+"""What one machine runs: the parts of the embedded topology, how they are started and stopped as one whole."""
 
 import contextlib
 import json
 import os
 import secrets
-import shlex
+import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -19,9 +18,26 @@ from typing import Any, Final
 import psutil
 import requests
 
+from orbitlake.embedded import interruption
 from orbitlake.embedded.airflow_api import ANSWER_WITHIN_S
+from orbitlake.embedded.checks import check_path, check_permits_programs, check_ports
+from orbitlake.embedded.database import Database, free_port, prefix
+from orbitlake.embedded.environment import for_airflow, passed_on, private
 from orbitlake.embedded.java import check_java
-from orbitlake.settings import CHECKOUT, MARKER, SettingError, Settings, held_by
+from orbitlake.embedded.roots import LOCK, TopologyError, locked, sign
+from orbitlake.embedded.running import STOP_WITHIN_S, SUPERVISOR, Running, end_leftovers, is_supervisor
+from orbitlake.embedded.spark import for_spark, java_with_spark
+from orbitlake.embedded.supervisor import (
+    LOG,
+    MARK,
+    Part,
+    end,
+    marked,
+    now,
+    send,
+    spoken,
+)
+from orbitlake.settings import CHECKOUT, SettingError, Settings
 
 PORTS: Final = {
     "ORBITLAKE_AIRFLOW_PORT": (8080, "Airflow's web UI"),
@@ -31,18 +47,11 @@ PORTS: Final = {
     "ORBITLAKE_SPARK_WORKER_2_UI_PORT": (8083, "the second Spark worker's page"),
     "ORBITLAKE_SIMULATOR_PORT": (8090, "the simulator"),
 }
-MARK: Final = "ORBITLAKE_TOPOLOGY"
-"""Variable in the environment of every process of a topology: by it the last of them is found, whatever it forked."""
 SPARK_POOL: Final = ("spark", "2", "Spark jobs at a time: the stream, and one more")
 """Airflow's pool of the Spark tasks: its name, its slots, what for."""
-READY_WITHIN_S: Final = 180
-STOP_WITHIN_S: Final = 20
-DATABASE_WAIT_S: Final = 60
-"""How long a part of Airflow waits for another that writes to SQLite; after the driver's own 5 s the user saw a 500."""
-
-
-class TopologyError(RuntimeError):
-    """The topology cannot start or has stopped; the message says what to do."""
+KEPT: Final = (LOCK, "secrets.json", "passwords.json")
+"""What a run folder keeps when it is emptied."""
+READY_WITHIN_S: Final = 300
 
 
 @dataclass(frozen=True)
@@ -54,15 +63,12 @@ class Topology:
     simulator_args: tuple[str, ...] = ()
     overrides: dict[str, str] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=lambda: {name: port_setting(name) for name in PORTS})
+    given: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    """The environment of the caller, of which little is passed on."""
 
     @property
     def logs(self) -> Path:
         return self.run / "logs"
-
-    @property
-    def metadata(self) -> Path:
-        """Airflow's database, a SQLite file."""
-        return self.run / "airflow" / "airflow.db"
 
     @property
     def airflow_url(self) -> str:
@@ -79,87 +85,131 @@ class Topology:
     @property
     def password(self) -> str:
         """The password of the user `admin`, made at the first start and kept in a file that only its owner reads."""
-        return str(json.loads((self.run / "passwords.json").read_text())["admin"])
+        return str(json.loads((self.run / "passwords.json").read_text(encoding="utf-8"))["admin"])
 
     def is_running(self) -> bool:
         return bool(self.processes())
 
-    def up(self, progress: Callable[[str], None] = lambda _: None) -> None:
-        """Start everything and return when all of it answers. Raises TopologyError with the log to read."""
-        if self.is_running():
-            raise TopologyError(f"a topology is running already with its state in {self.run}: stop it with `make down`")
+    def is_supervised(self) -> bool:
+        """Whether its supervisor is there; what a crash left may run without."""
+        return any(is_supervisor(process) for process in self.processes())
+
+    def processes(self) -> list[psutil.Process]:
+        """Every live process of this topology."""
+        return marked(self.run)
+
+    def up(
+        self,
+        progress: Callable[[str], None] = lambda _: None,
+        prepare: Callable[[], None] = lambda: None,
+        *,
+        keep: bool = True,
+    ) -> Running:
+        """Start everything and return when all of it answers.
+
+        `prepare` is called once nothing stands in the way any more and before anything is started. Without `keep`,
+        everything stops when this process ends, unless its leash is told `detach`. Raises TopologyError that says what
+        stands in the way, or what ended with its last words; all that was started is stopped then.
+        """
         check_java()
-        self._check_ports()
-        self.logs.mkdir(parents=True, exist_ok=True)
-        for earlier in self.logs.glob("*.log"):
-            earlier.unlink()
-        environment = self.environment()
-        progress("preparing Airflow's database")
-        self._run("database", ["airflow", "db", "migrate"], environment)
-        self._run("database", ["airflow", "pools", "set", *SPARK_POOL], environment)
-        progress("starting Spark, Airflow and the upstreams")
-        skipped = "" if self.settings.uses_simulator else ",simulator=0"
-        with (self.logs / "processes.log").open("ab") as log:
-            subprocess.Popen(
-                # honcho reads .env unless told otherwise; that file is the compose deployment's.
-                [tool("honcho"), "-e", os.devnull, "-f", str(CHECKOUT / "Procfile"), "start", "-c", f"all=1{skipped}"],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                cwd=CHECKOUT,
-                start_new_session=True,
-            )
-        self._wait_until_ready(progress)
+        check_path(self.run, "the run folder")
+        check_path(CHECKOUT, "the checkout")
+        check_path(Path(sys.prefix), "the virtual environment")
+        running: Running | None = None
+        try:
+            with contextlib.ExitStack() as locks:
+                held = [locks.enter_context(lock) for lock in self._locks()]
+                if left := self.processes():
+                    progress(f"stopping {len(left)} processes that an earlier run left behind")
+                    end(left)
+                check_ports({name: (self.ports[name], PORTS[name][1]) for name in self.ports if self._wants(name)})
+                check_permits_programs(self.run)
+                prefix()
+                prepare()
+                database = self._make_folders(progress)
+                # Between the start of the supervisor and the hold on its leash no signal may come.
+                with interruption.held_back():
+                    running = self._start(held, database)
+            self._wait_until_ready(running, progress)
+            running.tell("started")
+            if keep:
+                running.tell("detach")
+        except BaseException:
+            if running:
+                running.stop()
+            raise
+        return running
 
     def down(self) -> int:
         """Stop every process of this topology; returns how many there were. Safe at any time, again and again."""
         processes = self.processes()
-        for manager in (process for process in processes if is_manager(process)):
-            signal_process(manager, signal.SIGTERM)
-        _, left = psutil.wait_procs(processes, timeout=STOP_WITHIN_S / 2)
-        # What the manager did not know (tasks, drivers, executors) and what was forked meanwhile.
-        for wanted in (signal.SIGTERM, signal.SIGKILL):
-            left = self.processes()
-            for process in left:
-                signal_process(process, wanted)
-            psutil.wait_procs(left, timeout=STOP_WITHIN_S / 2)
-        remaining = self.processes()
-        if remaining:
-            raise TopologyError(f"these processes would not end: {[process.pid for process in remaining]}")
+        supervisors = [process for process in processes if is_supervisor(process)]
+        for supervisor in supervisors:
+            send(supervisor, signal.SIGTERM)
+        psutil.wait_procs(supervisors, timeout=STOP_WITHIN_S)
+        end_leftovers(self.run)
         return len(processes)
 
-    def environment(self) -> dict[str, str]:
+    def empty(self) -> None:
+        """Remove what an earlier run left in the run folder, except its lock, its keys and its password."""
+        for place in self.run.iterdir():
+            if place.name in KEPT:
+                continue
+            if place.is_dir() and not place.is_symlink():
+                shutil.rmtree(place)
+            else:
+                place.unlink()
+
+    def parts(self, database: Database) -> list[Part]:
+        """Every process, in the order of their start; the table of what runs."""
+        python, spark = sys.executable, java_with_spark(self.run)
+        master = f"spark://127.0.0.1:{self.ports['ORBITLAKE_SPARK_PORT']}"
+        simulator = ("--port", str(self.ports["ORBITLAKE_SIMULATOR_PORT"]), *self.simulator_args)
+
+        def worker(name: str, page: str) -> Part:
+            size = ("--host", "127.0.0.1", "--cores", "2", "--memory", "3g", "--webui-port", str(self.ports[page]))
+            place = ("--work-dir", str(self.run / "spark" / name.removeprefix("spark-")), master)
+            main = ("-Dspark.worker.cleanup.enabled=true", "org.apache.spark.deploy.worker.Worker")
+            return Part(name, (*spark, *main, *size, *place))
+
+        def airflow(*words: str) -> tuple[str, ...]:
+            return (python, "-m", "airflow", *words)
+
+        table = [
+            Part("database", database.command, check=database.check, stop_with=signal.SIGINT, last=True),
+            Part("simulator", (python, "-m", "orbitlake.simulator", *simulator)),
+            Part(
+                "spark-master",
+                (
+                    *(*spark, "-Dspark.master.rest.enabled=false", "org.apache.spark.deploy.master.Master"),
+                    *("--host", "127.0.0.1", "--port", str(self.ports["ORBITLAKE_SPARK_PORT"])),
+                    *("--webui-port", str(self.ports["ORBITLAKE_SPARK_UI_PORT"])),
+                ),
+            ),
+            worker("spark-worker-1", "ORBITLAKE_SPARK_WORKER_1_UI_PORT"),
+            worker("spark-worker-2", "ORBITLAKE_SPARK_WORKER_2_UI_PORT"),
+            Part("migration", airflow("db", "migrate"), needs=("database",), once=True),
+            Part("pools", airflow("pools", "set", *SPARK_POOL), needs=("migration",), once=True),
+            Part("api-server", airflow("api-server"), needs=("migration",)),
+            Part("scheduler", airflow("scheduler", "--skip-serve-logs"), needs=("migration",)),
+            Part("dag-processor", airflow("dag-processor"), needs=("migration",)),
+            Part("triggerer", airflow("triggerer", "--skip-serve-logs"), needs=("migration",)),
+        ]
+        return [part for part in table if part.name != "simulator" or self.settings.uses_simulator]
+
+    def environment(self, database: Database | None = None) -> dict[str, str]:
         """What every process gets: Airflow's and Spark's own variables derived from our few settings."""
         plugins = CHECKOUT / "plugins"
         secret = self._secrets()
-        data = str(self.settings.data)
         settings = {
             MARK: str(self.run),
-            "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath))),
+            "PATH": os.pathsep.join((str(Path(sys.executable).parent), self.given.get("PATH", os.defpath))),
             "PYTHONPATH": str(plugins),
-            "PYTHONUNBUFFERED": "1",
-            "TZ": "UTC",
-            "ORBITLAKE_RUN": str(self.run),
-            "ORBITLAKE_LOGS": str(self.logs),
-            "ORBITLAKE_DATA": data,
+            "ORBITLAKE_DATA": str(self.settings.data),
             "ORBITLAKE_UPSTREAM": self.settings.upstream,
             "ORBITLAKE_SIMULATOR_URL": self.simulator_url,
             "ORBITLAKE_SPARK_POOL": SPARK_POOL[0],
-            "ORBITLAKE_SIMULATOR_ARGS": shlex.join(
-                ("--port", str(self.ports["ORBITLAKE_SIMULATOR_PORT"]), *self.simulator_args)
-            ),
             **{name: str(port) for name, port in self.ports.items()},
-        }
-        spark = {
-            # Everything that Spark opens, its pages too, binds to this address.
-            "SPARK_LOCAL_IP": "127.0.0.1",
-            "SPARK_LOCAL_HOSTNAME": "127.0.0.1",
-            "SPARK_DAEMON_MEMORY": "512m",
-            "SPARK_NO_DAEMONIZE": "1",
-            "SPARK_MASTER_OPTS": "-Dspark.master.rest.enabled=false",
-            "SPARK_WORKER_OPTS": "-Dspark.worker.cleanup.enabled=true",
-            "PYSPARK_PYTHON": sys.executable,
         }
         airflow = {
             "AIRFLOW_HOME": str(self.run / "airflow"),
@@ -172,8 +222,7 @@ class Topology:
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.airflow_url}/execution/",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.run / "passwords.json"),
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.metadata}?timeout={DATABASE_WAIT_S}",
-            # Longer than the database may let an answer wait: a task that asks again is refused as started twice.
+            # A task that asks again is refused as started twice, and five seconds are short on a busy machine.
             "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": str(ANSWER_WITHIN_S),
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": str(self.ports["ORBITLAKE_AIRFLOW_PORT"]),
@@ -183,65 +232,90 @@ class Topology:
             "AIRFLOW__API_AUTH__JWT_SECRET": secret["jwt_secret"],
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.logs / "tasks"),
             "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "120",
+            # What a scheduler that was killed left is taken up again within the minute.
+            "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "15",
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
             "AIRFLOW__TRIGGERER__CAPACITY": "10",
             "AIRFLOW_CONN_SPARK_DEFAULT": json.dumps(
                 {"conn_type": "spark", "host": "spark://127.0.0.1", "port": self.ports["ORBITLAKE_SPARK_PORT"]}
             ),
         }
-        return {**os.environ, **settings, **spark, **airflow, **self.overrides}
+        if database:
+            airflow["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = database.url
+        wanted = for_airflow(self.given) | self.overrides
+        return {**passed_on(self.given), **private(self.run), **settings, **for_spark(self.run), **airflow, **wanted}
+
+    def _locks(self) -> Iterator[contextlib.AbstractContextManager[int]]:
+        yield locked(self.run, "stop it with `make down`")
+        yield locked(self.settings.data, "stop that with `make down`, or set ORBITLAKE_DATA to another folder")
+
+    def _make_folders(self, progress: Callable[[str], None]) -> Database:
+        """Make what the processes find in the run folder, the database above all; logs of an earlier run go aside."""
+        for folder in ("logs", "tmp", "home", "spark/conf", "spark/local", "airflow"):
+            (self.run / folder).mkdir(parents=True, exist_ok=True)
+        earlier = self.logs / "earlier"
+        earlier.mkdir(exist_ok=True)
+        for log in self.logs.glob("*.log"):
+            log.replace(earlier / log.name)
+        if (self.run / "airflow" / "airflow.db").exists() and not (self.run / "database").exists():
+            progress(f"{self.run}/airflow/airflow.db (SQLite) is not read any more: Airflow's history begins anew")
+        database = Database(self.run / "database", self._secrets()["database_password"], free_port())
+        progress("starting PostgreSQL, Spark, Airflow" + (" and the simulator" if self.settings.uses_simulator else ""))
+        database.make(self.environment(database), self.logs / "initdb.log")
+        return database
+
+    def _start(self, held: list[int], database: Database) -> Running:
+        """Start the supervisor, which keeps the locks, and tell it what to run."""
+        about = {"run": str(self.run), "data": str(self.settings.data), "upstream": self.settings.upstream}
+        about |= {"since": now(), "airflow": self.airflow_url, "spark": self.spark_ui_url}
+        for descriptor in held:
+            sign(descriptor, f"the topology with its state in {self.run} (since {about['since']})")
+        pipe, leash = os.pipe()
+        with (self.logs / LOG).open("ab") as sink, os.fdopen(pipe, "rb") as read_end:
+            process = subprocess.Popen(
+                [sys.executable, "-m", SUPERVISOR],
+                stdin=read_end,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                env=self.environment(database),
+                cwd=self.run / "home",
+                start_new_session=True,
+                pass_fds=held,
+            )
+            running = Running(self.run, process, os.fdopen(leash, "wb"))
+            running.leash.write(spoken(self.run, self.parts(database), about))
+            running.leash.flush()
+            return running
 
     def _secrets(self) -> dict[str, str]:
         """Keys and the password of this topology, made once and readable by their owner alone."""
+        self.run.mkdir(parents=True, exist_ok=True)
         kept = self.run / "secrets.json"
-        if not kept.is_file():
-            self.run.mkdir(parents=True, exist_ok=True)
-            made = {
-                "fernet_key": urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-                "api_secret_key": secrets.token_urlsafe(32),
-                "jwt_secret": secrets.token_urlsafe(64),
-            }
+        found: dict[str, str] = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
+        made = {
+            "fernet_key": urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+            "api_secret_key": secrets.token_urlsafe(32),
+            "jwt_secret": secrets.token_urlsafe(64),
+            "database_password": secrets.token_urlsafe(32),
+        } | found
+        if not (self.run / "passwords.json").is_file():
             write_private(self.run / "passwords.json", {"admin": secrets.token_urlsafe(12)})
+        if made != found:
             write_private(kept, made)
-        return dict(json.loads(kept.read_text()))
+        return made
 
-    def _check_ports(self) -> None:
-        for name, port in self.ports.items():
-            if name == "ORBITLAKE_SIMULATOR_PORT" and not self.settings.uses_simulator:
-                continue
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind(("127.0.0.1", port))
-                except OSError as error:
-                    raise TopologyError(
-                        f"port {port}, wanted for {PORTS[name][1]}, is taken ({error.strerror}): free it or set {name}"
-                    ) from error
+    def _wants(self, port: str) -> bool:
+        return port != "ORBITLAKE_SIMULATOR_PORT" or self.settings.uses_simulator
 
-    def _run(self, name: str, command: list[str], environment: dict[str, str]) -> None:
-        log = self.logs / f"{name}.log"
-        with log.open("ab") as sink:
-            outcome = subprocess.run(
-                [tool(command[0]), *command[1:]],
-                stdin=subprocess.DEVNULL,
-                stdout=sink,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                cwd=CHECKOUT,
-                check=False,
-            )
-        if outcome.returncode:
-            raise TopologyError(f"`{' '.join(command)}` ended with {outcome.returncode}: read {log}")
-
-    def _wait_until_ready(self, progress: Callable[[str], None]) -> None:
+    def _wait_until_ready(self, running: Running, progress: Callable[[str], None]) -> None:
         deadline = time.monotonic() + READY_WITHIN_S
         waiting_for: list[str] = []
         while time.monotonic() < deadline:
+            interruption.check()
+            running.check()
             missing = [name for name, answers in self._probes().items() if not answers()]
             if not missing:
                 return
-            if not any(is_manager(process) for process in self.processes()):
-                self.down()
-                raise TopologyError(f"a process ended during the start: read {self.logs / 'processes.log'}")
             if missing != waiting_for:
                 progress(f"waiting for {', '.join(missing)}")
                 waiting_for = missing
@@ -263,15 +337,9 @@ class Topology:
 
         return {"the simulator": simulator, "Spark's two workers": spark, "Airflow": airflow}
 
-    def processes(self) -> list[psutil.Process]:
-        """Every live process that carries this topology's mark, whoever its parent is by now."""
-        found = []
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error, OSError):
-                ours = process.pid != os.getpid() and process.environ().get(MARK) == str(self.run)
-                if ours and process.status() != psutil.STATUS_ZOMBIE:
-                    found.append(process)
-        return found
+    def unwell(self) -> list[str]:
+        """What does not answer as it should right now."""
+        return [name for name, answers in self._probes().items() if not answers()]
 
 
 def port_setting(name: str) -> int:
@@ -282,52 +350,28 @@ def port_setting(name: str) -> int:
     return int(raw)
 
 
-def tool(name: str) -> str:
-    """The command of this virtual environment, whatever the PATH says."""
-    return str(Path(sys.executable).parent / name)
-
-
 def write_private(target: Path, content: dict[str, str]) -> None:
-    """Write `content` as JSON in a file that only its owner can read, from its first byte on."""
-    with contextlib.suppress(FileNotFoundError):
-        target.unlink()
-    with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as sink:
+    """Write `content` as JSON in a file that only its owner can read, from its first byte on, whole or not at all."""
+    aside = target.with_suffix(".new")
+    aside.unlink(missing_ok=True)
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as sink:
         json.dump(content, sink)
+    aside.replace(target)
+
+
+def loopback() -> requests.Session:
+    """A session that uses no proxy and no `~/.netrc`: this machine talks to itself."""
+    http = requests.Session()
+    http.trust_env = False
+    return http
 
 
 def answer(url: str) -> dict[str, Any] | None:
     """The JSON object behind a loopback URL, or None while nobody answers."""
     try:
-        response = requests.get(url, timeout=5)
+        with loopback() as http:
+            response = http.get(url, timeout=5)
         body = response.json() if response.ok else None
     except (requests.RequestException, ValueError):
         return None
     return body if isinstance(body, dict) else None
-
-
-def is_manager(process: psutil.Process) -> bool:
-    """Whether this is honcho itself: the leader of the session that `up` started."""
-    with contextlib.suppress(psutil.Error, OSError):
-        return os.getsid(process.pid) == process.pid and any("honcho" in word for word in process.cmdline()[:3])
-    return False
-
-
-def signal_process(process: psutil.Process, wanted: signal.Signals) -> None:
-    """Send a signal to a process that may have ended meanwhile."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process.send_signal(wanted)
-
-
-def claim(settings: Settings, label: str | None = None) -> None:
-    """Mark the data root with its upstream, so that simulated and real numbers never share a table.
-
-    `label` says more than live or simulator. Raises TopologyError where the root is marked otherwise.
-    """
-    wanted = label or settings.upstream
-    held = held_by(settings.data)
-    if held not in (None, wanted):
-        raise TopologyError(
-            f"{settings.data} holds tables of upstream {held!r}, not {wanted!r}: set ORBITLAKE_DATA to another folder"
-        )
-    settings.data.mkdir(parents=True, exist_ok=True)
-    (settings.data / MARKER).write_text(json.dumps({"upstream": wanted}) + "\n")
