@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "verdicts": {"alerts", "freshness"},
     "orchestration": {"tables", "settings", "lake", "alerts", "freshness", "verdicts"},
     "page": {"query", "tables", "settings", "lake", "physics", "alerts", "freshness", "verdicts"},
-    "embedded": {"query", "tables", "settings"},
+    "embedded": {"query", "tables", "settings", "lake", "simulator"},
     "dags": {"orchestration", "tables", "settings", "positions", "oem"},
     "jobs": {"positions", "oem", "lake", "tables", "settings"},
 }

@@ -56,6 +56,9 @@ class Airflow:
     def pause(self, dag_id: str) -> None:
         self.call("PATCH", f"dags/{dag_id}", json={"is_paused": True})
 
+    def is_paused(self, dag_id: str) -> bool:
+        return bool(self.call("GET", f"dags/{dag_id}")["is_paused"])
+
     def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> str:
         """Trigger a run with the given params; returns its run_id."""
         run = self.call("POST", f"dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": dict(conf)})

@@ -15,36 +15,29 @@ import duckdb
 import requests
 
 from orbitlake import query
-from orbitlake.embedded import interruption
+from orbitlake.embedded import interruption, report
 from orbitlake.embedded.airflow_api import Airflow, RunError
 from orbitlake.embedded.environment import OURS, for_airflow
 from orbitlake.embedded.roots import FOLDERS, TopologyError, claim
 from orbitlake.embedded.running import Running
 from orbitlake.embedded.topology import PORTS, Topology, loopback
+from orbitlake.lake import Lake
 from orbitlake.settings import MARKER, Settings, from_environment, held_by
-from orbitlake.tables import TABLES
+from orbitlake.simulator.history import write_history
+from orbitlake.simulator.station import station
 
-DAGS: Final = ("collect_positions", "compact_positions", "ingest_oem", "stream_positions")
-PACE: Final = {
+DAGS: Final = ("collect_positions", "compact_positions", "ingest_oem", "stream_positions", "watch_freshness")
+REPLAY_PACE: Final = {
     "ORBITLAKE_COLLECT_INTERVAL_S": "1",
     "ORBITLAKE_COLLECT_DURATION_S": "120",
     "ORBITLAKE_STREAM_MAX_RUNTIME_S": "600",
 }
-"""Polls as fast as may be, and one stream throughout: starting a driver costs a small machine half a minute."""
-BEFORE_MIDNIGHT: Final = timedelta(seconds=45)
-"""Where the simulated clock starts: the collection sees midnight pass, and a closed day to compact."""
-FIXES_AFTER_MIDNIGHT: Final = 10
+"""A recording is polled as fast as may be, under one stream: starting a driver costs a small machine half a minute."""
+HISTORY_INTERVAL_S: Final = 5.0
+"""Between the polls of the simulated past, as the collector polls the present."""
 WITHIN_S: Final = 420
 SAY_EVERY_S: Final = 5
 BROKEN: Final = frozenset({"failed", "up_for_retry", "upstream_failed"})
-EPISODES: Final = """
-SELECT thrust_episode, ignition_time, cutoff_time, two_second_rows, round(delta_v_m_s, 3) AS delta_v_m_s,
-       event_names, event_delta_v_m_s
-FROM thrust_episodes ORDER BY ignition_time"""
-SAMPLE: Final = """
-SELECT hemisphere_ns, orbit_phase, count(*) AS fixes,
-       round(avg(velocity_km_s), 3) AS mean_velocity_km_s, round(min(distance_to_paris_km)) AS nearest_to_paris_km
-FROM positions GROUP BY ALL ORDER BY ALL"""
 
 
 class Demo:
@@ -61,7 +54,11 @@ class Demo:
         self.said_at = 0.0
         arguments = ("--replay", str(self.replay)) if self.replay else ()
         self.topology = Topology(
-            run=run_folder, settings=self.settings, simulator_args=arguments, overrides=PACE, given=given
+            run=run_folder,
+            settings=self.settings,
+            simulator_args=arguments,
+            overrides=REPLAY_PACE if self.replay else {},
+            given=given,
         )
         self.http = loopback()
         self.airflow: Airflow
@@ -122,35 +119,55 @@ class Demo:
     def _flow(self) -> None:
         self._begin("find the DAGs", ", ".join(DAGS))
         self._await_dags()
+        if self.replay:
+            self._flow_of_recording()
+        else:
+            self._flow_of_simulation()
+
+    def _flow_of_simulation(self) -> None:
+        """Yesterday and today up to now were polled already; then the present goes on, and yesterday is closed."""
+        midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        self.closed_day = (midnight - timedelta(days=1)).date()
+        self._begin("history", f"simulated polls since {self.closed_day} -> raw/open_notify")
+        raw, until = Lake(self.settings.data).raw_open_notify, datetime.now(UTC)
+        start = midnight - timedelta(days=1)
+        polls = write_history(raw, station(), self.settings.object_id, start, until, HISTORY_INTERVAL_S)
+        self._say(f"{polls:,} polls, the last of {until:%H:%M:%S} UTC", at_once=True)
+        self._begin(
+            "collect and stream", "polls -> raw/open_notify -> live tables, until past and present have arrived"
+        )
+        for dag_id in ("collect_positions", "stream_positions", "watch_freshness"):
+            self.airflow.unpause(dag_id)
         self._begin("ingest_oem", "the newest issue -> raw/oem and its tables")
+        self._run("ingest_oem", {})
+        self._begin("collect and stream", "until the present has arrived")
+        self._await("streamed", lambda: self._newest_fix() > until)
+        self._begin("compact_positions", f"the run that its schedule owes closes {self.closed_day} -> lake")
+        self.airflow.unpause("compact_positions")
+        self._await("closed", lambda: self.airflow.succeeded("compact_positions") > 0)
+
+    def _flow_of_recording(self) -> None:
+        self._begin("ingest_oem", "the recorded issue -> raw/oem and its tables")
         # Unpausing a daily DAG starts the run that its schedule owes. For compact_positions that is yesterday's, which
-        # has nothing to do yet: done now, it does not stand in the way of the run that the demo triggers later.
+        # has nothing to do: done now, it does not stand in the way of the run that the demo triggers later.
         self.airflow.unpause("compact_positions")
         self._run("ingest_oem", {})
         self._await("yesterday compacted", lambda: self.airflow.succeeded("compact_positions") > 0)
         self._begin("collect and stream", "polls -> raw/open_notify -> live tables, until every fix has arrived")
-        self._set_the_scene()
         for dag_id in ("collect_positions", "stream_positions"):
             self.airflow.unpause(dag_id)
-        self._await_fixes()
+        self._await("polled", self._is_polled)
+        self.airflow.pause("collect_positions")
+        wanted = len(self._raw_fixes())
+        self._await("streamed", lambda: count(query.connect(self.settings.data), "positions") >= wanted)
         self.closed_day = self._last_closed_day()
         self._begin("compact_positions", f"the closed day {self.closed_day} -> lake")
         self._run("compact_positions", {"date": self.closed_day.isoformat()})
 
-    def _set_the_scene(self) -> None:
-        if self.replay:
-            return
-        now = {"now": (last_midnight() - BEFORE_MIDNIGHT).isoformat()}
-        self.http.put(f"{self.topology.simulator_url}/clock", json=now, timeout=10).raise_for_status()
-
-    def _await_fixes(self) -> None:
-        """Wait until what was to be polled has been, and every distinct fix of it is in the live tables."""
-        self._await("polled", self._is_polled)
-        if self.replay:
-            self.airflow.pause("collect_positions")
-        # The collection goes on meanwhile: what has been polled by now is what has to arrive.
-        wanted = len(self._raw_fixes())
-        self._await("streamed", lambda: count(query.connect(self.settings.data), "positions") >= wanted)
+    def _newest_fix(self) -> datetime:
+        """The time of the newest fix in the tables; long ago where there is none."""
+        row = query.connect(self.settings.data).execute("SELECT max(event_time) FROM positions").fetchone()
+        return row[0] if row and row[0] else datetime.fromtimestamp(0, UTC)
 
     def _await(self, what: str, is_done: Callable[[], bool]) -> None:
         deadline = time.monotonic() + WITHIN_S
@@ -164,16 +181,12 @@ class Demo:
         self._say(f"{what}: {self._counts()}", at_once=True)
 
     def _is_polled(self) -> bool:
-        if self.replay:
-            progress = self.http.get(f"{self.topology.simulator_url}/replay", timeout=10).json()
-            return bool(progress["served"] == progress["total"])
-        midnight_s = last_midnight().timestamp()
-        after = [timestamp for timestamp, *_ in self._raw_fixes() if timestamp >= midnight_s]
-        return len(after) >= FIXES_AFTER_MIDNIGHT
+        progress = self.http.get(f"{self.topology.simulator_url}/replay", timeout=10).json()
+        return bool(progress["served"] == progress["total"])
 
     def _raw_fixes(self) -> set[tuple[Any, ...]]:
         """The distinct fixes of the raw records, counted independently of the stream."""
-        records = [json.loads(path.read_bytes()) for path in self._raw_files()]
+        records = [json.loads(line) for path in self._raw_files() for line in path.read_bytes().splitlines()]
         return {(r["timestamp"], r["latitude"], r["longitude"]) for r in records if r["latitude"] is not None}
 
     def _raw_files(self) -> list[Path]:
@@ -209,10 +222,9 @@ class Demo:
                 raise RunError(f"task {task} of {dag_id} is {state}: {cause_in(logs)}")
 
     def _counts(self) -> str:
-        raw = len(self._raw_files())
         tables = query.connect(self.settings.data)
         held = {name: count(tables, name) for name in ("positions", "window_stats", "state_vectors")}
-        return f"{raw} raw records, " + ", ".join(f"{rows:,} {name}" for name, rows in held.items())
+        return ", ".join(f"{rows:,} {name}" for name, rows in held.items())
 
     def _last_closed_day(self) -> date:
         latest = query.connect(self.settings.data).sql(
@@ -224,26 +236,32 @@ class Demo:
         return date.fromisoformat(str(row[0]))
 
     def _report(self) -> None:
-        self._begin("report", "what the tables hold")
+        self._begin("report", "what the tables hold, a glance at each\n")
         tables = query.connect(self.settings.data)
-        for name in TABLES:
-            print(f"\n{name}: {count(tables, name):,} rows")
-            show(tables.table(name).limit(3))
-        print("\nthrust episodes found")
-        show(tables.sql(EPISODES))
-        print(f"\nthe closed day {self.closed_day}, one file a table")
-        for table in ("positions", "window_stats"):
-            for part in sorted((self.settings.data / "lake" / table).glob("**/*.parquet")):
-                print(f"  {part.relative_to(self.settings.data)}  {part.stat().st_size:,} bytes")
-        print(f"\na query: python -c \"from orbitlake.query import connect; print(connect().sql('''{SAMPLE}'''))\"")
-        show(tables.sql(SAMPLE))
-        print(f"\nthe tables lie in {self.settings.data}")
+        for heading, rows in report.glances(tables):
+            print(heading)
+            show(rows)
+        print(f"\na query, from the checkout:\n{report.command(self.settings.data)}\n")
+        show(tables.sql(report.SAMPLE))
+        print()
+        for line in report.headlines(tables, self.closed_day):
+            print(line)
         if self.keep:
-            print(f"Airflow  {self.topology.airflow_url}  user admin  password {self.topology.password}")
-            print(f"Spark    {self.topology.spark_ui_url}")
+            at_work = [dag_id for dag_id in DAGS if not self.airflow.is_paused(dag_id)]
+            for line in report.places(
+                self.settings.data,
+                self.topology.airflow_url,
+                self.topology.spark_ui_url,
+                self.topology.password,
+                at_work,
+            ):
+                print(line)
             print("stop     make down")
         else:
-            print(f"Airflow  {self.topology.airflow_url}  (`make demo KEEP=1` leaves it running and prints its login)")
+            print(f"tables   {self.settings.data}")
+            print(
+                "look     make demo KEEP=1 leaves all of it running: the position page, Airflow, the present streaming"
+            )
             print("stop     nothing to do: the demo stops what it started")
         print(f"done in {time.monotonic() - self.begun:.0f} s")
 
@@ -260,11 +278,6 @@ class Demo:
         if at_once or now - self.said_at >= SAY_EVERY_S:
             self.said_at = now
             print(f"[{now - self.begun:4.0f} s] {line}", flush=True)
-
-
-def last_midnight() -> datetime:
-    """The first instant of the current UTC day."""
-    return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def cause_in(logs: Path) -> str:
@@ -298,6 +311,5 @@ def count(tables: Any, name: str) -> int:
 
 
 def show(rows: Any) -> None:
-    """Print a result as DuckDB lays it out, as wide as the terminal allows."""
-    width = max(120, shutil.get_terminal_size((160, 40)).columns)
-    rows.show(max_width=width, max_col_width=30)
+    """Print a result as DuckDB lays it out, within the columns that every terminal has."""
+    rows.show(max_width=report.WIDTH, max_col_width=40)
