@@ -158,7 +158,7 @@ print(json.dumps({"oem": ingested(lake, sys.argv[2]), "day": closed_day(lake)}))
 
 def ingested(lake, source: str) -> dict:
     """Take a file in; return its outcome and a checksum of the bytes of each table."""
-    outcome = take(source, lake, from_environment({}))
+    (outcome,) = take(source, lake, from_environment({}))
     files = [file for table in OEM_TABLES for file in sorted(lake.closed(table).rglob("*.parquet"))]
     return {
         "outcome": outcome["outcome"],

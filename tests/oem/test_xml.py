@@ -155,7 +155,7 @@ def test_covariances_and_their_comments_are_kept():
         (b"</ndm>", b"", 54, "not well-formed"),
         (b"</ndm>", b"</ndm><ndm/>", 53, "not well-formed"),
         (b"ISS<", b"&nothing;<", 11, "not well-formed"),
-        (b"<ndm>", b"<ndm><oem/>", 2, "<oem> has id None"),
+        (b"<ndm>", b"<ndm><oem/>", 4, "holds 2 OEM"),
         (b"oem", b"opm", 2, "<ndm> holds no OEM"),
         (b'version="2.0"', b'version="9.0"', 3, "version '9.0' is unknown"),
         (b' version="2.0"', b"", 3, "version '' is unknown"),
