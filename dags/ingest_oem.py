@@ -34,6 +34,9 @@ from orbitlake.orchestration.assets import (
 )
 from orbitlake.orchestration.defaults import FIRST_DAY, RETRYING, TOLD
 from orbitlake.orchestration.forms import params_of
+from orbitlake.orchestration.outcomes import announce, note, of_ingestion
+
+TABLES = [OEM_ISSUES, OEM_SEGMENTS, STATE_VECTORS, TRAJECTORY_EVENTS, THRUST_EPISODES, OEM_COVARIANCES]
 
 
 @dag(
@@ -53,28 +56,33 @@ def ingest_oem():
     @task
     def download(params: dict, ti) -> list[dict]:
         from orbitlake.oem import batch
-        from orbitlake.oem.delivery import DeliveryError
+        from orbitlake.oem.delivery import DeliveryError, PermanentDeliveryError
 
         try:
             return batch.download(params["source"], is_last_try=ti.try_number > ti.max_tries)
+        except PermanentDeliveryError as error:
+            raise AirflowFailException(str(error)) from None
         except DeliveryError as error:
             # Without the pages that the HTTP client's own exceptions fill.
             raise AirflowException(str(error)) from None
 
     @task(outlets=[RAW_OEM])
-    def archive(found: list[dict]) -> list[dict]:
+    def archive(found: list[dict], **context) -> list[dict]:
         from orbitlake.oem import batch
 
-        return batch.archive(found)
+        archived = batch.archive(found)
+        announce(context, {RAW_OEM: sum(item["outcome"]["outcome"] == "ingested" for item in archived)})
+        return archived
 
-    @task(
-        inlets=[RAW_OEM],
-        outlets=[OEM_ISSUES, OEM_SEGMENTS, STATE_VECTORS, TRAJECTORY_EVENTS, THRUST_EPISODES, OEM_COVARIANCES],
-    )
-    def tabulate(archived: list[dict]) -> list[dict]:
+    @task(inlets=[RAW_OEM], outlets=TABLES)
+    def tabulate(archived: list[dict], **context) -> list[dict]:
         from orbitlake.oem import batch
 
-        return batch.tabulate(archived)
+        outcomes = batch.tabulate(archived)
+        note(context, of_ingestion(outcomes))
+        rows = batch.rows_written(outcomes)
+        announce(context, {table: rows[table.name] for table in TABLES})
+        return outcomes
 
     @task
     def check(outcomes: list[dict]) -> list[dict]:

@@ -14,7 +14,7 @@ import pytest
 
 from orbitlake.oem import batch, download
 from orbitlake.oem.archive import take
-from orbitlake.oem.delivery import DeliveryError
+from orbitlake.oem.delivery import DeliveryError, PermanentDeliveryError
 from orbitlake.oem.download import DownloadError, fetch
 from orbitlake.settings import from_environment
 
@@ -364,11 +364,40 @@ def test_a_validator_that_cannot_be_sent_back_is_forgotten(lake, settings):
 def test_a_password_is_in_no_outcome_and_no_error(lake, settings, url, monkeypatch):
     monkeypatch.setenv("ORBITLAKE_DATA", str(lake.root))
     (outcome,) = take(url, lake, settings)
-    with pytest.raises(DeliveryError) as failed:
-        batch.download(url, is_last_try=False)
+    try:
+        told = json.dumps(batch.download(url, is_last_try=False))
+    except DeliveryError as failed:
+        told = str(failed)
 
     assert outcome["outcome"] == "rejected"
-    assert "secret" not in json.dumps([outcome, str(failed.value), batch.download(url, is_last_try=True)])
+    assert "secret" not in json.dumps([outcome, told, batch.download(url, is_last_try=True)])
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
+def test_what_trying_again_cannot_mend_is_rejected_at_once(lake, monkeypatch, status):
+    monkeypatch.setenv("ORBITLAKE_DATA", str(lake.root))
+    monkeypatch.setenv("ORBITLAKE_ALLOWED_HOSTS", "127.0.0.1")
+    with serving(reply(status)) as (url, requests):
+        (outcome,) = batch.download(url, is_last_try=False)
+
+    assert outcome["outcome"] == "rejected"
+    assert f"status {status}" in outcome["reason"]
+    assert len(requests) == 1
+
+
+def test_what_trying_again_may_mend_is_tried_again(lake, monkeypatch):
+    monkeypatch.setenv("ORBITLAKE_DATA", str(lake.root))
+    monkeypatch.setenv("ORBITLAKE_ALLOWED_HOSTS", "127.0.0.1")
+
+    with serving(reply(503)) as (url, _), pytest.raises(DeliveryError, match="503"):
+        batch.download(url, is_last_try=False)
+
+
+def test_a_name_that_is_not_in_the_inbox_is_a_permanent_failure(lake, monkeypatch):
+    monkeypatch.setenv("ORBITLAKE_DATA", str(lake.root))
+
+    with pytest.raises(PermanentDeliveryError, match="which holds nothing"):
+        batch.download("typo.txt", is_last_try=False)
 
 
 def test_a_reason_is_short_however_long_the_value_at_fault(lake, settings):

@@ -130,8 +130,7 @@ def check(outcome: Outcome, lake: Lake) -> dict[str, Any]:
     """
     if outcome["outcome"] not in ("ingested", "unchanged"):
         raise CheckError(f"{outcome['source']}: {outcome['outcome']}: {outcome['reason']}")
-    created = datetime.fromisoformat(str(outcome["creation_date"]))
-    holding = Holding(lake, str(outcome["object_id"]), created, outcome.get("object_name"))
+    holding = holding_of(outcome, lake)
     with holding.locked():
         missing = [table.name for table in OEM_TABLES if not holding.partition(table).exists()]
         if missing:
@@ -145,6 +144,12 @@ def check(outcome: Outcome, lake: Lake) -> dict[str, Any]:
             holding.withdraw(reason)
             raise CheckError(f"{outcome['source']}: {reason}")
     return {"object_id": outcome["object_id"], "creation_date": outcome["creation_date"], **report.figures}
+
+
+def holding_of(outcome: Outcome, lake: Lake) -> Holding:
+    """Return the place in the lake of an issue that was taken in."""
+    created = datetime.fromisoformat(str(outcome["creation_date"]))
+    return Holding(lake, str(outcome["object_id"]), created, outcome.get("object_name"))
 
 
 def _take(delivery: Delivery, lake: Lake, *, publish_at_once: bool) -> list[Archived]:

@@ -3,20 +3,23 @@
 import json
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from orbitlake.lake import Lake, bound_quarantine, sweep_staging
 from orbitlake.oem import archive as archiving
 from orbitlake.oem.archive import Archived, CheckError, Outcome
-from orbitlake.oem.delivery import Delivery, DeliveryError, is_url, shown
+from orbitlake.oem.delivery import Delivery, DeliveryError, PermanentDeliveryError, is_url, shown
 from orbitlake.oem.sources import deliver, list_sources, named_in_inbox
 from orbitlake.settings import from_environment
+from orbitlake.tables import OEM_TABLES
 
 
 def download(source: str | None, *, is_last_try: bool) -> list[Delivery | Outcome]:
     """Return what the run takes in: `source`, a URL or a name in the inbox, else the whole inbox and the newest issue.
 
-    A source that gives nothing raises DeliveryError, so that the step is tried again; on the last try it is handed on
-    as rejected instead, so that it holds up no other. No path comes from outside, no scheme but http and https, and no
-    host but public ones and those that the settings name.
+    A source that gives nothing raises DeliveryError, so that the step is tried again; on the last try, or where it
+    never will give anything, it is handed on as rejected instead, so that it holds up no other. No path comes from
+    outside, no scheme but http and https, and no host but public ones and those that the settings name.
     """
     settings = from_environment()
     lake = Lake(settings.data)
@@ -28,7 +31,7 @@ def download(source: str | None, *, is_last_try: bool) -> list[Delivery | Outcom
         try:
             found.append(deliver(wanted, lake, settings))
         except DeliveryError as error:
-            if not is_last_try:
+            if not is_last_try and not isinstance(error, PermanentDeliveryError):
                 raise DeliveryError(f"{shown(wanted)}: {error}") from error
             found.append(archiving.rejected(wanted, str(error)))
     return found
@@ -67,3 +70,12 @@ def check(outcomes: list[Outcome]) -> list[dict[str, Any]]:
     if problems:
         raise CheckError("\n".join(problems))
     return figures
+
+
+def rows_written(outcomes: list[Outcome]) -> dict[str, int]:
+    """Return how many rows each table got from the issues that are new, by the footers of their files."""
+    lake = Lake(from_environment().data)
+    new = [archiving.holding_of(outcome, lake) for outcome in outcomes if outcome["outcome"] == "ingested"]
+    return {
+        table.name: sum(pq.read_metadata(holding.partition(table)).num_rows for holding in new) for table in OEM_TABLES
+    }

@@ -18,7 +18,11 @@ class Delivery(TypedDict):
 
 
 class DeliveryError(Exception):
-    """A source that gives no file; the message says why."""
+    """A source that gives no file; the message says why. Another try may go better."""
+
+
+class PermanentDeliveryError(DeliveryError):
+    """A source that will give no file however often it is asked: a wrong name, a refused host, a 404."""
 
 
 def is_url(source: str) -> bool:

@@ -17,9 +17,9 @@ import urllib3
 from urllib3.util import Retry
 
 from orbitlake.bounded_http import BoundedAdapter, RefusedError, bounded_session, status_text
-from orbitlake.destinations import Destinations, endpoint_of
+from orbitlake.destinations import DestinationError, Destinations, endpoint_of
 from orbitlake.lake import Lake, write_file
-from orbitlake.oem.delivery import Delivery, DeliveryError, shown
+from orbitlake.oem.delivery import Delivery, DeliveryError, PermanentDeliveryError, shown
 from orbitlake.settings import Settings
 
 CONNECT_TIMEOUT_S: Final = 10.0
@@ -27,6 +27,8 @@ TOTAL_TIMEOUT_S: Final = 300.0
 LONGEST_RETRY_AFTER_S: Final = 120
 BODY_ATTEMPTS: Final = 3
 CHUNK_BYTES: Final = 64 * 1024
+MAY_GET_BETTER: Final = frozenset({408, 425, 429, *range(500, 600)})
+"""Statuses of a server that is busy or down; any other but 200 and 304 says that the URL is wrong."""
 RETRY: Final = Retry(
     total=4,
     backoff_factor=1.0,
@@ -61,6 +63,10 @@ class DownloadError(DeliveryError):
     """A URL that gave no whole body; nothing was kept."""
 
 
+class PermanentDownloadError(DownloadError, PermanentDeliveryError):
+    """A URL that is wrong: its host is refused, it answers 404 or the like, or its body is too large."""
+
+
 class _CutShortError(DownloadError):
     """A body that ended early: worth another attempt."""
 
@@ -86,7 +92,7 @@ def fetch(url: str, lake: Lake, settings: Settings) -> Delivery:
     """
     name = shown(url)
     if endpoint_of(url) is None:
-        raise DownloadError(f"{name[:200]!r} is not an http or https URL")
+        raise PermanentDownloadError(f"{name[:200]!r} is not an http or https URL")
     folder = lake.root / "raw" / "oem" / "_http"
     key = hashlib.sha256(name.encode()).hexdigest()[:16]
     note = folder / f"{key}.json"
@@ -128,7 +134,9 @@ def _newer(
             with adapter.ends_within(TOTAL_TIMEOUT_S):
                 response, content = _until_whole(partial(_ask, session, url, conditions, name, settings))
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise DownloadError(f"{name}: {_cause(error)}") from error
+            is_refused = isinstance(_innermost(error), DestinationError | RefusedError)
+            kind = PermanentDownloadError if is_refused else DownloadError
+            raise kind(f"{name}: {_cause(error)}") from error
     if response.status_code == requests.codes.not_modified:
         return None
     sha256 = hashlib.sha256(content).hexdigest()
@@ -168,7 +176,8 @@ def _ask(
         if response.status_code == requests.codes.not_modified:
             return response, b""
         if response.status_code != requests.codes.ok:
-            raise DownloadError(f"{name}: status {status_text(response.status_code)}")
+            kind = DownloadError if response.status_code in MAY_GET_BETTER else PermanentDownloadError
+            raise kind(f"{name}: status {status_text(response.status_code)}")
         return response, b"".join(_chunks(response, name, settings.max_download_bytes))
 
 
@@ -176,7 +185,7 @@ def _chunks(response: requests.Response, name: str, limit_bytes: int) -> Iterato
     """Yield the body as it was sent, held to size and Content-Length."""
     announced = response.headers.get("Content-Length", "")
     if LENGTH.fullmatch(announced) and int(announced) > limit_bytes:
-        raise DownloadError(f"{name}: {announced} bytes announced, more than the limit of {limit_bytes}")
+        raise PermanentDownloadError(f"{name}: {announced} bytes announced, more than the limit of {limit_bytes}")
     received = 0
     while True:
         try:
@@ -188,8 +197,15 @@ def _chunks(response: requests.Response, name: str, limit_bytes: int) -> Iterato
             break
         received += len(chunk)
         if received > limit_bytes:
-            raise DownloadError(f"{name}: larger than the limit of {limit_bytes} bytes")
+            raise PermanentDownloadError(f"{name}: larger than the limit of {limit_bytes} bytes")
         yield chunk
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """Return the error that all others were raised from."""
+    while inner := error.__cause__ or (None if error.__suppress_context__ else error.__context__):
+        error = inner
+    return error
 
 
 def _cause(error: BaseException) -> str:
@@ -197,8 +213,7 @@ def _cause(error: BaseException) -> str:
 
     Where its text may quote the server, such as a line that is no HTTP, only the kind of error is named.
     """
-    while inner := error.__cause__ or (None if error.__suppress_context__ else error.__context__):
-        error = inner
+    error = _innermost(error)
     is_of_system = isinstance(error, OSError) and not isinstance(error, requests.RequestException)
     if isinstance(error, OWN_WORDS) or is_of_system:
         return str(error)[:LONGEST_CAUSE] or type(error).__name__

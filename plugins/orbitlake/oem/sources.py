@@ -13,7 +13,7 @@ from typing import Final
 from orbitlake.destinations import endpoint_of
 from orbitlake.lake import Lake
 from orbitlake.oem import epochs, unpacking
-from orbitlake.oem.delivery import Delivery, DeliveryError, is_url
+from orbitlake.oem.delivery import Delivery, DeliveryError, PermanentDeliveryError, is_url
 from orbitlake.oem.download import fetch
 from orbitlake.settings import Settings
 
@@ -43,14 +43,15 @@ def list_sources(given: Sequence[str], lake: Lake, settings: Settings) -> list[s
 
 
 def named_in_inbox(name: str, lake: Lake) -> str:
-    """Return the file of a name in the inbox, given as its path below it. Raises DeliveryError where there is none.
+    """Return the file of a name in the inbox, given as its path below it.
 
-    Names are compared with what lies there, and no path is made of one: this one comes from outside.
+    Names are compared with what lies there, and no path is made of one: this one comes from outside. Raises
+    PermanentDeliveryError where there is none.
     """
     inside = {str(found.relative_to(lake.inbox_oem)): str(found) for found in _offered(lake.inbox_oem)}
     if name not in inside:
         holds = ", ".join(sorted(inside)[:MOST_NAMED]) or "nothing"
-        raise DeliveryError(f"{name!r} is neither a URL nor a file in {lake.inbox_oem}, which holds {holds}")
+        raise PermanentDeliveryError(f"{name!r} is neither a URL nor a file in {lake.inbox_oem}, which holds {holds}")
     return inside[name]
 
 
@@ -66,13 +67,13 @@ def deliver(source: str, lake: Lake, settings: Settings) -> Delivery:
         written = path.stat().st_mtime_ns
         if path.is_dir():
             os.scandir(path).close()
-            raise DeliveryError(
+            raise PermanentDeliveryError(
                 "is a link to a folder, which is not followed" if path.is_symlink() else "holds no file"
             )
     except OSError as error:
         raise DeliveryError(f"cannot be read: {error.strerror}") from error
     if not path.is_file():
-        raise DeliveryError("is not a file")
+        raise PermanentDeliveryError("is not a file")
     return Delivery(
         source=source,
         path=str(path.absolute()),

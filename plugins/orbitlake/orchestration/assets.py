@@ -58,7 +58,8 @@ TRAJECTORY_EVENTS: Final = issue_files(
     "trajectory_events", "One row an event of the issue's trajectory event summary: the plan at its creation."
 )
 THRUST_EPISODES: Final = issue_files(
-    "thrust_episodes", "One row a powered run of states: a burn as the ephemeris flies it."
+    "thrust_episodes",
+    "One row a burn as the ephemeris flies it: states every 2 s whose motion gravity does not explain.",
 )
 OEM_COVARIANCES: Final = issue_files(
     "oem_covariances", "One row a covariance matrix of an ephemeris: its lower triangle, as published."
