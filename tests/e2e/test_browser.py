@@ -159,8 +159,8 @@ def test_failed_day_of_a_backfill_is_found_and_run_again(page: Page, live_days: 
     expect(form).to_be_hidden()
 
     page.get_by_role("link", name="Runs", exact=True).click()
-    # Airflow names a run by the end of its day.
-    rows = {day: page.get_by_role("row").filter(has_text=f"backfill__{day + timedelta(days=1)}") for day in DAYS}
+    # A run's name ends with its partition key, the day that it closes.
+    rows = {day: page.get_by_role("row").filter(has_text=f"__{day}__") for day in DAYS}
     for day in DAYS:
         expect(rows[day]).to_contain_text("Failed" if day == DAMAGED else "Success", timeout=RUN_MS)
 

@@ -91,6 +91,44 @@ def test_ingest_oem_fills_four_tables_and_a_second_run_changes_no_byte(topology:
     assert airflow.call("GET", "pools/spark")["slots"] == 2
 
 
+def test_a_run_tells_what_it_came_to_and_an_asset_event_how_many_rows(topology: Topology, airflow: Airflow):
+    runs = airflow.call("GET", "dags/ingest_oem/dagRuns", params={"order_by": "start_date"})["dag_runs"]
+    notes = [run["note"] for run in runs]
+    events = airflow.call("GET", "assets/events", params={"limit": 1000})["asset_events"]
+    written = {event["name"]: event["extra"]["rows"] for event in events if event["source_dag_id"] == "ingest_oem"}
+
+    assert notes[0].startswith("ingested: 1998-067A, issue of ")
+    assert all(note.startswith("unchanged: 1998-067A") for note in notes[1:])
+    (states,) = rows(topology.settings.data, "SELECT state_count FROM oem_issues")
+    assert written["state_vectors"] == states[0]
+    # Only what was written has an event, and the later runs wrote nothing.
+    assert len([event for event in events if event["name"] == "oem_issues"]) == written["oem_issues"] == 1
+
+
+def test_a_form_that_cannot_be_right_is_refused_in_words_before_a_run_exists(airflow: Airflow):
+    before = airflow.call("GET", "dags/compact_positions/dagRuns")["total_entries"]
+    asked = {"logical_date": None, "conf": {"date": "2999-01-01"}}
+    answer = airflow.http.post(f"{airflow.url}/api/v2/dags/compact_positions/dagRuns", json=asked, timeout=60)
+
+    assert answer.status_code == 400
+    assert "which is not over in UTC: the newest day that can be compacted is" in answer.json()["detail"]
+    assert airflow.call("GET", "dags/compact_positions/dagRuns")["total_entries"] == before
+
+
+def test_what_trying_again_cannot_mend_fails_at_once_and_a_corrected_run_follows(airflow: Airflow):
+    failed = airflow.trigger("ingest_oem", {"source": "no-such-file.txt"})
+    corrected = airflow.trigger("ingest_oem", {})
+    airflow.unpause("ingest_oem")
+    airflow.wait("ingest_oem", corrected, WITHIN_S)
+    airflow.pause("ingest_oem")
+    tries = airflow.call("GET", f"dags/ingest_oem/dagRuns/{failed}/taskInstances/download")["try_number"]
+    note = airflow.call("GET", f"dags/ingest_oem/dagRuns/{failed}")["note"]
+
+    assert airflow.state("ingest_oem", failed) == "failed"
+    assert tries == 1
+    assert "no-such-file.txt' is neither a URL nor a file" in note
+
+
 def test_collected_fixes_reach_the_live_tables_once(topology: Topology, airflow: Airflow):
     data = topology.settings.data
     run_continuous(airflow, "collect_positions")

@@ -4,98 +4,25 @@ Needs Chromium and tests/requirements.txt.
 """
 
 import argparse
-import json
 import os
 import shutil
 import sys
-import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-import requests
 from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, sync_playwright
 
 from orbitlake.embedded.__main__ import demo_run
-from orbitlake.embedded.airflow_api import Airflow
 from orbitlake.embedded.topology import Topology
 from orbitlake.settings import CHECKOUT, from_environment
 
-PAST: Final = timedelta(hours=6)
-CADENCE: Final = timedelta(seconds=15)
-WITHIN_S: Final = 600
 ANSWER_MS: Final = 120_000
 SETTLED_MS: Final = 5_000
 MOST_BYTES: Final = 200_000
 LAPTOP: Final = {"width": 1280, "height": 800}
 TALL: Final = {"width": 1280, "height": 940}
 PHONE: Final = {"width": 390, "height": 844}
-
-
-def land_the_past(topology: Topology, now: datetime) -> int:
-    """Poll the simulated feed for the hours before `now`, as the collector would have; returns the raw records."""
-    http = requests.Session()
-    when = now - PAST
-    count = 0
-    while when < now:
-        set_clock(http, topology, when)
-        fix = http.get(f"{topology.simulator_url}/iss-now.json", timeout=10).json()
-        record = {
-            "object_id": topology.settings.object_id,
-            "source": "open_notify",
-            "fetch_time": (when + timedelta(seconds=1)).isoformat().replace("+00:00", "Z"),
-            "latency_ms": 200.0,
-            "http_status": 200,
-            "error": None,
-            "latitude": float(fix["iss_position"]["latitude"]),
-            "longitude": float(fix["iss_position"]["longitude"]),
-            "timestamp": fix["timestamp"],
-            "altitude_km": None,
-        }
-        folder = topology.settings.data / "raw" / "open_notify" / f"date={when:%Y-%m-%d}" / f"hour={when:%H}"
-        folder.mkdir(parents=True, exist_ok=True)
-        aside = topology.settings.data / "staging" / f"past-{count}.json"
-        aside.write_text(json.dumps(record))
-        aside.rename(folder / f"{when:%Y%m%dT%H%M%S}-past.json")
-        when += CADENCE
-        count += 1
-    set_clock(http, topology, datetime.now(UTC))
-    return count
-
-
-def pause_collecting(airflow: Airflow) -> None:
-    """Let the collector end: a poll of its own while the clock is moved about would be of another time."""
-    airflow.pause("collect_positions")
-    deadline = time.monotonic() + WITHIN_S
-    while {"queued", "scheduled", "running"} & set(airflow.tasks("collect_positions").values()):
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"collect_positions has not ended within {WITHIN_S} s")
-        time.sleep(1)
-
-
-def set_clock(http: requests.Session, topology: Topology, when: datetime) -> None:
-    """Let the simulated time go on from a moment."""
-    http.put(f"{topology.simulator_url}/clock", json={"now": when.isoformat()}, timeout=10).raise_for_status()
-
-
-def await_minutes(airflow: Airflow, wanted: int) -> None:
-    """Wait until the page has so many minutes to show, and a fresh fix. Raises TimeoutError."""
-    deadline = time.monotonic() + WITHIN_S
-    while time.monotonic() < deadline:
-        minutes = ask(airflow, "windows?hours=6")["rows"]
-        fresh = not ask(airflow, "freshness")["stale"]
-        if len(minutes) >= wanted and fresh:
-            return
-        time.sleep(2)
-    raise TimeoutError(f"the page has not shown {wanted} minutes and a fresh fix within {WITHIN_S} s")
-
-
-def ask(airflow: Airflow, question: str) -> dict[str, Any]:
-    """An answer of the page's API."""
-    answer = airflow.http.get(f"{airflow.url}/position/api/{question}", timeout=60)
-    answer.raise_for_status()
-    return dict(answer.json())
 
 
 def logged_in(browser: Browser, topology: Topology) -> Any:
@@ -129,8 +56,10 @@ def asset_graph(page: Page, url: str) -> None:
     page.goto(f"{url}/assets")
     page.get_by_role("link", name="live_positions").first.click()
     page.get_by_text("Task Dependencies").click()
-    page.locator(".react-flow__node").filter(has_text="raw_open_notify").wait_for()
+    page.locator(".react-flow__node").first.wait_for()
+    # Nodes out of sight are not drawn.
     page.locator(".react-flow__controls-fitview").click()
+    page.locator(".react-flow__node").filter(has_text="raw_open_notify").wait_for()
 
 
 def position_page(page: Page, url: str) -> None:
@@ -181,11 +110,10 @@ def take(browser: Browser, state: Any, url: str, names: Sequence[str], folder: P
 
 
 def main() -> int:
-    """Fill the page with hours, then take the pictures; returns the exit code."""
+    """Take the pictures; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*PICTURES, []], help="which pictures; all by default")
     parser.add_argument("--out", type=Path, default=CHECKOUT / "pictures")
-    parser.add_argument("--as-it-is", action="store_true", help="do not fill the hours before now first")
     arguments = parser.parse_args()
     topology = Topology(
         run=demo_run(CHECKOUT / ".run"),
@@ -194,13 +122,6 @@ def main() -> int:
     if not topology.is_running():
         print("pictures: no demo is running: `make demo KEEP=1` first", file=sys.stderr)
         return 1
-    airflow = Airflow(topology.airflow_url, "admin", topology.password)
-    airflow.log_in()
-    if not arguments.as_it_is:
-        pause_collecting(airflow)
-        print(f"{land_the_past(topology, datetime.now(UTC))} raw records of the hours before now")
-        airflow.unpause("collect_positions")
-        await_minutes(airflow, int(PAST / timedelta(minutes=1)) - 5)
     arguments.out.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])

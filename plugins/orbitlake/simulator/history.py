@@ -15,8 +15,8 @@ from orbitlake.simulator.feeds import geocentric_deg
 from orbitlake.simulator.station import Station
 
 SOURCE: Final = "open_notify"
-LATENCY_MS: Final = (20.0, 180.0)
-"""How long the simulated service takes to answer, evenly spread."""
+LATENCY_MS: Final = (2.0, 12.0)
+"""How long the simulated service takes to answer on loopback, evenly spread: the past looks like the present."""
 SEED: Final = 25544
 HOUR: Final = timedelta(hours=1)
 
