@@ -18,7 +18,7 @@ GLANCES: Final = {
     "window_stats": "window_start, data_points, avg_velocity_km_s, min_velocity_km_s, max_velocity_km_s",
     "oem_issues": "object_id, creation_date, start_time, stop_time, state_count",
     "oem_segments": "object_id, creation_date, segment, center_name, ref_frame, time_system, state_count",
-    "state_vectors": "epoch, x_km, y_km, z_km, altitude_km, step_s, on_thrust",
+    "state_vectors": "epoch, x_km, y_km, z_km, altitude_km, on_thrust",
     "trajectory_events": "event_name, ignition_time, delta_v_m_s, apogee_height_km, perigee_height_km",
     "thrust_episodes": "ignition_time, cutoff_time, delta_v_m_s, event_delta_v_m_s, event_names",
     "oem_covariances": "object_id, creation_date, epoch, cov_ref_frame",
