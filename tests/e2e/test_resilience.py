@@ -55,9 +55,10 @@ def test_every_process_bears_the_mark(topology: Topology):
 
 
 def session(process: psutil.Process) -> int | None:
+    """The session of a process; None of one that has ended, even where its parent has yet to take notice."""
     try:
-        return os.getsid(process.pid)
-    except OSError:
+        return None if process.status() == psutil.STATUS_ZOMBIE else os.getsid(process.pid)
+    except (OSError, psutil.Error):
         return None
 
 

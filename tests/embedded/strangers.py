@@ -101,7 +101,12 @@ def hostile_environment(scratch: Path) -> dict[str, str]:
 
 
 def without_programs_in_tmp(words: list[str]) -> list[str] | None:
-    """The command in a mount namespace whose /tmp permits no programs; None where that needs rights we lack."""
+    """The command in a mount namespace whose /tmp permits no programs.
+
+    None where that needs rights we lack, or would hide our own virtual environment.
+    """
+    if Path(sys.prefix).resolve().is_relative_to("/tmp"):
+        return None
     mounting = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o noexec tmpfs /tmp && exec "$@"', "sh"]
     if shutil.which("unshare") is None:
         return None

@@ -35,7 +35,7 @@ def test_demo_on_a_hostile_machine_ends_well_and_keeps_to_its_folders(outside_tm
     words = command(checkout, "demo")
     confined = without_programs_in_tmp(words)
     if confined is None:
-        print("without a /tmp that permits no programs: that needs root")
+        print("without a /tmp that permits no programs: that needs root, and a checkout that does not lie in it")
 
     done = subprocess.run(
         confined or words, env=environment, cwd=checkout, capture_output=True, check=False, stdin=subprocess.DEVNULL
