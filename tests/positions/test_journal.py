@@ -134,12 +134,18 @@ def test_without_a_limit_everything_is_one_batch(raw, start):
 
 
 def test_a_packed_day_ends_its_batch(raw, start):
-    land(raw, "date=1/a.jsonl.gz", "date=1/hour=1/a.json", "date=2/b.jsonl.gz", "date=3/c.json")
+    land(
+        raw,
+        "date=2026-11-01/a.jsonl.gz",
+        "date=2026-11-01/hour=1/a.json",
+        "date=2026-11-02/b.jsonl.gz",
+        "date=2026-11-03/c.json",
+    )
 
     assert batches(start()) == [
-        ["date=1/a.jsonl.gz"],
-        ["date=1/hour=1/a.json", "date=2/b.jsonl.gz"],
-        ["date=3/c.json"],
+        ["date=2026-11-01/a.jsonl.gz"],
+        ["date=2026-11-01/hour=1/a.json", "date=2026-11-02/b.jsonl.gz"],
+        ["date=2026-11-03/c.json"],
     ]
 
 

@@ -143,12 +143,21 @@ def test_a_stream_that_committed_nothing_packs_nothing(stream):
     assert stream.contents() == THREE
 
 
-@pytest.mark.parametrize("name", ["a.json", "other/a.json", "date=20261120/a.json", "date=today/a.json"])
+@pytest.mark.parametrize("name", ["a.json", "other/a.json"])
 def test_files_outside_of_a_days_folder_stay(stream, name):
     stream.read({name: b"a\n"})
 
     assert stream.pack() == []
     assert stream.contents() == {name: b"a\n"}
+
+
+@pytest.mark.parametrize("name", ["date=20261120/a.json", "date=today/a.json"])
+def test_a_folder_that_only_looks_like_a_days_is_left_alone(stream, name):
+    stream.read({name: b"a\n"})
+
+    assert stream.pack() == []
+    assert stream.contents() == {}
+    assert (stream.root / name).read_bytes() == b"a\n"
 
 
 def test_a_late_file_is_packed_with_the_earlier_pack(stream):
