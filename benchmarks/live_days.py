@@ -15,7 +15,8 @@ from orbitlake.positions.windows import minutes_of
 from orbitlake.tables import POSITIONS, UTC_MICROSECONDS, WINDOW_STATS
 
 DAY_S = 86_400
-FIXES_A_DAY = scaled(20_000, 600)
+FIXES_A_DAY = scaled(20_000, 1440)
+"""The small day is one fix a minute: motion is derived only across less than two."""
 BLOCKS_A_DAY = scaled(288, 6)
 
 
