@@ -240,6 +240,16 @@ def test_run_by_hand_without_a_day_is_about_the_day_before(lake_of_settings, web
     assert webhook.posts[0][2]["clears"] == alert.clears
 
 
+def test_alert_of_a_named_source_says_how_to_be_rid_of_one_that_was_mistyped(lake_of_settings, webhook):
+    dag = SimpleNamespace(dag_id="ingest_oem", params={"source": None}, get_template_env=lambda **_: None)
+    RunFailed()({"dag": dag, "run_id": "manual__1", "params": {"source": "iss.tx"}, "reason": "task_failure"})
+    (alert,) = alerting.board().standing()
+    assert alert.clears == "a success of ingest_oem for iss.tx, or removing alerts/failed-ingest_oem-iss.tx.json"
+
+    (lake_of_settings.root / "alerts" / "failed-ingest_oem-iss.tx.json").unlink()
+    assert standing_names() == []
+
+
 def test_run_of_which_only_its_name_is_known_is_cleared_by_itself(lake_of_settings, webhook):
     bare = {key: value for key, value in day_run("manual__1", 20).items() if key in ("dag", "run_id", "reason")}
     RunFailed()(bare)

@@ -145,8 +145,11 @@ class RunFailed(BaseNotifier):
     def notify(self, context: Mapping[str, Any]) -> None:
         from orbitlake.alerts import Condition
 
-        clears = f"a success of {work_of(context)}"
-        board().heed(Condition(alert_name(context), failure_text(context), is_wrong=True, clears=clears))
+        name = alert_name(context)
+        # A name that was mistyped never succeeds.
+        otherwise = f", or removing alerts/{name}.json" if (context.get("params") or {}).get("source") else ""
+        clears = f"a success of {work_of(context)}{otherwise}"
+        board().heed(Condition(name, failure_text(context), is_wrong=True, clears=clears))
         if context.get("exception") is not None:
             note(context, f"{context['ti'].task_id}: {failure_cause(context['exception'])}")
 
