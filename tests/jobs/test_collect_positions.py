@@ -33,7 +33,7 @@ class Handler(BaseHTTPRequestHandler):
 def job(tmp_path):
     """Start the job against a server of one good answer."""
     server = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": "plugins", "ORBITLAKE_DATA": str(tmp_path)}
 
     def start(*arguments: str) -> subprocess.Popen[str]:

@@ -65,7 +65,7 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server() -> Iterator[Server]:
     with Server() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         yield server
         server.shutdown()
 
@@ -334,7 +334,7 @@ def test_a_stop_ends_the_wait_before_another_try(server, lake):
 
 def test_a_feed_that_redirects_to_a_host_that_is_not_public_gives_no_fix(server):
     with Server() as inner:
-        threading.Thread(target=inner.serve_forever, daemon=True).start()
+        threading.Thread(target=inner.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         record, failure = polled(server, (302, b"", {"Location": inner.url}))
         followed, _ = polled(server, (302, b"", {"Location": inner.url}), allowed_hosts=("127.0.0.1",))
         inner.shutdown()
