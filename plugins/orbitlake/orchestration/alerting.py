@@ -179,7 +179,7 @@ def alert_name(context: Mapping[str, Any]) -> str:
 def work_of(context: Mapping[str, Any]) -> str:
     """A DAG, with what its run was about, in words."""
     what = subject_of(context)
-    return context["dag"].dag_id + (f" for {what}" if what else "")
+    return str(context["dag"].dag_id) + (f" for {what}" if what else "")
 
 
 def subject_of(context: Mapping[str, Any]) -> str | None:
@@ -199,8 +199,9 @@ def subject_of(context: Mapping[str, Any]) -> str | None:
     if key:
         return str(key)
     start = context.get("data_interval_start") or getattr(run, "data_interval_start", None)
-    if start is None and getattr(run, "run_after", None):
-        start = run.run_after - timedelta(days=1)
+    run_after = getattr(run, "run_after", None)
+    if start is None and run_after:
+        start = run_after - timedelta(days=1)
     return f"{start:%Y-%m-%d}" if start else str(context["run_id"])
 
 

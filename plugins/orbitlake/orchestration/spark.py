@@ -54,9 +54,13 @@ class SparkJob(SparkSubmitOperator):
         super().__init__(**operator)
         self.told, self.wrote, self.summary_of, self.gives_way = told, wrote, summary_of, gives_way
 
-    def execute(self, context: Any) -> dict[str, Any] | None:
-        """Run the job. Raises AirflowException with the cause, AirflowFailException where trying again is no use."""
-        self.said, self.results = "", []
+    def execute(self, context: Any) -> Any:
+        """Run the job; return the last object that it printed, None without one.
+
+        Raises AirflowException with the cause, AirflowFailException where trying again is no use.
+        """
+        self.said = ""
+        self.results: list[dict[str, Any]] = []
         self.succession = Succession(context) if self.gives_way else None
         try:
             super().execute(context)
@@ -75,9 +79,11 @@ class SparkJob(SparkSubmitOperator):
         return self.results[-1] if self.results else None
 
     def _get_hook(self) -> SparkSubmitHook:
-        hook = super()._get_hook()
+        # The hook reads the job's output in a method that it does not offer: there is no other place to listen.
+        hook: Any = super()._get_hook()
         hook._process_spark_submit_log = self.listening(hook._process_spark_submit_log)
-        return hook
+        found: SparkSubmitHook = hook
+        return found
 
     def listening(self, log: Callable[[Iterator[str]], None]) -> Callable[[Iterator[str]], None]:
         """Return what logs the job's output as `log` does, less Spark's chatter, and remembers what matters of it."""
