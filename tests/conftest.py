@@ -10,13 +10,29 @@ from orbitlake.lake import Lake
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
-# Airflow reads these once, at its first import, whichever test comes first.
-os.environ["AIRFLOW_HOME"] = str(CHECKOUT / ".run" / "tests" / "airflow")
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+LONG = ("e2e", "embedded", "kills", "positions/test_eight_hours.py", "page/test_use.py")
+"""What takes minutes, the longest first: begun last, it would keep one worker busy while the others are done."""
+
+# Airflow reads these once, at its first import, whichever test comes first; its database has one user.
+os.environ["AIRFLOW_HOME"] = str(CHECKOUT / ".run" / "tests" / f"airflow-{WORKER}")
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
 
 # It says at the interpreter's end, into a stream that pytest has closed by then, that it closes a connection.
 logging.getLogger("py4j").setLevel(logging.WARNING)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests on one worker, and all that share the end-to-end topology; begin with what takes long."""
+    names = {item: item.path.relative_to(CHECKOUT / "tests").as_posix() for item in items}
+    for item, name in names.items():
+        item.add_marker(pytest.mark.xdist_group("e2e" if name.startswith("e2e/") else name))
+
+    def place(item: pytest.Item) -> int:
+        return next((number for number, part in enumerate(LONG) if names[item].startswith(part)), len(LONG))
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")
