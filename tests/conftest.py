@@ -23,6 +23,11 @@ os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
 logging.getLogger("py4j").setLevel(logging.WARNING)
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a case of odd bytes by its argument: gzip holds the time, and all workers must have the same names."""
+    return argname if isinstance(val, bytes) and not val.isascii() else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep a file's tests on one worker, and all that share the end-to-end topology; begin with what takes long."""
     names = {item: item.path.relative_to(CHECKOUT / "tests").as_posix() for item in items}
