@@ -28,8 +28,12 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return argname if isinstance(val, bytes) and not val.isascii() else None
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests on one worker, and all that share the end-to-end topology; begin with what takes long."""
+    """Keep a file's tests on one worker, and all that share the end-to-end topology; begin with what takes long.
+
+    First of all hooks: the workers look for the groups in theirs.
+    """
     names = {item: item.path.relative_to(CHECKOUT / "tests").as_posix() for item in items}
     for item, name in names.items():
         item.add_marker(pytest.mark.xdist_group("e2e" if name.startswith("e2e/") else name))
