@@ -27,7 +27,7 @@ down: setup    ## stop what `up` or `demo` left running
 	@$(BIN)/python -m orbitlake.embedded down
 
 test: setup    ## every test, the end-to-end one too
-	@$(WITH_JAVA) $(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(WITH_JAVA) $(BIN)/python -m pytest -n 2 --no-loadscope-reorder
 
 lint: setup    ## ruff, formatting, strict types on the engine-free packages
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python -m mypy

@@ -5,11 +5,13 @@ import os
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from orbitlake.lake import Lake
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
+END_TO_END = "tests/e2e/"
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
 LONG = ("e2e", "embedded", "kills", "positions/test_eight_hours.py", "page/test_use.py")
 """What takes minutes, the longest first: begun last, it would keep one worker busy while the others are done."""
@@ -28,20 +30,22 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return argname if isinstance(val, bytes) and not val.isascii() else None
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests on one worker, and all that share the end-to-end topology; begin with what takes long.
-
-    First of all hooks: the workers look for the groups in theirs.
-    """
+    """Begin with what takes long."""
     names = {item: item.path.relative_to(CHECKOUT / "tests").as_posix() for item in items}
-    for item, name in names.items():
-        item.add_marker(pytest.mark.xdist_group("e2e" if name.startswith("e2e/") else name))
+    items.sort(key=lambda item: next((place for place, part in enumerate(LONG) if names[item].startswith(part)), 99))
 
-    def place(item: pytest.Item) -> int:
-        return next((number for number, part in enumerate(LONG) if names[item].startswith(part)), len(LONG))
 
-    items.sort(key=place)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
+    """Keep a file's tests on one worker, and all that share the end-to-end topology."""
+    return ByFile(config, log)
+
+
+class ByFile(LoadScopeScheduling):
+    """What a worker takes at a time."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return END_TO_END if nodeid.startswith(END_TO_END) else nodeid.partition("::")[0]
 
 
 @pytest.fixture(scope="session")
