@@ -35,7 +35,7 @@ lint: setup    ## ruff, formatting, strict types on the engine-free packages
 bench: setup    ## measure speed beside other readers and streams, in one run (SMALL=1: only show that each works)
 	@$(WITH_JAVA) $(BIN)/python -m benchmarks $(if $(SMALL),--small)
 
-pictures: setup    ## the pictures of the README, of the demo that `make demo KEEP=1` left running
+pictures: setup    ## the pictures of README and docs, of the demo that `make demo KEEP=1` left running
 	@$(BIN)/python -m orbitlake.embedded.pictures
 
 inspect: setup    ## what lies in the data root: rows, days, sizes, the newest, gaps

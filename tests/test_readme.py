@@ -1,10 +1,11 @@
-"""The README is executed: its Python runs, its commands are CI's or run here, its tables are those of the code."""
+"""README and docs are executed: their Python runs, their commands are CI's or run here, their tables are the code's."""
 
 import os
 import re
 import shlex
 import subprocess
 import sys
+import textwrap
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -13,30 +14,56 @@ import pytest
 
 from orbitlake.embedded.topology import PORTS
 from orbitlake.lake import Lake, publish
-from orbitlake.settings import CHECKOUT
+from orbitlake.settings import CHECKOUT, from_environment
 from orbitlake.tables import POSITIONS, TABLES, WINDOW_STATS, dictionary, overview
 from orbitlake.verdicts import overview as states
 
-README = (CHECKOUT / "README.md").read_text()
+PAGES = {
+    page.relative_to(CHECKOUT).as_posix(): page.read_text()
+    for page in (CHECKOUT / "README.md", CHECKOUT / "CONTRIBUTING.md", *sorted((CHECKOUT / "docs").glob("**/*.md")))
+}
 CI = (CHECKOUT / ".ci" / "run").read_text()
-FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)|<img src=\"([^\"]+)\"")
+MOST_LINES_OF_README = 200
 
-# Commands of the README that a person runs on a topology of their own; where each is exercised.
+# Commands that a person runs on a topology of their own; where each is exercised.
 ELSEWHERE = {
     "make up": "tests/e2e/test_pipeline.py calls what it calls",
     "make down": "tests/e2e/test_pipeline.py calls what it calls",
     "make demo KEEP=1": "tests/embedded/interruptions.py calls what it calls",
     "make bench": "prints figures, never a verdict",
 }
+# Commands of blocks `sh`, which need a Docker engine; where each is exercised, of its beginning.
+WITH_DOCKER = {
+    "make env": "tests/compose/test_compose_file.py runs its script",
+    "docker-compose build": "tests/compose/test_cluster.py builds the same images",
+    "docker-compose up -d": "tests/compose/test_cluster.py",
+    "docker-compose ps": "tests/compose/cluster.py asks it for containers",
+    "docker-compose exec api-server python -c": "tests/compose/cluster.py asks so for tables",
+    "docker-compose stop": "docker/backup stops the scheduler so",
+    "docker-compose down": "tests/compose/test_cluster.py, with -v and without",
+    "make backup TO=": "tests/compose/test_cluster.py",
+    "make restore FROM=": "tests/compose/test_cluster.py",
+    "git pull": "is no command of ours",
+}
 
 
 def blocks(language: str) -> list[str]:
-    return [body for found, body in FENCE.findall(README) if found == language]
+    return [
+        textwrap.dedent(body) for text in PAGES.values() for _, found, body in FENCE.findall(text) if found == language
+    ]
 
 
-def commands() -> list[str]:
-    lines = "".join(blocks("bash")).replace("\\\n", " ").splitlines()
+def commands(language: str = "bash") -> list[str]:
+    lines = "".join(blocks(language)).replace("\\\n", " ").splitlines()
     return [line.split("  #")[0].strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def headings(text: str) -> set[str]:
+    """The names by which links reach the headings of a page."""
+    titles = re.findall(r"^#+ (.+)$", FENCE.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 @pytest.fixture
@@ -59,14 +86,52 @@ def data(tmp_path: Path) -> Path:
     return lake.root
 
 
-def test_every_table_of_the_readme_is_that_of_the_code():
+def test_the_readme_is_short():
+    assert len(PAGES["README.md"].splitlines()) <= MOST_LINES_OF_README
+
+
+def test_every_table_of_the_docs_is_that_of_the_code():
     for table in TABLES.values():
-        assert dictionary(table) in README
-    assert overview() in README
+        assert dictionary(table) in PAGES["docs/tables.md"]
+        assert f"[`{table.name}`](docs/tables.md#{table.name})" in PAGES["README.md"]
+    assert overview() in PAGES["docs/tables.md"]
 
 
-def test_table_of_states_in_the_readme_is_that_of_the_code():
-    assert states() in README
+def test_table_of_states_in_the_docs_is_that_of_the_code():
+    assert states() in PAGES["docs/operations.md"]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_link_leads_somewhere(name: str):
+    text = FENCE.sub("", PAGES[name])
+    broken = []
+    for link in (first or second for first, second in LINK.findall(text)):
+        path, _, heading = link.partition("#")
+        if path.startswith(("http://", "https://")):
+            continue
+        target = (CHECKOUT / name).parent / path if path else CHECKOUT / name
+        if not target.exists() or (heading and heading not in headings(target.read_text())):
+            broken.append(link)
+
+    assert broken == []
+
+
+def test_every_page_is_linked_from_another():
+    linked = {
+        ((CHECKOUT / name).parent / first.partition("#")[0]).resolve()
+        for name, text in PAGES.items()
+        for first, _ in LINK.findall(text)
+        if not first.startswith(("#", "http"))
+    }
+
+    assert {name for name in PAGES if (CHECKOUT / name).resolve() not in linked} == set()
+
+
+def test_every_block_is_of_a_language_that_is_checked():
+    marks = [line.strip() for text in PAGES.values() for line in text.splitlines() if line.lstrip().startswith("```")]
+
+    assert len(marks) == 2 * sum(len(FENCE.findall(text)) for text in PAGES.values())
+    assert set(marks) == {"```", "```bash", "```python", "```sh", "```yaml"}
 
 
 @pytest.mark.spark
@@ -96,13 +161,15 @@ def test_every_command_is_run_by_ci_or_by_a_test():
         for command in commands()
         if not (command in CI or command.split(" REPLAY=")[0] in CI or command in ELSEWHERE or is_run_here(command))
     ]
+    loose += [command for command in commands("sh") if not command.startswith(tuple(WITH_DOCKER))]
 
     assert len(commands()) >= 8
+    assert len(commands("sh")) >= 8
     assert loose == []
 
 
 def is_run_here(command: str) -> bool:
-    return any(word.startswith(("jobs/", "orbitlake.")) or word == "-c" for word in shlex.split(command))
+    return any(word.startswith(("jobs/", "orbitlake.", "tests/")) or word == "-c" for word in shlex.split(command))
 
 
 @pytest.mark.spark
@@ -110,7 +177,7 @@ def is_run_here(command: str) -> bool:
 def test_every_job_command_runs(data: Path, tmp_path: Path):
     from orbitlake.simulator import serve
 
-    ours = [command for command in commands() if is_run_here(command)]
+    ours = list(dict.fromkeys(command for command in commands() if is_run_here(command)))
     assert len(ours) >= 5
     with serve() as url:
         environment = {
@@ -136,4 +203,19 @@ def test_every_setting_is_described():
     internal = {"ORBITLAKE_TOPOLOGY", "ORBITLAKE_PART"}
 
     assert used >= set(PORTS)
-    assert {name for name in used - internal if f"`{name}`" not in README} == set()
+    assert {name for name in used - internal if f"`{name}`" not in PAGES["docs/settings.md"]} == set()
+
+
+def test_defaults_of_the_settings_are_those_of_the_code():
+    told = re.findall(r"^\| `ORBITLAKE_(\w+)` \| `([^`|]*)` \|", PAGES["docs/settings.md"], re.MULTILINE)
+    settings = from_environment({})
+    known = {name: default for name, default in told if hasattr(settings, name.lower())}
+
+    assert len(known) > 12
+    assert {name: as_typed(getattr(settings, name.lower())) for name in known} == known
+
+
+def as_typed(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return "forever" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -205,7 +205,7 @@ def data_root(root: str, name: str) -> Path:
         url = urlsplit(root)
         if url.scheme != "file" or url.netloc not in ("", "localhost") or not url.path:
             raise SettingError(
-                f"{name} is {root!r}: expected a folder, or its file:// URL; object stores: see the README"
+                f"{name} is {root!r}: expected a folder, or its file:// URL; object stores: see docs/operations.md"
             )
         path = Path(unquote(url.path))
     for folder in path.absolute().parts:

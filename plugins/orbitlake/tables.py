@@ -530,7 +530,7 @@ POSITION_TABLES: Final = (POSITIONS, WINDOW_STATS)
 
 
 def dictionary(table: Table) -> str:
-    """The table's page of the data dictionary as Markdown: what the README prints, and a test compares."""
+    """The table's page of the data dictionary as Markdown: what docs/tables.md prints, and a test compares."""
     folders = " and ".join(f"`{key}`" for key in table.partition_by)
     lines = [
         f"### {table.name}",
@@ -549,7 +549,7 @@ def dictionary(table: Table) -> str:
 
 
 def overview() -> str:
-    """All tables at a glance as Markdown: what the README prints, and a test compares."""
+    """All tables at a glance as Markdown: what docs/tables.md prints, and a test compares."""
     lines = ["| table | one row | partitioned by |", "|---|---|---|"]
     for table in TABLES.values():
         row = table.meaning.removeprefix("One row ")

@@ -348,6 +348,6 @@ def in_words(span: timedelta) -> str:
 
 
 def overview() -> str:
-    """Return the table of states as Markdown, for the README."""
+    """Return the table of states as Markdown, for docs/operations.md."""
     rows = [f"| {rule.subject} | {rule.state} | {rule.level} | {rule.meaning} | {rule.clears} |" for rule in RULES]
     return "\n".join(["| of | state | level | when | ends with |", "|---|---|---|---|---|", *rows])

@@ -63,10 +63,10 @@ def test_every_variable_of_the_example_has_a_comment_above_its_group():
     assert re.findall(r"^\w+=.*\n\n(?=\w)", EXAMPLE, re.MULTILINE) == []
 
 
-def test_every_variable_is_among_the_settings_of_the_readme():
-    readme = (CHECKOUT / "README.md").read_text()
+def test_every_variable_is_among_the_settings_of_the_docs():
+    settings = (CHECKOUT / "docs" / "settings.md").read_text()
 
-    assert {name for name in variables() if f"`{name}`" not in readme} == set()
+    assert {name for name in variables() if f"`{name}`" not in settings} == set()
 
 
 def test_every_setting_of_the_pipeline_reaches_its_tasks():

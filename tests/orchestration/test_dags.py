@@ -250,7 +250,7 @@ def test_assets_say_what_they_hold_where_it_lies_and_where_its_columns_stand(dag
         table = TABLES.get(name.removeprefix("live_"))
         if table:
             assert asset.extra["description"] == table.meaning
-            assert asset.extra["columns"] == f"README.md#{table.name}"
+            assert asset.extra["columns"] == f"docs/tables.md#{table.name}"
 
 
 def test_spark_tasks_give_driver_and_executors_the_same_python_and_leave_cores_to_others(dag_bag):

@@ -1,4 +1,4 @@
-"""The README's pictures, taken of a running demo: `make demo KEEP=1`, then `make pictures`.
+"""The pictures of README and docs, taken of a running demo: `make demo KEEP=1`, then `make pictures`.
 
 Needs Chromium and tests/requirements.txt.
 """

@@ -9,7 +9,7 @@ from typing import Final
 from airflow.sdk import Asset
 
 RAW, LIVE, LAKE = "raw", "live", "lake"
-DICTIONARY: Final = "README.md#{table}"
+DICTIONARY: Final = "docs/tables.md#{table}"
 POSITIONS_ROW: Final = "One row a distinct fix of a live position feed."
 WINDOW_STATS_ROW: Final = "One row an object, source and UTC minute with at least one fix."
 

@@ -26,7 +26,7 @@ def write_history(
 ) -> int:
     """Write the records of polls from `start` to `stop` below `raw`, the folder of raw records; return their number.
 
-    A file holds the records of one hour, a line each, in the form of section "Raw records" of the README. Each is put
+    A file holds the records of one hour, a line each, in the form of "Raw records" in docs/tables.md. Each is put
     aside and renamed, so that a stream at work never meets half of one. Raises ValueError for moments without a zone.
     """
     if start.tzinfo is None or stop.tzinfo is None:
