@@ -4,7 +4,8 @@
 The feed of setting `ORBITLAKE_OPEN_NOTIFY_URL`, and where it gives no fix the fallback, if there is one.
 
 ### Writes
-`raw/open_notify/date=…/hour=…/`, each record under the `source` it comes from.
+A segment in `raw/open_notify/date=…/`, a new one at each start and midnight UTC, each record under the `source` that
+it comes from.
 
 ### Read by
 The stream of positions.
@@ -49,7 +50,7 @@ LOG = logging.getLogger("airflow.task")
 def collect_positions():
     @task(outlets=[RAW_OPEN_NOTIFY], execution_timeout=timedelta(days=1, hours=1))
     def collect(params: dict, **context) -> dict:
-        from orbitlake.positions import collector
+        from orbitlake.positions.collect import collector
 
         summary = collector.run(
             params["interval_s"],

@@ -1,11 +1,11 @@
 """Around the clock: raw position records -> live positions and window_stats, on the Spark cluster.
 
 ### Reads
-`raw/open_notify/`.
+`raw/open_notify/`, and what people drop into `inbox/open_notify/`.
 
 ### Writes
 `live/positions/` and `live/window_stats/`, each fix exactly once. At the end of a run the raw records of closed days
-are packed, one file a day.
+are sealed, one file a day.
 
 ### Read by
 The position page, the daily compaction, anyone who asks for the newest fix.

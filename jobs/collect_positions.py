@@ -5,8 +5,8 @@ import json
 import sys
 from functools import partial
 
-from orbitlake.positions.collector import run
-from orbitlake.positions.feeds import FEEDS
+from orbitlake.positions.collect.collector import run
+from orbitlake.positions.collect.feeds import FEEDS
 from orbitlake.positions.record import OPEN_NOTIFY
 from orbitlake.settings import FALLBACKS
 

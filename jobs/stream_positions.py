@@ -17,12 +17,13 @@ def main() -> int:
     parser.add_argument(
         "--max-runtime", type=float, metavar="SECONDS", help="end after the batch in hand once this is over"
     )
-    parser.add_argument("--max-files", type=int, help="raw files a batch takes at most")
+    parser.add_argument("--max-bytes", type=int, help="raw records, in bytes, that a batch takes at most")
     options = parser.parse_args()
     end_with_launcher()
 
     from orbitlake.lake import Lake, open_session
-    from orbitlake.positions.lifecycle import FILES_A_BATCH, Ending, run
+    from orbitlake.positions.lifecycle import Ending, run
+    from orbitlake.positions.raw.source import BYTES_A_BATCH
     from orbitlake.positions.state import CheckpointError, VersionError
 
     settings = of_command_line(None)
@@ -35,7 +36,7 @@ def main() -> int:
                 settings.object_id,
                 options.trigger,
                 ending,
-                options.max_files or FILES_A_BATCH,
+                options.max_bytes or BYTES_A_BATCH,
             )
         except CheckpointError as error:
             print(f"stream_positions: {error}", file=sys.stderr)

@@ -10,8 +10,9 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
 
-from orbitlake.lake import PART, Lake, LakeError, days_in, is_file
-from orbitlake.positions.raw_files import HIDDEN, LOOSE, PACKED, is_packed
+from orbitlake.lake import PART, Lake, LakeError, days_in
+from orbitlake.positions.raw.segments import SEALED, is_older, lines_from_end, raw_files
+from orbitlake.positions.record import RecordError, zoned_time
 from orbitlake.positions.stream_run import StreamRun
 from orbitlake.settings import Settings
 from orbitlake.tables import OEM_ISSUES
@@ -80,11 +81,11 @@ class Poll:
 class Arrivals:
     """What arrived when, by this machine's clock; None where nothing did.
 
-    Polls of one object are looked at from the newest back to the first that is older than `Limits.look_back`, which is
-    `oldest_poll`. `answer` is the newest poll with a position, accepted or not; `same_stamp_since` and
-    `same_position_since` say since when at least three answers repeat its stamp, or its position. `waits_since` is the
-    oldest raw record that came after the last batch of the stream, `lag_s` how old the newest fix was in that batch,
-    `refused` how many records went to quarantine in it, where it had no fix at all.
+    Polls of one object are looked at from the newest back to the first that is older than `Limits.look_back`; the
+    oldest of them is `oldest_poll`. `answer` is the newest poll with a position, accepted or not; `same_stamp_since`
+    and `same_position_since` say since when at least three answers repeat its stamp, or its position. `waits_since` is
+    the oldest raw record that came after the last batch of the stream, `lag_s` how old the newest fix was in that
+    batch, `refused` how many records went to quarantine in it, where it had no fix at all.
     """
 
     newest_poll: datetime | None = None
@@ -113,16 +114,20 @@ def arrivals(lake: Lake, object_id: str, limits: Limits, now: datetime, *, is_si
     earliest = now - limits.look_back
     polls: list[Poll] = []
     waits_since = None
-    for file, came in records(lake):
-        is_waiting = waits(file, came, finished)
-        if is_waiting:
-            waits_since = came
-        if not tells_enough(polls):
-            polls += polls_of(file, came, object_id)
-        elif not is_waiting:
+    for file, written in newest_first(lake):
+        for object_named, poll in polls_of(file, written):
+            is_waiting = not file.name.endswith(SEALED) and (finished is None or poll.came > finished)
+            if is_waiting:
+                waits_since = min(waits_since or poll.came, poll.came)
+            has_enough = tells_enough(polls)
+            # Records of the older form name no object.
+            if object_named in (None, object_id) and not has_enough:
+                polls.append(poll)
+            if poll.came < earliest or (has_enough and not is_waiting):
+                break
+        if written < earliest:
             break
-        if came < earliest:
-            break
+    polls.sort(key=lambda poll: poll.came, reverse=True)
     answers = [poll for poll in polls if poll.position is not None]
     return Arrivals(
         newest_poll=polls[0].came if polls else None,
@@ -154,58 +159,39 @@ def repeated_since(answers: Sequence[tuple[datetime, Any]]) -> datetime | None:
     return same[-1][0] if len(same) >= FEWEST_REPEATS else None
 
 
-def records(lake: Lake) -> Iterator[tuple[Path, datetime]]:
-    """The raw files with the time of their arrival, the newest first; only folders that are reached are listed."""
-    root = lake.raw_open_notify
-    for day in reversed(days_in(root).values()):
-        for file in newest_first(day):
-            # A day that is being packed loses its loose files meanwhile.
+def newest_first(lake: Lake) -> Iterator[tuple[Path, datetime]]:
+    """Yield the segments and sealed files with the time of their newest poll, the newest file of each day first.
+
+    Only the folders of days that are reached are listed.
+    """
+    for folder in reversed(days_in(lake.raw_open_notify).values()):
+        files = []
+        for name in raw_files(folder):
+            # A day that is being sealed loses its segments meanwhile.
             with suppress(FileNotFoundError):
-                yield file, datetime.fromtimestamp(file.stat().st_mtime, UTC)
+                if not is_older(name):
+                    files.append(((folder / name).stat().st_mtime, folder / name))
+        for written_s, file in sorted(files, reverse=True):
+            yield file, datetime.fromtimestamp(written_s, UTC)
 
 
-def newest_first(folder: Path) -> Iterator[Path]:
-    """The raw files below a folder by their names, which sort by time, the last first."""
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name, reverse=True)
-    except FileNotFoundError:
-        # An hour whose files were packed meanwhile.
+def polls_of(file: Path, written: datetime) -> Iterator[tuple[object, Poll]]:
+    """Yield the object and poll of each line of a segment, the last first; a sealed file is a sign of life alone."""
+    if file.name.endswith(SEALED):
+        yield None, Poll(written, None, None, None)
         return
-    for entry in entries:
-        if entry.name.startswith(HIDDEN):
-            continue
-        # As the stream does: links to folders are not followed.
-        if entry.is_dir(follow_symlinks=False):
-            yield from newest_first(Path(entry.path))
-        elif is_file(entry) and entry.name.endswith((LOOSE, PACKED)):
-            yield Path(entry.path)
-
-
-def waits(file: Path, came: datetime, newest_batch: datetime | None) -> bool:
-    """Whether a raw file came after the stream's last batch; a packed day has been read."""
-    return not is_packed(file.name) and (newest_batch is None or came > newest_batch)
-
-
-def polls_of(file: Path, came: datetime, object_id: str) -> list[Poll]:
-    """The polls of one object in a raw file, the newest first; a packed day is a sign of life alone."""
-    if is_packed(file.name):
-        return [Poll(came, None, None, None)]
-    try:
-        lines = file.read_bytes().splitlines()
-    except FileNotFoundError:
-        return []
-    found = []
-    for line in reversed(lines):
+    for line in lines_from_end(file):
         try:
             record = json.loads(line)
         except (ValueError, RecursionError):
             record = {"error": "a record that is no JSON"}
         if not isinstance(record, dict):
             record = {"error": "a record that is no JSON object"}
-        # Records of the older form name no object.
-        if record.get("object_id") in (None, object_id):
-            found.append(poll_of(record, came))
-    return found
+        try:
+            came = zoned_time(record.get("fetch_time")) or written
+        except RecordError:
+            came = written
+        yield record.get("object_id"), poll_of(record, came)
 
 
 def poll_of(record: dict[str, Any], came: datetime) -> Poll:

@@ -74,6 +74,10 @@ class Lake:
         return self.root / "inbox" / "oem"
 
     @property
+    def inbox_open_notify(self) -> Path:
+        return self.root / "inbox" / "open_notify"
+
+    @property
     def raw_open_notify(self) -> Path:
         return self.root / "raw" / "open_notify"
 
@@ -135,17 +139,15 @@ def day_of_folder(name: str) -> date | None:
 def days_in(folder: Path, since: date | None = None) -> dict[date, Path]:
     """Return the folders of the days from `since` on below a table's folder, or the raw one, in order of time.
 
-    Whatever else is called `date=...` there, and anything at all beside the days of a table, is named in a warning and
-    left alone.
+    Anything else there is named in a warning and left alone.
     """
     days: dict[date, Path] = {}
     strays = []
-    is_raw = folder.parent.name == "raw"
     with suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in entries:
             if (day := day_of_entry(entry)) is not None:
                 days[day] = Path(entry.path)
-            elif entry.name.startswith(DAY_PREFIX) or not is_raw:
+            else:
                 strays.append(entry.path)
     warn_of(strays, f"not the folder of a day ({DAY_PREFIX}YYYY-MM-DD), left alone")
     return {day: days[day] for day in sorted(days) if since is None or day >= since}

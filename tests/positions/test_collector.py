@@ -14,8 +14,8 @@ from threading import Event
 import pytest
 from tests.positions.samples import ISS
 
-from orbitlake.positions.collector import collect
-from orbitlake.positions.poller import MAX_BODY_BYTES, Clock, Poller
+from orbitlake.positions.collect.collector import collect
+from orbitlake.positions.collect.poller import MAX_BODY_BYTES, Clock, Poller
 from orbitlake.positions.record import RawRecord, read_line
 
 TICK_TOLERANCE_S = 0.25

@@ -10,6 +10,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from orbitlake.positions.raw_files import scan
 from pyspark.errors import PythonException, StreamingQueryException
 from tests.positions.samples import ISS, line, lines, orbit
 
@@ -32,7 +33,6 @@ from orbitlake.positions.compaction import compact_day
 from orbitlake.positions.fixes import MOST_BAD_BYTES
 from orbitlake.positions.lifecycle import AVAILABLE_NOW, Ending, run
 from orbitlake.positions.motion import positions_of
-from orbitlake.positions.raw_files import scan
 from orbitlake.positions.retention import removals, remove
 from orbitlake.positions.stream import keep_bad_lines
 from orbitlake.query import connect, files, for_spark

@@ -18,8 +18,8 @@ import pytest
 import requests
 from tests.positions.samples import ISS
 
-from orbitlake.positions.collector import collect
-from orbitlake.positions.poller import Clock, Poller
+from orbitlake.positions.collect.collector import collect
+from orbitlake.positions.collect.poller import Clock, Poller
 from orbitlake.positions.record import OPEN_NOTIFY, read_line
 from orbitlake.simulator import create_app, serve
 from orbitlake.simulator.faults import FaultKind

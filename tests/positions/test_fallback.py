@@ -6,8 +6,8 @@ from threading import Event
 import pytest
 from tests.positions.samples import ISS
 
-from orbitlake.positions.collector import collect
-from orbitlake.positions.poller import Poller
+from orbitlake.positions.collect.collector import collect
+from orbitlake.positions.collect.poller import Poller
 from orbitlake.positions.record import OPEN_NOTIFY, WHERETHEISS, read_line
 from orbitlake.settings import SettingError, from_environment
 from orbitlake.simulator import create_app, serve

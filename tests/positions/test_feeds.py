@@ -6,7 +6,7 @@ import re
 import pytest
 import requests
 
-from orbitlake.positions.feeds import FEEDS, AnswerError, open_notify, wheretheiss
+from orbitlake.positions.collect.feeds import FEEDS, AnswerError, open_notify, wheretheiss
 from orbitlake.settings import FALLBACKS, OFF, from_environment
 
 URL = "http://api.open-notify.org/iss-now.json"

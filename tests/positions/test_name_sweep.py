@@ -14,6 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from orbitlake.positions.raw_files import scan
 from tests.positions.samples import ISS, line, orbit
 
 from orbitlake import lake as lake_module
@@ -24,7 +25,6 @@ from orbitlake.page.newest import newest_day
 from orbitlake.positions.compaction import compact_day, pending_days
 from orbitlake.positions.lifecycle import AVAILABLE_NOW, Ending, run
 from orbitlake.positions.motion import positions_of
-from orbitlake.positions.raw_files import scan
 from orbitlake.positions.retention import ClosedDayError, removals, remove
 from orbitlake.positions.state import published_state
 from orbitlake.positions.windows import minutes_of

@@ -9,11 +9,11 @@ from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
 import pytest
+from orbitlake.positions.journal import Journal
 from tests.conftest import CHECKOUT
 from tests.positions.samples import orbit
 
 from orbitlake.lake import publish, quarantine
-from orbitlake.positions.journal import Journal
 from orbitlake.positions.motion import positions_of
 from orbitlake.positions.retention import ClosedDayError, removals, remove
 from orbitlake.positions.state import Checkpoint

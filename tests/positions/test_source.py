@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow.parquet as pq
 import pytest
+from orbitlake.positions.raw_files import scan
 from pyspark.errors import StreamingQueryException
 from tests.positions.samples import ISS, line, lines, orbit
 
 from orbitlake.lake import Lake
 from orbitlake.positions.lifecycle import AVAILABLE_NOW, Ending, run
-from orbitlake.positions.raw_files import scan
 from orbitlake.positions.state import Checkpoint
 from orbitlake.tables import POSITION_TABLES, POSITIONS
 

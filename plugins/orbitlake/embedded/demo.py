@@ -1,5 +1,6 @@
 """The main job once through: every DAG on a topology of its own, then what the tables hold."""
 
+import gzip
 import json
 import os
 import shutil
@@ -186,11 +187,15 @@ class Demo:
 
     def _raw_fixes(self) -> set[tuple[Any, ...]]:
         """The distinct fixes of the raw records, counted independently of the stream."""
-        records = [json.loads(line) for path in self._raw_files() for line in path.read_bytes().splitlines()]
+        records = [json.loads(line) for path in self._raw_files() for line in self._lines_of(path)]
         return {(r["timestamp"], r["latitude"], r["longitude"]) for r in records if r["latitude"] is not None}
 
     def _raw_files(self) -> list[Path]:
-        return list((self.settings.data / "raw" / "open_notify").glob("**/*.json"))
+        return list((self.settings.data / "raw" / "open_notify").glob("date=*/*.jsonl*"))
+
+    def _lines_of(self, path: Path) -> list[bytes]:
+        content = path.read_bytes()
+        return (gzip.decompress(content) if path.suffix == ".gz" else content).splitlines()
 
     def _await_dags(self) -> None:
         deadline = time.monotonic() + WITHIN_S

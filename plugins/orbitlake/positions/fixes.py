@@ -26,20 +26,20 @@ RECORD_SCHEMA: Final = pa.schema(
         ("line", pa.binary()),
         ("file_name", pa.string()),
         *((name, POSITIONS.schema.field(name).type) for name in BASE_COLUMNS),
-        ("line_number", pa.int64()),
+        ("offset", pa.int64()),
     ]
 )
 
 
 def read_records(lines: DataFrame, object_id: str) -> pa.Table:
-    """Judge each line of `lines` (value: bytes, file_name, line_number); a job of Spark's, and its result in memory.
+    """Judge each line of `lines` (value: bytes, file_name, offset); a job of Spark's, and its result in memory.
 
-    Columns: outcome (fix, failed or bad), reason and line (of bad ones), file_name, line_number, and the base columns
+    Columns: outcome (fix, failed or bad), reason and line (of bad ones), file_name, offset, and the base columns
     of a fix. Of the bad lines of a task the first MOST_BAD_BYTES are there; the line of any further one is null.
     `object_id` is the object of records of the older form, which do not name one.
     """
-    number = "line_number" if "line_number" in lines.columns else "CAST(NULL AS BIGINT) AS line_number"
-    columns = lines.selectExpr("value", "file_name", number)
+    place = "offset" if "offset" in lines.columns else "CAST(NULL AS BIGINT) AS offset"
+    columns = lines.selectExpr("value", "file_name", place)
     blocks = columns.mapInArrow(reader(object_id), "block binary").toArrow()
     return pa.concat_tables([RECORD_SCHEMA.empty_table(), *map(rows_of, blocks.column("block"))])
 
@@ -57,12 +57,12 @@ def reader(object_id: str) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.R
                     yield as_row(of_plain(fixes))
                 others = (column.filter(pa.array(~is_plain)).to_pylist() for column in batch.columns)
                 rows = []
-                for line, file_name, number in zip(*others, strict=True):
+                for line, file_name, offset in zip(*others, strict=True):
                     if line.removeprefix(BOM_UTF8).strip(b" \t\r\n"):
                         outcome, reason, bad, *fix = judge(line, file_name, object_id)
                         kept = bad if bad_bytes < MOST_BAD_BYTES else None
                         bad_bytes += len(kept or b"")
-                        rows.append((outcome, reason, kept, *fix, number))
+                        rows.append((outcome, reason, kept, *fix, offset))
                 if rows:
                     columns = zip(zip(*rows, strict=True), RECORD_SCHEMA, strict=True)
                     judged = [pa.array(values, type=field.type) for values, field in columns]
@@ -84,7 +84,7 @@ def of_plain(fixes: pa.Table) -> pa.Table:
 
 
 def judge(line: bytes, file_name: str, object_id: str) -> tuple[object, ...]:
-    """Return one row of RECORD_SCHEMA, but for the number of the line."""
+    """Return one row of RECORD_SCHEMA, but for the place of the line."""
     try:
         fix = read_line(text_of(line), object_id)
     except RecordError as error:

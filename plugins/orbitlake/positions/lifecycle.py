@@ -13,13 +13,13 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from orbitlake.lake import Lake, errors_in_utf8
-from orbitlake.positions.packing import pack_closed_days
+from orbitlake.positions.raw.sealing import seal_closed_days
+from orbitlake.positions.raw.source import BYTES_A_BATCH, raw_records
 from orbitlake.positions.state import Checkpoint
-from orbitlake.positions.stream import PositionStream, raw_records
+from orbitlake.positions.stream import PositionStream
 from orbitlake.positions.stream_run import on_record
 
 AVAILABLE_NOW: Final = "available-now"
-FILES_A_BATCH: Final = 5_000
 COUNTED: Final = ("records", "fixes", "rows", "repeats", "late", "failed_polls", "bad", "corrected")
 LONGEST_WAIT_S: Final = 120
 """How long the end waits for the batch in hand; one cut short is done again at the next start."""
@@ -61,12 +61,12 @@ def run(
     object_id: str,
     trigger: str,
     ending: Ending,
-    max_files: int = FILES_A_BATCH,
+    max_bytes: int = BYTES_A_BATCH,
     now: Callable[[], datetime] = utc_now,
 ) -> dict[str, int]:
     """Stream until the input is done (trigger `available-now`) or the end is due (an interval such as `5 seconds`).
 
-    Then pack the raw records of closed days: only who holds the checkpoint knows which of them were read. Returns the
+    Then seal the raw records of closed days: only who holds the checkpoint knows which of them were read. Returns the
     counts of all batches together.
     Raises CheckpointError where another driver holds the checkpoint or it is of another version.
     """
@@ -83,7 +83,7 @@ def run(
                 totals[name] += getattr(progress, name)
 
         writer = (
-            raw_records(spark, checkpoint, max_files)
+            raw_records(spark, lake, checkpoint.spark, max_bytes)
             .writeStream.queryName("stream_positions")
             .foreachBatch(batch)
             .option("checkpointLocation", str(checkpoint.spark))
@@ -93,7 +93,7 @@ def run(
         # The cluster's waking up is not counted: a run gets something done however long that takes.
         ending.began = time.monotonic()
         supervise(query, ending)
-        pack_closed_days(checkpoint, now(), is_enough=ending.asked.is_set)
+        seal_closed_days(lake, checkpoint.spark, now(), is_enough=ending.asked.is_set)
         return totals
 
 

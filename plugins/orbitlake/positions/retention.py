@@ -13,7 +13,8 @@ import duckdb
 
 from orbitlake.lake import REASON, Lake, bound_quarantine, days_in, over_bound, parts_of, quarantined
 from orbitlake.positions.live import live_files
-from orbitlake.positions.raw_files import PACKED
+from orbitlake.positions.raw.sealing import Progress
+from orbitlake.positions.raw.segments import raw_files
 from orbitlake.positions.state import Checkpoint
 from orbitlake.settings import Settings, from_environment
 from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS, Table
@@ -121,13 +122,12 @@ def verify_day(day: date, parts: dict[Table, list[Path]], live: dict[Table, list
 
 
 def raw_removals(lake: Lake, before: date) -> Iterator[Removal]:
-    """Packed raw records of closed days, of those packs that the stream has read."""
-    streamed = Checkpoint(lake).streamed()
+    """Sealed raw files of closed days, of those that the stream has read."""
+    progress = Progress.of(Checkpoint(lake).spark)
     for day, folder in days_in(lake.raw_open_notify).items():
-        if day < before and parts_of(lake, POSITIONS, day):
-            packs = (pack for pack in packs_in(folder) if f"{folder.name}/{pack.name}" in streamed)
-            for pack in packs:
-                yield Removal(RAW, str(pack), pack.stat().st_size, f"{day} is closed and older than the setting")
+        if progress and day < before and parts_of(lake, POSITIONS, day):
+            for sealed in sorted(folder / name for name in raw_files(folder) if progress.has_read(name)):
+                yield Removal(RAW, str(sealed), sealed.stat().st_size, f"{day} is closed and older than the setting")
 
 
 def quarantine_removals(lake: Lake, before: datetime) -> Iterator[Removal]:
@@ -135,11 +135,6 @@ def quarantine_removals(lake: Lake, before: datetime) -> Iterator[Removal]:
     for entry in quarantined(lake):
         if entry.at_ns < before.timestamp() * 1e9:
             yield Removal(QUARANTINE, str(entry.path), entry.bytes, "older than the setting")
-
-
-def packs_in(folder: Path) -> list[Path]:
-    """The packed files of a raw day, in order of their names."""
-    return sorted(file for file in folder.glob(f"*{PACKED}") if file.is_file())
 
 
 def rows_of(database: duckdb.DuckDBPyConnection, files: list[Path]) -> duckdb.DuckDBPyRelation:

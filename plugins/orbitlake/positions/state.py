@@ -15,13 +15,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orbitlake.lake import Lake, publish, write_file
-from orbitlake.positions.journal import TAKEN, Journal
 from orbitlake.positions.live import floors_of, joined_stretches, newest_of, newest_times, owned, read_back
 from orbitlake.positions.record import LAST_TIMESTAMP_S
 from orbitlake.positions.track import LONGEST_GAP_US, OF_OBJECT, Indices, micros
 from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS, Table
 
-STREAM_VERSION: Final = 2
+STREAM_VERSION: Final = 3
 """Rises whenever code of before cannot go on from this checkpoint: the source, the state's columns, the plan."""
 
 
@@ -50,7 +49,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The folder of one stream: Spark's own checkpoint, the journal of its source, the states, the log of progress."""
+    """The folder of one stream: Spark's own checkpoint, the states, the log of progress."""
 
     lake: Lake
 
@@ -65,11 +64,6 @@ class Checkpoint:
     @property
     def spark(self) -> Path:
         return self.folder / "spark"
-
-    @property
-    def journal(self) -> Path:
-        """Which raw files each batch took: of the same life as Spark's own part."""
-        return self.folder / "journal"
 
     @property
     def staging(self) -> Path:
@@ -117,19 +111,6 @@ class Checkpoint:
         identity = json.dumps({"identity": uuid.uuid4().hex[:8]}).encode()
         write_file(self.folder / "identity.json", identity, self.staging)
         self.save(published_state(self.lake), 0)
-
-    def committed(self) -> int:
-        """The last batch of the journal that Spark has committed, 0 before the first."""
-        done = [int(file.name) for file in (self.spark / "commits").glob("[0-9]*") if file.name.isdigit()]
-        if not done:
-            return 0
-        # A version, a line about the batch, then a line for each source.
-        *_, offset = (self.spark / "offsets" / str(max(done))).read_text().splitlines()
-        return int(json.loads(offset)[TAKEN])
-
-    def streamed(self) -> set[str]:
-        """The raw files whose batches are committed, by their paths below the raw folder; for whoever only looks."""
-        return Journal.load(self.journal, self.staging).taken_through(self.committed())
 
     def load(self, batch: int) -> State:
         """Return the state before a batch: doing the batch again starts from the same."""

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 
 from orbitlake.digits import same
 from orbitlake.lake import Lake, bound_quarantine, quarantine, write_file
@@ -27,7 +27,6 @@ from orbitlake.positions.live import (
     read_back,
 )  # fmt: skip
 from orbitlake.positions.merge import Merged, merge_fixes
-from orbitlake.positions.source import RawRecords
 from orbitlake.positions.state import Checkpoint, State
 from orbitlake.positions.track import BASE_COLUMNS, LONGEST_GAP_US, MINUTE_US, OF_OBJECT, micros
 from orbitlake.positions.windows import minutes_of
@@ -58,21 +57,6 @@ class Progress:
     lag_s: float | None = None
     duration_s: float = 0.0
     finished_at: str = ""
-
-
-def raw_records(spark: SparkSession, checkpoint: Checkpoint, max_files: int) -> DataFrame:
-    """Stream the lines of raw files: value (bytes) and file_name. The one seam between transport and stream."""
-    checkpoint.lake.raw_open_notify.mkdir(parents=True, exist_ok=True)
-    spark.dataSource.register(RawRecords)
-    return (
-        spark.readStream.format(RawRecords.name())
-        .option("lake", str(checkpoint.lake.root))
-        .option("journal", str(checkpoint.journal))
-        .option("staging", str(checkpoint.staging))
-        .option("maxFiles", max_files)
-        .option("tasks", spark.sparkContext.defaultParallelism)
-        .load()
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +132,7 @@ def keep_bad_lines(lake: Lake, bad: pa.Table, most_bytes: int) -> None:
     """Put the bad lines of a batch into quarantine, as one file, and keep the quarantine within `most_bytes`.
 
     Beside it stands where the first of them come from and why they are bad, and how many are not there for their size:
-    those are in the raw files alone. The file is named by its bytes: read again, from a packed day now, the lines are
+    those are in the raw files alone. The file is named by its bytes: read again, from a sealed day now, the lines are
     the same ones.
     """
     sizes = pc.cumulative_sum(pc.binary_length(bad.column("line")).cast(pa.int64()), skip_nulls=True)
@@ -156,8 +140,8 @@ def keep_bad_lines(lake: Lake, bad: pa.Table, most_bytes: int) -> None:
     counts = Counter(bad.column("reason").to_pylist())
     reasons = [reason for reason, _ in zip(counts, range(REASONS_NAMED), strict=False)]
     more = len(counts) - len(reasons)
-    named = bad.slice(0, LINES_NAMED).select(["file_name", "line_number", "reason"]).to_pylist()
-    files = bad.group_by("file_name").aggregate([("line_number", "min"), ("line_number", "max"), ("reason", "count")])
+    named = bad.slice(0, LINES_NAMED).select(["file_name", "offset", "reason"]).to_pylist()
+    files = bad.group_by("file_name").aggregate([("offset", "min"), ("offset", "max"), ("reason", "count")])
     quarantine(
         lake,
         BAD_LINES_NAME,
@@ -168,7 +152,7 @@ def keep_bad_lines(lake: Lake, bad: pa.Table, most_bytes: int) -> None:
         first_lines=named,
         files=[
             {"file_name": row["file_name"], "lines": row["reason_count"]}
-            | {"first": row["line_number_min"], "last": row["line_number_max"]}
+            | {"first": row["offset_min"], "last": row["offset_max"]}
             for row in files.slice(0, LINES_NAMED).to_pylist()
         ],
     )

@@ -1,4 +1,4 @@
-"""What a collector would have kept if it had polled the simulated feed for days: raw records, one file an hour.
+"""What a collector would have kept if it had polled the simulated feed for days: raw records, one segment an hour.
 
 A first look at the lake then finds days behind it, and the present goes on where the history ends.
 """
@@ -26,7 +26,7 @@ def write_history(
 ) -> int:
     """Write the records of polls from `start` to `stop` below `raw`, the folder of raw records; return their number.
 
-    A file holds the records of one hour, a line each, in the form of "Raw records" in docs/tables.md. Each is put
+    A segment holds the records of one hour, a line each, in the form of "Raw records" in docs/tables.md. Each is put
     aside and renamed, so that a stream at work never meets half of one. Raises ValueError for moments without a zone.
     """
     if start.tzinfo is None or stop.tzinfo is None:
@@ -37,9 +37,9 @@ def write_history(
         ticks_s = np.arange(0.0, (end - begin).total_seconds(), interval_s)
         latency_ms = random.uniform(*LATENCY_MS, ticks_s.size)
         lines = records(station, object_id, begin, ticks_s, latency_ms)
-        folder = raw / f"date={begin:%Y-%m-%d}" / f"hour={begin:%H}"
+        folder = raw / f"date={begin:%Y-%m-%d}"
         folder.mkdir(parents=True, exist_ok=True)
-        target = folder / f"{begin:%Y%m%dT%H%M%S}.000000Z-{object_id}-{SOURCE}-history.json"
+        target = folder / f"{begin:%Y%m%dT%H%M%S}.000000Z-history.jsonl"
         aside = target.with_name(f".{target.name}")
         aside.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         aside.replace(target)

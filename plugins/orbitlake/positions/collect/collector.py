@@ -2,17 +2,16 @@
 
 import math
 import signal
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
-from pathlib import Path
 from threading import Event
 from typing import Final
 
-from orbitlake.lake import Lake, safe_name, write_file
-from orbitlake.positions.poller import Clock, Poller
+from orbitlake.lake import Lake
+from orbitlake.positions.collect.poller import Clock, Poller
+from orbitlake.positions.raw.segments import SegmentWriter
 from orbitlake.positions.record import OPEN_NOTIFY, RawRecord
 from orbitlake.settings import OFF, from_environment
 
@@ -77,7 +76,7 @@ def collect(
     warn: Callable[[str], None] | None = None,
     is_relieved: Callable[[], bool] = lambda: False,
 ) -> Summary:
-    """Poll each `interval_s` (at least 1 s) for `duration_s`, or until `stop`, and write one raw record a poll.
+    """Poll each `interval_s` (at least 1 s) for `duration_s`, or until `stop`, and append one raw record a poll.
 
     The first of `pollers` is the feed, the others are its fallbacks. Ticks are counted from the start, so that slow
     answers do not add up; one that is missed is left out, not caught up. `show` gets a line a poll, `warn` in its
@@ -88,21 +87,22 @@ def collect(
     summary = Summary()
     began = clock.monotonic_s()
     tick = 0
-    while tick * interval_s < duration_s and not stop.is_set() and not is_relieved():
-        outcomes = 0
-        tick_s = clock.monotonic_s()
-        for record, failure in poll_in_turn(pollers, began + (tick + 1) * interval_s, clock):
-            keep(record, lake)
-            summary.count(record, failure)
-            (show if failure is None else warn or show)(line_of(record))
-            outcomes += 1
-        if outcomes:
-            summary.tick(tick_s)
-        next_tick = max(tick + 1, math.ceil((clock.monotonic_s() - began) / interval_s))
-        summary.skipped_ticks += next_tick - tick - (outcomes > 0)
-        tick = next_tick
-        if tick * interval_s < duration_s:
-            clock.wait(max(0.0, began + tick * interval_s - clock.monotonic_s()), stop)
+    with SegmentWriter(lake) as segments:
+        while tick * interval_s < duration_s and not stop.is_set() and not is_relieved():
+            outcomes = 0
+            tick_s = clock.monotonic_s()
+            for record, failure in poll_in_turn(pollers, began + (tick + 1) * interval_s, clock):
+                segments.append(record.to_json(), record.fetch_time)
+                summary.count(record, failure)
+                (show if failure is None else warn or show)(line_of(record))
+                outcomes += 1
+            if outcomes:
+                summary.tick(tick_s)
+            next_tick = max(tick + 1, math.ceil((clock.monotonic_s() - began) / interval_s))
+            summary.skipped_ticks += next_tick - tick - (outcomes > 0)
+            tick = next_tick
+            if tick * interval_s < duration_s:
+                clock.wait(max(0.0, began + tick * interval_s - clock.monotonic_s()), stop)
     # The last poll stands for its interval too: a run of 20 s lasted 20 s, though its last tick was at 18.
     ended_s = clock.monotonic_s() - began
     summary.duration_s = ended_s if stop.is_set() else max(ended_s, duration_s)
@@ -165,17 +165,6 @@ def run(
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
-
-
-def keep(record: RawRecord, lake: Lake) -> Path:
-    """Write the record as one file whose name sorts by time and is its own."""
-    fetched = record.fetch_time.astimezone(UTC)
-    stem = (
-        f"{fetched:%Y%m%dT%H%M%S.%fZ}-{safe_name(record.object_id)}-{safe_name(record.source)}-{uuid.uuid4().hex[:8]}"
-    )
-    target = lake.raw_open_notify / f"date={fetched:%Y-%m-%d}" / f"hour={fetched:%H}" / f"{stem}.json"
-    write_file(target, record.to_json(), lake.staging)
-    return target
 
 
 def line_of(record: RawRecord) -> str:

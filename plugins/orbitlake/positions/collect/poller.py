@@ -13,7 +13,7 @@ from urllib3.util import Retry
 
 from orbitlake.bounded_http import BoundedAdapter, bounded_session, status_text
 from orbitlake.destinations import Destinations
-from orbitlake.positions.feeds import FEEDS, AnswerError
+from orbitlake.positions.collect.feeds import FEEDS, AnswerError
 from orbitlake.positions.record import RawRecord
 
 MAX_BODY_BYTES: Final = 65_536

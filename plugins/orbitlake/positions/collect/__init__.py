@@ -1,0 +1,1 @@
+"""Public position feeds -> raw records: ticks, answers judged, retries."""

@@ -1,0 +1,96 @@
+"""inbox/open_notify and record files of the older layout -> segments, by the stream's driver, before it lists them."""
+
+import os
+import sys
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from orbitlake.lake import Lake, day_folder, days_in, printable, warn_of
+from orbitlake.positions.raw.merging import merge
+from orbitlake.positions.raw.segments import HIDDEN, SEGMENT, is_older, raw_files
+
+SETTLED_S: Final = 2.0
+"""How long a file in the inbox must have been seen unchanged to be taken: no clock of another machine is asked."""
+MOST_AT_ONCE: Final = 20_000
+NAMED_AT_ONCE: Final = 20
+NOT_TAKEN: Final = "not taken: a link, no file, or not to be read by this process"
+
+
+class Inbox:
+    """The files that people drop for the stream, of any name, in folders or not."""
+
+    def __init__(self, lake: Lake):
+        self.lake = lake
+        self.seen: dict[Path, tuple[tuple[int, int, int], float]] = {}
+        """What each file looked like, and since when it does, by monotonic time."""
+        self.taken = 0
+
+    def take(self) -> None:
+        """Move the settled files into one segment of today."""
+        now_s = time.monotonic()
+        waiting, settled = {}, []
+        for path in islice(files_below(self.lake.inbox_open_notify), MOST_AT_ONCE):
+            # Taken back by its owner.
+            with suppress(FileNotFoundError):
+                found = path.stat()
+                look = found.st_size, found.st_mtime_ns, found.st_ino
+                known, since_s = self.seen.get(path, (None, now_s))
+                if known == look and now_s - since_s >= SETTLED_S:
+                    settled.append((path, found.st_size))
+                else:
+                    waiting[path] = look, since_s if known == look else now_s
+        self.seen = waiting
+        if settled:
+            self.move(sorted(settled))
+            self.taken += len(settled)
+
+    def move(self, files: list[tuple[Path, int]]) -> None:
+        """Merge files into a segment, and say which."""
+        now = datetime.now(UTC)
+        target = new_segment(self.lake.raw_open_notify / day_folder(now.date()), now)
+        merge(self.lake, target, files)
+        remove_emptied({path.parent for path, _ in files}, self.lake.inbox_open_notify)
+        names = ", ".join(path.name for path, _ in files[:NAMED_AT_ONCE])
+        more = f" and {len(files) - NAMED_AT_ONCE} more" if len(files) > NAMED_AT_ONCE else ""
+        print(printable(f"{names}{more} -> {target}"), file=sys.stderr, flush=True)
+
+
+def files_below(inbox: Path) -> Iterator[Path]:
+    """Yield the files below the inbox; hidden ones are still being copied, by our advice."""
+    for folder, folders, names in os.walk(inbox):
+        folders[:] = [name for name in folders if not name.startswith(HIDDEN)]
+        for path in (Path(folder, name) for name in names if not name.startswith(HIDDEN)):
+            if path.is_symlink() or not path.is_file() or not os.access(path, os.R_OK):
+                warn_of([str(path)], NOT_TAKEN)
+            else:
+                yield path
+
+
+def gather_older(lake: Lake) -> None:
+    """Merge the record files of the older layout, one a poll, into one segment a day."""
+    for day, folder in days_in(lake.raw_open_notify).items():
+        if older := sorted(folder / name for name in raw_files(folder) if is_older(name)):
+            start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+            merge(lake, new_segment(folder, start), [(path, path.stat().st_size) for path in older])
+            remove_emptied({path.parent for path in older}, folder)
+
+
+def remove_emptied(folders: Iterable[Path], within: Path) -> None:
+    """Remove folders that became empty, and those around them, but not `within`."""
+    for folder in folders:
+        # Not empty, or removed with another.
+        with suppress(OSError):
+            while folder != within:
+                folder.rmdir()
+                folder = folder.parent
+
+
+def new_segment(folder: Path, start: datetime) -> Path:
+    """Return the place of a segment that no collector writes."""
+    return folder / f"{start:%Y%m%dT%H%M%S.%fZ}-{uuid.uuid4().hex[:8]}{SEGMENT}"

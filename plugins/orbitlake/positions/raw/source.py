@@ -1,0 +1,121 @@
+"""Spark's view of the raw folder: a streaming source of lines whose offset is bytes read by file.
+
+The driver asks it where the next batch ends, executors read the lines. The folder and Spark's own offset log are all
+there is to know: files sealed since bear our mark and are forgotten, so that the offset stays small.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.datasource import DataSource, DataSourceStreamReader, InputPartition
+from pyspark.sql.streaming.datasource import ReadLimit, ReadMaxBytes, SupportsTriggerAvailableNow
+from pyspark.sql.types import StructType
+
+from orbitlake.lake import Lake, errors_in_utf8, printable, spark_schema
+from orbitlake.positions.raw.backlog import Backlog, Offset, nothing_read
+from orbitlake.positions.raw.reading import Piece, lines_of
+
+LINE_SCHEMA: Final = pa.schema([("value", pa.binary()), ("file_name", pa.string()), ("offset", pa.int64())])
+BYTES_A_BATCH: Final = 32 * 2**20
+"""Some 130,000 records."""
+ROWS_AT_ONCE: Final = 5_000
+BYTES_AT_ONCE: Final = 4 * 2**20
+
+
+def raw_records(spark: SparkSession, lake: Lake, checkpoint: Path, max_bytes: int = BYTES_A_BATCH) -> DataFrame:
+    """Stream the lines of raw files: value (bytes), file_name, and offset, where in the file the line begins.
+
+    `checkpoint` is the folder of Spark's own checkpoint. The one seam between transport and stream.
+    """
+    lake.raw_open_notify.mkdir(parents=True, exist_ok=True)
+    spark.dataSource.register(RawRecords)
+    return (
+        spark.readStream.format(RawRecords.name())
+        .option("lake", str(lake.root))
+        .option("checkpoint", str(checkpoint))
+        .option("maxBytes", max_bytes)
+        .option("tasks", spark.sparkContext.defaultParallelism)
+        .load()
+    )
+
+
+class RawRecords(DataSource):
+    """Lines of raw files. Options: lake and checkpoint (folders), maxBytes a batch, tasks a batch at most."""
+
+    @classmethod
+    def name(cls) -> str:
+        return "orbitlake_raw_records"
+
+    def schema(self) -> StructType:
+        return spark_schema(LINE_SCHEMA)
+
+    def streamReader(self, schema: StructType) -> "RawReader":  # noqa: ARG002 - it is ours
+        lake, checkpoint = Lake(Path(self.options["lake"])), Path(self.options["checkpoint"])
+        return RawReader(lake, checkpoint, int(self.options["maxBytes"]), int(self.options["tasks"]))
+
+
+@dataclass(frozen=True)
+class Share(InputPartition):
+    """What one task reads, in order."""
+
+    pieces: Sequence[Piece]
+
+
+class RawReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
+    """The source of one query. One lives beside the driver as long as the query; copies of it read on executors."""
+
+    def __init__(self, lake: Lake, checkpoint: Path, max_bytes: int, tasks: int):
+        self.lake, self.checkpoint, self.max_bytes, self.tasks = lake, checkpoint, max_bytes, tasks
+        # Of the one beside the driver, from its first question on: what is sent to executors stays small.
+        self.opened: Backlog | None = None
+
+    @property
+    def backlog(self) -> Backlog:
+        if self.opened is None:
+            self.opened = Backlog(self.lake, self.checkpoint)
+        return self.opened
+
+    def initialOffset(self) -> Offset:
+        return nothing_read()
+
+    def getDefaultReadLimit(self) -> ReadLimit:
+        return ReadMaxBytes(self.max_bytes)
+
+    @errors_in_utf8()
+    def prepareForTriggerAvailableNow(self) -> None:
+        self.backlog.bind()
+
+    @errors_in_utf8()
+    def latestOffset(self, start: Offset, limit: ReadLimit) -> Offset:
+        return self.backlog.next_offset(start, limit.max_bytes if isinstance(limit, ReadMaxBytes) else sys.maxsize)
+
+    @errors_in_utf8()
+    def partitions(self, start: Offset, end: Offset) -> Sequence[Share]:
+        return [Share(pieces) for pieces in self.backlog.pieces(start, end, self.tasks)]
+
+    def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
+        """Yield the lines of a task's pieces, many at once. Raises RawFileError by name where one cannot be read."""
+        assert isinstance(partition, Share)  # noqa: S101 - tells the type checker what `partitions` returned
+        rows: list[tuple[bytes, str, int]] = []
+        held_bytes = 0
+        with errors_in_utf8():
+            for piece in partition.pieces:
+                label = printable(piece.name)
+                for offset, line in lines_of(self.lake.raw_open_notify, piece):
+                    rows.append((line, label, offset))
+                    held_bytes += len(line)
+                    if len(rows) >= ROWS_AT_ONCE or held_bytes >= BYTES_AT_ONCE:
+                        yield batch_of(rows)
+                        rows, held_bytes = [], 0
+            yield batch_of(rows)
+
+
+def batch_of(rows: list[tuple[bytes, str, int]]) -> pa.RecordBatch:
+    """Return rows of LINE_SCHEMA."""
+    columns = zip(*rows, strict=True) if rows else ((),) * len(LINE_SCHEMA)
+    return pa.RecordBatch.from_arrays([list(column) for column in columns], schema=LINE_SCHEMA)

@@ -1,0 +1,227 @@
+"""Batches of the source without Spark: bounded by bytes, the same lines again, nothing twice, nothing for ever."""
+
+import gzip
+import json
+import os
+
+import pytest
+from tests.positions.streamed import DAY, Streamed, quarantined, reasons
+
+from orbitlake import lake as lake_module
+from orbitlake.lake import Lake, settle
+from orbitlake.positions.raw import backlog as backlog_module
+from orbitlake.positions.raw.backlog import COPIED_S, nothing_read
+from orbitlake.positions.raw.reading import RawFileError
+
+
+@pytest.fixture
+def stream(lake):
+    return Streamed(lake)
+
+
+def age(path, by_s=COPIED_S):
+    was = path.stat().st_mtime
+    os.utime(path, (was - by_s, was - by_s))
+
+
+def land_sealed(stream, name, content):
+    stream.land({name: content})
+    age(stream.root / name)
+
+
+def batches(stream, max_bytes, bind=False):
+    backlog, found = stream.backlog(), []
+    if bind:
+        backlog.bind()
+    while (end := backlog.next_offset(start := stream.offset, max_bytes)) != start:
+        found.append(stream.lines(backlog, start, end))
+        stream.commit(end)
+    return found
+
+
+def test_batches_come_in_order_of_days_and_names_and_are_bounded_by_bytes(stream):
+    stream.land(
+        {
+            "date=2026-11-20/b.jsonl": b"b1\nb2\n",
+            "date=2026-11-20/a.jsonl": b"a1\n",
+            "date=2026-11-21/a.jsonl": b"c1\nc2\nc3\n",
+        }
+    )
+
+    assert batches(stream, 9) == [[b"a1", b"b1", b"b2"], [b"c1", b"c2", b"c3"]]
+
+
+@pytest.mark.parametrize("max_bytes", [1, 7, 100, 10_000])
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_a_file_of_any_size_is_read_by_parts_and_each_line_once(stream, max_bytes, is_packed):
+    lines = [f"line {number}".encode() for number in range(60)]
+    content = b"\n".join(lines) + b"\n"
+    if is_packed:
+        parts = [gzip.compress(content[start : start + 50]) for start in range(0, len(content), 50)]
+        land_sealed(stream, f"{DAY}/a.jsonl.gz", b"".join(parts))
+    else:
+        stream.land({f"{DAY}/a.jsonl": content})
+    found = batches(stream, max_bytes)
+
+    assert [line for batch in found for line in batch] == lines
+    assert len(found) == -(-len(content) // max_bytes)
+    assert all(sum(map(len, batch)) <= max_bytes + 10 for batch in found)
+
+
+def test_a_reader_stops_at_the_last_newline_and_goes_on_there(stream):
+    path = stream.root / DAY / "a.jsonl"
+    stream.land({f"{DAY}/a.jsonl": b"whole\nto"})
+    first = stream.read()
+    with path.open("ab") as file:
+        file.write(b"rn\nnext\n")
+
+    assert first == [b"whole"]
+    assert stream.read() == [b"torn", b"next"]
+    assert stream.offset == {"sealed": {}, "segments": {f"{DAY}/a.jsonl": 16}}
+
+
+def test_a_batch_planned_before_a_crash_reads_the_same_lines_again(stream):
+    stream.land({f"{DAY}/b.jsonl": b"b1\nb2\n"})
+    start = stream.offset
+    end = stream.backlog().next_offset(start, 100)
+    before = stream.lines(stream.backlog(), start, end)
+    stream.land({f"{DAY}/a.jsonl": b"a1\n"})
+    with (stream.root / DAY / "b.jsonl").open("ab") as file:
+        file.write(b"b3\n")
+
+    assert stream.lines(stream.backlog(), start, json.loads(json.dumps(end))) == before == [b"b1", b"b2"]
+    stream.commit(end)
+    assert stream.read() == [b"a1", b"b3"]
+
+
+def test_where_nothing_is_new_the_offset_is_the_very_same(stream):
+    stream.land({f"{DAY}/a.jsonl": b"a\n", f"{DAY}/b.jsonl": b"torn", f"{DAY}/c.jsonl": b""})
+    stream.read()
+    start = stream.offset
+    (stream.root / DAY / "a.jsonl").unlink()
+
+    assert stream.backlog().next_offset(start, 100) is start
+    assert json.dumps(start) == json.dumps(stream.offset)
+
+
+def test_the_offset_forgets_files_that_are_gone_and_stays_small(stream):
+    for number in range(100):
+        stream.land({f"{DAY}/{number:03}.jsonl": b"a\n"})
+        if number >= 5:
+            (stream.root / DAY / f"{number - 5:03}.jsonl").unlink()
+        assert stream.read() == [b"a"]
+
+    assert list(stream.offset["segments"]) == [f"{DAY}/{number:03}.jsonl" for number in range(95, 100)]
+
+
+def test_what_comes_during_a_run_over_what_is_there_waits_for_the_next(stream):
+    stream.land({f"{DAY}/a.jsonl": b"a1\n"})
+    backlog = stream.backlog()
+    backlog.bind()
+    with (stream.root / DAY / "a.jsonl").open("ab") as file:
+        file.write(b"a2\n")
+    stream.land({f"{DAY}/b.jsonl": b"b\n"})
+    end = backlog.next_offset(stream.offset, 100)
+    lines = stream.lines(backlog, stream.offset, end)
+    stream.commit(end)
+
+    assert lines == [b"a1"]
+    assert backlog.next_offset(end, 100) is end
+    assert stream.read() == [b"a2", b"b"]
+
+
+def test_work_is_spread_over_tasks_in_even_shares_and_in_order(stream, monkeypatch):
+    monkeypatch.setattr(backlog_module, "LEAST_BYTES_A_TASK", 10)
+    lines = [f"{number:04}".encode() for number in range(100)]
+    stream.land({f"{DAY}/a.jsonl": b"\n".join(lines[:90]) + b"\n", f"{DAY}/b.jsonl": b"\n".join(lines[90:]) + b"\n"})
+    backlog = stream.backlog()
+    end = backlog.next_offset(stream.offset, 10_000)
+    shares = backlog.pieces(stream.offset, end, 4)
+
+    assert [sum(piece.end - piece.begin for piece in pieces) for pieces in shares] == [125] * 4
+    assert stream.lines(backlog, stream.offset, end, 4) == lines
+    assert backlog.pieces(end, end, 4) == []
+    monkeypatch.setattr(backlog_module, "LEAST_BYTES_A_TASK", 10_000)
+    assert len(backlog.pieces(stream.offset, end, 4)) == 1, "a small batch is one task"
+
+
+def test_the_raw_folder_of_before_streams_once_and_becomes_segments(stream):
+    older = {
+        f"{DAY}/hour=12/b.json": b'\xef\xbb\xbf{"b": 1}\r\n{"b": 2}',
+        f"{DAY}/hour=11/a.json": b'{"a": 1}\n',
+        f"{DAY}/deeper/than/usual/\udcff.json": b"",
+        f"{DAY}/z.json": b'{"z": 1}',
+        "date=2026-11-19/x.json": b"x",
+    }
+    stream.land(older)
+    land_sealed(stream, "date=2026-11-18/20261118-0123456789ab.jsonl.gz", gzip.compress(b"packed"))
+
+    assert stream.read() == [
+        b"packed", b"x", b'{"a": 1}', b'\xef\xbb\xbf{"b": 1}\r', b'{"b": 2}', b'{"z": 1}',
+    ]  # fmt: skip
+    assert stream.read() == []
+    assert [name.rpartition(".")[2] for name in stream.files()] == ["gz", "jsonl", "jsonl"]
+    assert not list((stream.root / DAY).glob("*/"))
+
+
+@pytest.mark.parametrize("content", [gzip.compress(b"{}\n" * 9000)[:-9], b"no gzip"], ids=["torn", "other"])
+def test_a_damaged_sealed_file_goes_to_quarantine_and_the_others_are_read(stream, capsys, content):
+    stream.land({f"{DAY}/a.jsonl": b"a\n", f"{DAY}/d.jsonl": b"d\n"})
+    land_sealed(stream, f"{DAY}/b.jsonl.gz", content)
+    land_sealed(stream, f"{DAY}/c.jsonl.gz", gzip.compress(b"c\n"))
+
+    assert stream.read() == [b"c", b"a", b"d"]
+    assert quarantined(stream.lake) == [content]
+    assert reasons(stream.lake)[0].startswith("damaged, none of its records was taken: ")
+    assert "b.jsonl.gz is damaged (" in capsys.readouterr().err
+    assert f"{DAY}/b.jsonl.gz" not in stream.files()
+
+
+def test_a_kill_before_a_damaged_file_is_moved_leaves_one_reason(stream, monkeypatch):
+    def settle_reasons_alone(aside, target):
+        if target.suffix != ".json":
+            raise KeyboardInterrupt
+        settle(aside, target)
+
+    land_sealed(stream, f"{DAY}/b.jsonl.gz", b"no gzip")
+    with monkeypatch.context() as killed:
+        killed.setattr(lake_module, "settle", settle_reasons_alone)
+        with pytest.raises(KeyboardInterrupt):
+            stream.read()
+    stream.read()
+
+    assert len(reasons(stream.lake)) == 1
+    assert quarantined(stream.lake) == [b"no gzip"]
+
+
+@pytest.mark.parametrize("until_now", [b"", gzip.compress(b"{}\n" * 9000)[:40]], ids=["empty", "torn"])
+def test_a_sealed_file_that_is_being_copied_waits(stream, until_now):
+    stream.land({f"{DAY}/a.jsonl": b"a\n", f"{DAY}/b.jsonl.gz": until_now})
+    first = stream.read()
+    land_sealed(stream, f"{DAY}/b.jsonl.gz", gzip.compress(b"b\n"))
+
+    assert first == [b"a"]
+    assert stream.read() == [b"b"]
+    assert not stream.lake.quarantine.exists()
+
+
+def test_a_planned_file_that_is_gone_is_named(stream):
+    stream.land({f"{DAY}/a.jsonl": b"a\n"})
+    land_sealed(stream, f"{DAY}/b.jsonl.gz", gzip.compress(b"b\n"))
+    end = stream.backlog().next_offset(nothing_read(), 100)
+    for name in ("a.jsonl", "b.jsonl.gz"):
+        (stream.root / DAY / name).rename(stream.root / DAY / f".{name}")
+        with pytest.raises(RawFileError, match=f"{name} was listed and cannot be read"):
+            stream.lines(stream.backlog(), nothing_read(), end)
+        (stream.root / DAY / f".{name}").rename(stream.root / DAY / name)
+
+
+def test_only_the_folders_of_days_are_read_and_others_named(stream, caplog):
+    lake_module.said.clear()
+    stream.land({"a.jsonl": b"a\n", "other/a.jsonl": b"a\n", "date=20261120/a.jsonl": b"a\n", f"{DAY}/b.jsonl": b"b\n"})
+
+    assert stream.read() == [b"b"]
+    assert [any(f"open_notify/{name}:" in text for text in caplog.messages) for name in ("a.jsonl", "other")] == [
+        True
+    ] * 2
+    assert Lake(stream.lake.root) == stream.lake

@@ -1,0 +1,224 @@
+"""Segments: appended to by one collector, listed beside whatever people put there, whole up to the last newline."""
+
+import errno
+import os
+import random
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from tests.conftest import CHECKOUT
+
+from orbitlake import lake as lake_module
+from orbitlake.positions.raw.segments import SegmentWriter, end_of_lines, is_held, is_older, lines_from_end, raw_files
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+def segments(lake):
+    return sorted(str(path.relative_to(lake.raw_open_notify)) for path in lake.raw_open_notify.glob("*/*"))
+
+
+def test_a_collector_appends_to_one_segment_named_by_its_start(lake):
+    with SegmentWriter(lake) as writer:
+        writer.append(b"a\n", NOON)
+        writer.append(b"b\n", NOON + timedelta(seconds=5))
+        (name,) = segments(lake)
+        content = (lake.raw_open_notify / name).read_bytes()
+
+    assert name == f"date=2026-11-20/20261120T120000.000000Z-{writer.collector}.jsonl"
+    assert content == b"a\nb\n", "each line is there once it was appended"
+    assert not list(lake.staging.iterdir())
+
+
+def test_a_new_start_and_a_new_day_are_new_segments_and_a_clock_set_back_too(lake):
+    with SegmentWriter(lake) as first, SegmentWriter(lake) as second:
+        for writer in (first, second):
+            for hours in (0, 13, 14, 1):
+                writer.append(b"a\n", NOON + timedelta(hours=hours))
+
+    assert [name.partition("/")[0] for name in segments(lake)] == ["date=2026-11-20"] * 4 + ["date=2026-11-21"] * 2
+    assert sum((lake.raw_open_notify / name).read_bytes().count(b"\n") for name in segments(lake)) == 8
+
+
+def test_a_collector_that_polls_nothing_leaves_no_file(lake):
+    with SegmentWriter(lake):
+        pass
+
+    assert segments(lake) == []
+
+
+def test_a_segment_is_held_as_long_as_its_collector_lives_and_no_longer_after_kill_9(lake):
+    code = (
+        "import sys, time; from pathlib import Path; from datetime import datetime, UTC\n"
+        "from orbitlake.lake import Lake; from orbitlake.positions.raw.segments import SegmentWriter\n"
+        "writer = SegmentWriter(Lake(Path(sys.argv[1])))\n"
+        "writer.append(b'a\\n', datetime(2026, 11, 20, tzinfo=UTC)); print(writer.path, flush=True); time.sleep(60)"
+    )
+    environment = os.environ | {"PYTHONPATH": str(CHECKOUT / "plugins")}
+    command = [sys.executable, "-c", code, str(lake.root)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as collector:
+        path = lake.root / collector.stdout.readline().strip()
+        while_alive = is_held(path)
+        collector.kill()
+        collector.wait()
+
+    assert while_alive
+    assert not is_held(path)
+
+
+@pytest.mark.parametrize("fits", [0, 3])
+def test_half_a_line_on_a_full_disk_is_taken_back_and_the_segment_named(lake, monkeypatch, fits):
+    write = os.write
+
+    def full(descriptor, content):
+        if not fits:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(descriptor, content[:fits])
+
+    with SegmentWriter(lake) as writer:
+        writer.append(b"before\n", NOON)
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "write", full)
+            with pytest.raises(OSError, match=r"No space left on device: .*\.jsonl"):
+                writer.append(b"too long\n", NOON)
+        writer.append(b"after\n", NOON)
+        content = writer.path.read_bytes()
+
+    assert content == b"before\nafter\n"
+
+
+def test_each_line_is_on_disk_before_the_next_poll(lake, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    with SegmentWriter(lake) as writer:
+        for _ in range(3):
+            writer.append(b"a\n", NOON)
+        own = writer.descriptor
+
+    assert synced.count(own) >= 3
+
+
+NAMES = {
+    "a.jsonl": False,
+    "b.jsonl.gz": False,
+    "a.json": True,
+    "hour=12/a.json": True,
+    "any/depth/a.jsonl": True,
+    "b\udcff.jsonl": False,
+    "x.json.jsonl": False,
+}
+
+
+def test_raw_files_are_found_at_any_depth_of_a_day(tmp_path):
+    for name in NAMES:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+
+    assert {name: is_older(name) for name in raw_files(tmp_path)} == NAMES
+
+
+@pytest.mark.parametrize("name", [".a.jsonl", "_a.json", ".hidden/a.json", "_temporary/a.jsonl"])
+def test_what_is_hidden_is_passed_over_in_silence(tmp_path, caplog, name):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).touch()
+
+    assert list(raw_files(tmp_path)) == []
+    assert caplog.messages == []
+
+
+def test_links_and_other_endings_are_named_in_a_warning(tmp_path, caplog):
+    lake_module.said.clear()
+    (tmp_path / "a.jsonl").touch()
+    names = ["loop", "self.jsonl", "gone.json", "link.jsonl", "pipe.jsonl", "x.txt", "json", "z.json.gz", "W.JSONL"]
+    for name, target in zip(names, (tmp_path, tmp_path / "self.jsonl", "nowhere", "a.jsonl"), strict=False):
+        (tmp_path / name).symlink_to(target)
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    for name in names[5:]:
+        (tmp_path / name).touch()
+
+    assert list(raw_files(tmp_path)) == ["a.jsonl"]
+    assert [any(f"/{name}: not read" in message for message in caplog.messages) for name in names] == [True] * 9
+
+
+def test_a_folder_that_goes_while_it_is_listed_does_no_harm(tmp_path, monkeypatch):
+    (tmp_path / "hour=12").mkdir()
+    (tmp_path / "b.json").touch()
+    listed = os.scandir
+
+    def emptied(folder):
+        if folder.name == "hour=12":
+            folder.rmdir()
+        return listed(folder)
+
+    monkeypatch.setattr(os, "scandir", emptied)
+
+    assert list(raw_files(tmp_path)) == ["b.json"]
+
+
+@pytest.mark.parametrize("tail_bytes", [3, 64 * 2**10])
+@pytest.mark.parametrize(
+    ("content", "begin", "end"),
+    [
+        (b"", 0, 0),
+        (b"a\nb\n", 0, 4),
+        (b"a\nb", 0, 2),
+        (b"ab", 0, 0),
+        (b"a\ntorn line", 2, 2),
+        (b"a\n" + b"b" * 20 + b"\n" + b"c" * 20, 0, 23),
+        (b"a\n" + b"b" * 20, 12, 12),
+    ],
+)
+def test_a_segment_is_whole_up_to_its_last_newline(tmp_path, monkeypatch, tail_bytes, content, begin, end):
+    monkeypatch.setattr("orbitlake.positions.raw.segments.TAIL_BYTES", tail_bytes)
+    (tmp_path / "a.jsonl").write_bytes(content)
+
+    assert end_of_lines(tmp_path / "a.jsonl", begin, len(content)) == end
+
+
+@pytest.mark.parametrize("tail_bytes", [1, 3, 64 * 2**10])
+@pytest.mark.parametrize("content", [b"", b"torn", b"a\n", b"a\nbb\nccc\n", b"a\n\nbb\ntorn", b"aaaaaaaa\nbbbbbbbb\n"])
+def test_lines_come_from_the_end_without_a_torn_one(tmp_path, monkeypatch, tail_bytes, content):
+    monkeypatch.setattr("orbitlake.positions.raw.segments.TAIL_BYTES", tail_bytes)
+    (tmp_path / "a.jsonl").write_bytes(content)
+
+    assert list(lines_from_end(tmp_path / "a.jsonl")) == content.split(b"\n")[-2::-1]
+    assert list(lines_from_end(tmp_path / "gone.jsonl")) == []
+
+
+COLLECTOR = """
+import sys
+import time
+from datetime import datetime, UTC
+from pathlib import Path
+from orbitlake.lake import Lake
+from orbitlake.positions.raw.segments import SegmentWriter
+with SegmentWriter(Lake(Path(sys.argv[1]))) as writer:
+    for number in range(1_000_000):
+        writer.append(b"%s %d %s\\n" % (sys.argv[2].encode(), number, b"x" * (number % 3000)), datetime.now(UTC))
+        print(number, flush=True)
+"""
+
+
+def test_kill_9_of_a_collector_keeps_every_line_that_it_reported(lake):
+    choose = random.Random(3)
+    environment = os.environ | {"PYTHONPATH": str(CHECKOUT / "plugins")}
+    reported = {}
+    for life in range(20):
+        command = [sys.executable, "-c", COLLECTOR, str(lake.root), str(life)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as collector:
+            collector.stdout.readline()
+            time.sleep(choose.uniform(0, 0.05))
+            collector.kill()
+            reported[life] = int(([0] + [int(text) for text in collector.stdout.read().split("\n")[:-1]])[-1])
+    kept = {}
+    for path in lake.raw_open_notify.glob("*/*.jsonl"):
+        for line in path.read_bytes().split(b"\n")[:-1]:
+            life, number, filling = line.split(b" ")
+            assert len(filling) == int(number) % 3000
+            kept.setdefault(int(life), []).append(int(number))
+
+    assert all(numbers == list(range(len(numbers))) for numbers in kept.values())
+    assert all(len(kept[life]) > number for life, number in reported.items())
