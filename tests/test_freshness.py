@@ -30,9 +30,9 @@ def land(lake: Lake, arrived: datetime, *, latitude: float | None = 47.6, error:
     place = None if latitude is None or error else latitude + arrived.timestamp() % 1000 / 1000
     stamp = 1679696000 + int(arrived.timestamp()) % 86400
     record = {"latitude": place, "longitude": place, "timestamp": stamp, "error": error}
-    folder = lake.raw_open_notify / f"date={arrived:%Y-%m-%d}" / f"hour={arrived:%H}"
-    file = folder / f"{arrived:%Y%m%dT%H%M%S.%fZ}-x.json"
-    write_file(file, json.dumps(record).encode(), lake.staging)
+    folder = lake.raw_open_notify / f"date={arrived:%Y-%m-%d}"
+    file = folder / f"{arrived:%Y%m%dT%H%M%S.%fZ}-x.jsonl"
+    write_file(file, json.dumps(record).encode() + b"\n", lake.staging)
     at(file, arrived)
 
 
@@ -112,13 +112,44 @@ def test_the_night_over_midnight_is_no_gap(lake: Lake):
     assert wrong(lake, midnight + timedelta(minutes=1)) == {}
 
 
-def test_a_packed_day_counts_as_a_sign_of_life_and_waits_for_nobody(lake: Lake):
+def test_a_sealed_day_counts_as_a_sign_of_life_and_waits_for_nobody(lake: Lake):
     packed = lake.raw_open_notify / "date=2026-11-19" / "20261119.jsonl.gz"
     write_file(packed, b"", lake.staging)
     at(packed, ago(minutes=9))
 
     assert wrong(lake) == {}
     assert list(wrong(lake, NOW + timedelta(minutes=2))) == [FEED]
+
+
+def test_polls_of_one_segment_are_judged_by_their_own_fetch_times_and_its_torn_end_is_passed_over(lake: Lake):
+    segment = lake.raw_open_notify / "date=2026-11-20" / "20261120T100000.000000Z-a1b2c3d4.jsonl"
+    records = [
+        {"object_id": ISS, "fetch_time": ago(minutes=minutes).isoformat(), "latitude": minutes, "longitude": 1.5}
+        | {"timestamp": ago(minutes=minutes).timestamp(), "error": None if minutes > 3 else "timeout"}
+        for minutes in range(120, 0, -1)
+    ]
+    content = b"".join(json.dumps(record).encode() + b"\n" for record in records)
+    write_file(segment, content + b'{"object_id": "1998-067A", "fe', lake.staging)
+    at(segment, ago(minutes=1))
+    batch(lake, ago(minutes=2, seconds=30))
+    seen = arrivals(lake, ISS, LIMITS, NOW, is_simulated=False)
+
+    assert (seen.newest_poll, seen.newest_fix) == (ago(minutes=1), ago(minutes=4))
+    assert (seen.poll_error, seen.waits_since) == ("timeout", ago(minutes=2))
+    assert seen.oldest_poll > ago(minutes=12), "no more is read than tells enough"
+
+
+def test_old_records_that_a_person_brought_do_not_pass_for_the_newest_polls(lake: Lake):
+    folder = lake.raw_open_notify / "date=2026-11-20"
+    older = {"object_id": ISS, "fetch_time": "2024-01-01T00:00:00Z", "latitude": 1, "longitude": 1, "timestamp": 1.7e9}
+    brought = folder / "20261120T115900.000000Z-00000000.jsonl"
+    for minutes in range(5):
+        land(lake, ago(minutes=minutes))
+    write_file(brought, json.dumps(older).encode() + b"\n", lake.staging)
+    at(brought, NOW + timedelta(seconds=1))
+    batch(lake, NOW)
+
+    assert wrong(lake) == {}
 
 
 def test_a_stream_that_leaves_records_waiting_is_behind(lake: Lake):
@@ -185,8 +216,8 @@ def test_an_issue_of_a_replay_is_judged_by_when_it_came(lake: Lake):
 
 def test_no_more_records_are_opened_than_the_limits_reach_back(lake: Lake, monkeypatch: pytest.MonkeyPatch):
     opened = []
-    read = Path.read_bytes
-    monkeypatch.setattr(Path, "read_bytes", lambda path: opened.append(path.parts) or read(path))
+    read = Path.open
+    monkeypatch.setattr(Path, "open", lambda path, *mode: opened.append(path.parts) or read(path, *mode))
     for minutes in range(300):
         land(lake, ago(minutes=minutes), error="timeout")
     arrivals(lake, ISS, LIMITS, NOW, is_simulated=False)
@@ -195,7 +226,7 @@ def test_no_more_records_are_opened_than_the_limits_reach_back(lake: Lake, monke
 
 
 def test_a_folder_that_is_not_reached_is_not_even_listed(lake: Lake, monkeypatch: pytest.MonkeyPatch):
-    for minutes in range(0, 600, 5):
+    for minutes in range(0, 3000, 30):
         land(lake, ago(minutes=minutes))
     batch(lake, NOW)
     listed = []
@@ -205,6 +236,4 @@ def test_a_folder_that_is_not_reached_is_not_even_listed(lake: Lake, monkeypatch
 
     assert [folder.rsplit("/", 1)[1] for folder in listed if "date=" in folder] == [
         "date=2026-11-20",
-        "hour=12",
-        "hour=11",
     ]

@@ -42,9 +42,9 @@ def land(lake: Lake, arrived: datetime, **values: Any) -> None:
     record |= values
     if values.get("error") and not {"latitude", "timestamp"} & values.keys():
         record |= {"latitude": None, "longitude": None, "timestamp": None}
-    folder = lake.raw_open_notify / f"date={arrived:%Y-%m-%d}" / f"hour={arrived:%H}"
-    file = folder / f"{arrived:%Y%m%dT%H%M%S.%fZ}-x.json"
-    write_file(file, json.dumps(record).encode(), lake.staging)
+    folder = lake.raw_open_notify / f"date={arrived:%Y-%m-%d}"
+    file = folder / f"{arrived:%Y%m%dT%H%M%S.%fZ}-x.jsonl"
+    write_file(file, json.dumps(record).encode() + b"\n", lake.staging)
     set_time(file, arrived)
 
 
@@ -414,12 +414,12 @@ def test_damaged_record_of_a_run_is_passed_over(lake: Lake, content: bytes):
     assert verdicts(lake)[STREAM].state == "at work"
 
 
-@pytest.mark.parametrize("content", [b"", b"not JSON", b"[1]", b'"x"', b'{"latitude": [], "longitude": {}}', b"\xff\n"])
+@pytest.mark.parametrize("content", [b"", b"not JSON", b"[1]", b'"x"', b'{"latitude": [], "longitude": {}}', b"\xff"])
 def test_record_that_is_none_is_a_poll_without_a_fix(lake: Lake, content: bytes):
     feed_silent(lake)
-    folder = lake.raw_open_notify / f"date={NOW:%Y-%m-%d}" / f"hour={NOW:%H}"
-    write_file(folder / f"{NOW:%Y%m%dT%H%M%S.%fZ}-y.json", content, lake.staging)
-    set_time(folder / f"{NOW:%Y%m%dT%H%M%S.%fZ}-y.json", NOW)
+    folder = lake.raw_open_notify / f"date={NOW:%Y-%m-%d}"
+    write_file(folder / f"{NOW:%Y%m%dT%H%M%S.%fZ}-y.jsonl", content + b"\n", lake.staging)
+    set_time(folder / f"{NOW:%Y%m%dT%H%M%S.%fZ}-y.jsonl", NOW)
 
     assert verdicts(lake)[FEED].level in ("wrong", "ok")
 

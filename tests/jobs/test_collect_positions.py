@@ -54,7 +54,7 @@ def test_it_prints_a_line_a_fix_and_a_summary(job, tmp_path):
     assert (
         len(fixes)
         == json.loads(summary)["fixes"]
-        == len(list(tmp_path.glob("raw/open_notify/date=*/hour=*/*.json")))
+        == sum(len(path.read_bytes().splitlines()) for path in tmp_path.glob("raw/open_notify/date=*/*.jsonl"))
         == 2
     )
     assert "47.6153" in fixes[0]

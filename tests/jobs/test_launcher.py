@@ -32,9 +32,9 @@ def task(lake):
     started = []
 
     def start(**environment: str) -> psutil.Process:
-        folder = lake.raw_open_notify / "date=2025-12-21" / "hour=12"
+        folder = lake.raw_open_notify / "date=2025-12-21"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "a.json").write_text("\n".join(lines(orbit(range(0, 60, 5)))) + "\n")
+        (folder / "a.jsonl").write_text("\n".join(lines(orbit(range(0, 60, 5)))) + "\n")
         job = ["--master", "local[1]", "jobs/stream_positions.py", "--trigger", "1 seconds"]
         process = subprocess.Popen(
             [sys.executable, "-c", TASK, *job],

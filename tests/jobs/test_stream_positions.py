@@ -37,9 +37,9 @@ def command(lake):
 
 
 def land(lake, rows):
-    folder = lake.raw_open_notify / f"date={DAY}" / "hour=12"
+    folder = lake.raw_open_notify / f"date={DAY}"
     folder.mkdir(parents=True)
-    (folder / "a.json").write_text("\n".join(lines(rows)) + "\n")
+    (folder / "a.jsonl").write_text("\n".join(lines(rows)) + "\n")
 
 
 def counts(folder, *patterns):

@@ -25,9 +25,9 @@ def land(lake: Lake, came: datetime, error: str | None = None) -> None:
         "error": error,
         "timestamp": came.timestamp(),
     }
-    folder = lake.raw_open_notify / f"date={came:%Y-%m-%d}" / f"hour={came:%H}"
-    file = folder / f"{came:%Y%m%dT%H%M%S.%fZ}-x.json"
-    write_file(file, json.dumps(record).encode(), lake.staging)
+    folder = lake.raw_open_notify / f"date={came:%Y-%m-%d}"
+    file = folder / f"{came:%Y%m%dT%H%M%S.%fZ}-x.jsonl"
+    write_file(file, json.dumps(record).encode() + b"\n", lake.staging)
     os.utime(file, (came.timestamp(), came.timestamp()))
 
 

@@ -80,7 +80,8 @@ def polled(server, *answers, budget_s=0.6, **changes):
 
 
 def records(lake):
-    return [json.loads(file.read_text()) for file in sorted(lake.raw_open_notify.glob("date=*/hour=*/*.json"))]
+    segments = sorted(lake.raw_open_notify.glob("date=*/*.jsonl"))
+    return [json.loads(line) for segment in segments for line in segment.read_text().splitlines()]
 
 
 def hang(handler):
@@ -168,7 +169,7 @@ def test_an_old_position_is_a_fix_where_replay_switches_the_clock_check_off(serv
     assert record.timestamp == 1_700_000_000
 
 
-def test_ticks_are_absolute_and_each_outcome_is_one_file(server, lake):
+def test_ticks_are_absolute_and_each_outcome_is_one_line(server, lake):
     server.answers = [(200, good(), {}), lambda handler: (time.sleep(0.4), Handler.do_GET(handler))]
     shown = []
     summary = collect(

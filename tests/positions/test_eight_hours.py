@@ -185,7 +185,8 @@ def drill(tmp_path_factory):
         poller = Poller(url + OPEN_NOTIFY_PATH, ISS, OPEN_NOTIFY, PATIENCE_S, CLOCK_TOLERANCE_S, clock)
         clock.begin(url, poller)
         summary = collect([poller], lake, INTERVAL_S, TICKS * INTERVAL_S, Event(), lambda _: None, clock)
-    lines = [file.read_text() for file in sorted(lake.raw_open_notify.glob("date=*/hour=*/*.json"))]
+    segments = sorted(lake.raw_open_notify.glob("date=*/*.jsonl"))
+    lines = [line for segment in segments for line in segment.read_text().splitlines()]
     return faults, lines, summary
 
 

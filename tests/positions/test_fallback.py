@@ -23,7 +23,8 @@ def polled(lake, *faults, ticks=1, feeds=(OPEN_NOTIFY, WHERETHEISS)):
     with serve(create_app(faults=faults)) as url:
         pollers = [Poller(url + PATHS[feed], ISS, feed, timeout_s=30, clock_tolerance_s=300) for feed in feeds]
         summary = collect(pollers, lake, 1, ticks, Event(), show=lambda _: None)
-    lines = [file.read_text() for file in sorted(lake.raw_open_notify.glob("date=*/hour=*/*.json"))]
+    segments = sorted(lake.raw_open_notify.glob("date=*/*.jsonl"))
+    lines = [line for segment in segments for line in segment.read_text().splitlines()]
     return [json.loads(line) for line in lines], [read_line(line, ISS) for line in lines], summary
 
 

@@ -25,18 +25,17 @@ def raw(tmp_path_factory: pytest.TempPathFactory):
 
 
 def lines(raw) -> list[str]:
-    return [line for file in sorted(raw.glob("date=*/hour=*/*.json")) for line in file.read_text().splitlines()]
+    return [line for file in sorted(raw.glob("date=*/*.jsonl")) for line in file.read_text().splitlines()]
 
 
-def test_each_hour_is_one_file_in_its_day_and_nothing_else_is_left(raw):
+def test_each_hour_is_one_segment_of_its_day_and_nothing_else_is_left(raw):
     files = sorted(path.relative_to(raw).as_posix() for path in raw.rglob("*") if path.is_file())
 
-    assert [file.rsplit("/", 1)[0] for file in files] == [
-        "date=2026-11-19/hour=22",
-        "date=2026-11-19/hour=23",
-        "date=2026-11-20/hour=00",
+    assert files == [
+        "date=2026-11-19/20261119T223000.000000Z-history.jsonl",
+        "date=2026-11-19/20261119T230000.000000Z-history.jsonl",
+        "date=2026-11-20/20261120T000000.000000Z-history.jsonl",
     ]
-    assert not any("/." in file for file in files)
 
 
 def test_every_record_is_a_fix_to_the_stream_and_the_polls_are_five_seconds_apart(raw):
