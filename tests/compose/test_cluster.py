@@ -77,10 +77,11 @@ from pathlib import Path
 import duckdb
 from orbitlake.query import files
 raw = set()
-for file in Path("/data/raw/open_notify").glob("**/*.json"):
-    r = json.loads(file.read_text())
-    if r["latitude"] is not None:
-        raw.add((r["timestamp"], r["latitude"], r["longitude"]))
+for file in Path("/data/raw/open_notify").glob("date=*/*.jsonl"):
+    for line in file.read_text().splitlines():
+        r = json.loads(line)
+        if r["latitude"] is not None:
+            raw.add((r["timestamp"], r["latitude"], r["longitude"]))
 held = []
 if parts := files("positions"):
     columns = "epoch(event_time)::BIGINT, latitude_deg, longitude_deg"

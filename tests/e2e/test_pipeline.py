@@ -130,11 +130,16 @@ def test_what_trying_again_cannot_mend_fails_at_once_and_a_corrected_run_follows
     assert "no-such-file.txt' is neither a URL nor a file" in note
 
 
+def raw_records(data: Path) -> list[dict]:
+    """The records of all segments; none is sealed while its day lasts."""
+    segments = (data / "raw" / "open_notify").glob("date=*/*.jsonl")
+    return [json.loads(line) for segment in segments for line in segment.read_text().splitlines()]
+
+
 def test_collected_fixes_reach_the_live_tables_once(topology: Topology, airflow: Airflow):
     data = topology.settings.data
     run_continuous(airflow, "collect_positions")
-    records = [json.loads(path.read_text()) for path in (data / "raw" / "open_notify").glob("**/*.json")]
-    fixes = {(r["timestamp"], r["latitude"], r["longitude"]) for r in records if r["latitude"] is not None}
+    fixes = {(r["timestamp"], r["latitude"], r["longitude"]) for r in raw_records(data) if r["latitude"] is not None}
 
     run_continuous(airflow, "stream_positions")
     live = digests(data / "live")
@@ -176,8 +181,8 @@ class TestStreamThatPeopleLookAt:
         shown = watch_page(topology, airflow)
         landed = [
             datetime.fromisoformat(record["fetch_time"])
-            for path in (topology.settings.data / "raw" / "open_notify").glob("**/*.json")
-            if (record := json.loads(path.read_text()))["latitude"] is not None
+            for record in raw_records(topology.settings.data)
+            if record["latitude"] is not None
         ]
         delays_s = [
             (seen - fetched).total_seconds()

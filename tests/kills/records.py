@@ -4,9 +4,11 @@ import json
 import random
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 
 from tests.positions.samples import ISS, START, line, orbit
+
+from orbitlake.lake import Lake
+from orbitlake.positions.raw.segments import SegmentWriter
 
 OBJECTS = {ISS: 0, "2021-035A": 1700, "1990-037B": 3400}
 """Objects and how many seconds each is ahead on one and the same ground track."""
@@ -79,11 +81,23 @@ def poll(number: int, choose: random.Random, landing: Landing) -> str:
     return line(row)
 
 
-def land(files: list[tuple[str, str]], raw: Path) -> None:
-    """Put raw files in place as the collector does: written aside, then renamed."""
-    folder = raw / f"date={START:%Y-%m-%d}" / "hour=12"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files:
-        aside = raw.parent.parent / f"{name}.aside"
-        aside.write_text(content)
-        aside.rename(folder / name)
+def land(files: list[tuple[str, str]], lake: Lake) -> int:
+    """Append the files to segments as collectors do, each of which dies with its first torn line.
+
+    Every fifth file is dropped into the inbox instead. Returns how many torn lines went there: they are bad records.
+    """
+    writer, torn_in_inbox = SegmentWriter(lake), 0
+    for number, (name, content) in enumerate(files):
+        is_torn = not content.endswith("\n")
+        if number % 5 == 0:
+            inbox = lake.inbox_open_notify / name
+            inbox.parent.mkdir(parents=True, exist_ok=True)
+            inbox.write_text(content)
+            torn_in_inbox += is_torn
+        else:
+            writer.append(content.encode(), START)
+            if is_torn:
+                writer.close()
+                writer = SegmentWriter(lake)
+    writer.close()
+    return torn_in_inbox

@@ -4,13 +4,11 @@ import json
 import logging
 import os
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from orbitlake.positions.raw_files import scan
 from pyspark.errors import PythonException, StreamingQueryException
 from tests.positions.samples import ISS, line, lines, orbit
 
@@ -34,6 +32,7 @@ from orbitlake.positions.fixes import MOST_BAD_BYTES
 from orbitlake.positions.lifecycle import AVAILABLE_NOW, Ending, run
 from orbitlake.positions.motion import positions_of
 from orbitlake.positions.retention import removals, remove
+from orbitlake.positions.state import Checkpoint
 from orbitlake.positions.stream import keep_bad_lines
 from orbitlake.query import connect, files, for_spark
 from orbitlake.settings import SettingError, data_root, from_environment
@@ -42,7 +41,7 @@ from orbitlake.tables import POSITIONS
 DAY = date(2025, 12, 21)
 BASE = pa.schema([POSITIONS.schema.field(name) for name in orbit([0])[0]])
 ODD_ROOT = "[2026] {a,b} *?'\" 100% #1 é"
-NOT_TEXT = os.fsdecode(b"b\xff.json")
+NOT_TEXT = os.fsdecode(b"b\xff.jsonl")
 
 
 @pytest.fixture(autouse=True)
@@ -128,29 +127,6 @@ def test_a_file_in_the_place_of_a_days_folder_is_named(lake):
         publish(rows, POSITIONS, lake.day(POSITIONS, DAY), lake.staging)
 
 
-def test_links_and_other_endings_are_named_and_raw_files_of_any_name_are_found(lake):
-    land(lake, "a.json", line(orbit([0])[0]))
-    folder = lake.raw_open_notify / f"date={DAY}"
-    (folder / "loop").symlink_to(lake.raw_open_notify)
-    (folder / "self.json").symlink_to(folder / "self.json")
-    (folder / "gone.json").symlink_to(folder / "nowhere")
-    (folder / NOT_TEXT).write_bytes(b"")
-    os.mkfifo(folder / "pipe.json")
-    for name in ("x.txt", "y.jsonl", "z.json.gz", "W.JSON", "date=2025-12-20"):
-        (folder / name).touch()
-    (lake.raw_open_notify / "date=2025-12-21.bak").mkdir()
-    (lake.raw_open_notify / "date=2025-12-21.bak" / "a.json").touch()
-    strays: dict[str, list[str]] = {}
-    found = set(scan(lake.raw_open_notify, strays=strays))
-
-    assert found == {f"date={DAY}/a.json", f"date={DAY}/{NOT_TEXT}"}
-    assert {Path(path).name for paths in strays.values() for path in paths} == {
-        *("loop", "self.json", "gone.json", "pipe.json", "x.txt", "y.jsonl", "z.json.gz", "W.JSON", "date=2025-12-20"),
-        "date=2025-12-21.bak",
-    }
-    assert any(".jsonl.gz" in reason for reason in strays)
-
-
 def test_many_strays_are_counted_rather_than_named_one_by_one(caplog):
     lake_module.warn_of((f"/raw/{number}.txt" for number in range(1000)), "not read")
 
@@ -179,12 +155,12 @@ def test_an_error_that_utf8_cannot_write_is_raised_as_one_that_it_can():
 @pytest.mark.spark
 @pytest.mark.timeout(600)
 def test_a_task_whose_error_names_such_a_file_fails_instead_of_hanging(spark, lake):
-    land(lake, "a.json", line(orbit([0])[0]))
+    land(lake, "a.jsonl", line(orbit([0])[0]))
     land(lake, NOT_TEXT, line(orbit([5])[0]))
     run(spark, lake, ISS, AVAILABLE_NOW, Ending(), now=lambda: datetime(2025, 12, 21, 23, tzinfo=UTC))
     with connect(lake.root) as tables:
         rows = tables.sql("SELECT count(*) FROM positions").fetchone()
-    for file in (lake.checkpoints / "stream_positions" / "v2" / "spark" / "commits").iterdir():
+    for file in (Checkpoint(lake).spark / "commits").iterdir():
         file.unlink()
     (lake.raw_open_notify / f"date={DAY}" / NOT_TEXT).unlink()
 
@@ -205,10 +181,10 @@ def raise_not_text(batches):
 @pytest.mark.timeout(600)
 def test_a_data_root_with_any_character_is_streamed_closed_retired_and_queried(spark, tmp_path):
     lake = Lake(tmp_path / ODD_ROOT / "data")
-    land(lake, "a.json", *lines(orbit(range(0, 300, 5))))
+    land(lake, "a.jsonl", *lines(orbit(range(0, 300, 5))))
     land(lake, NOT_TEXT, *lines(orbit(range(300, 400, 5))), "no record")
     run(spark, lake, ISS, AVAILABLE_NOW, Ending(), now=lambda: datetime(2025, 12, 21, 23, tzinfo=UTC))
-    land(lake, "../date=2025-12-22/b.json", line(orbit([86_400])[0]))
+    land(lake, "../date=2025-12-22/b.jsonl", line(orbit([86_400])[0]))
     run(spark, lake, ISS, AVAILABLE_NOW, Ending(), now=lambda: datetime(2025, 12, 23, tzinfo=UTC))
     open_rows = [counts(spark, lake)]
     closed = compact_day(spark, lake, DAY)
@@ -222,8 +198,8 @@ def test_a_data_root_with_any_character_is_streamed_closed_retired_and_queried(s
     assert {removal.kind for removal in removed} == {"live"}
     assert counts(spark, lake) == open_rows[0]
     (note,) = (json.loads(path.read_bytes()) for path in lake.quarantine.glob("*.reason.json"))
-    assert note["first_lines"][0]["line_number"] == 21
-    assert note["first_lines"][0]["file_name"].endswith(r"b\udcff.json")
+    assert note["first_lines"][0]["offset"] == sum(len(text) + 1 for text in lines(orbit(range(300, 400, 5))))
+    assert note["first_lines"][0]["file_name"].endswith(r"b\udcff.jsonl")
 
 
 def counts(spark, lake):
@@ -277,7 +253,7 @@ def test_the_bad_lines_of_a_batch_are_one_entry_of_bounded_size(lake, capsys):
         {
             "line": pa.array([long] * count, pa.binary()),
             "file_name": ["a.json", "b.json"] * (count // 2),
-            "line_number": range(count),
+            "offset": range(count),
             "reason": [f"not JSON: {number % 7}" for number in range(count)],
         }
     )
@@ -287,7 +263,7 @@ def test_the_bad_lines_of_a_batch_are_one_entry_of_bounded_size(lake, capsys):
 
     assert MOST_BAD_BYTES * 0.9 < entry.bytes < MOST_BAD_BYTES * 1.1
     assert (note["lines"], note["lines_kept"]) == (count, MOST_BAD_BYTES // 1_000)
-    assert note["first_lines"][1] == {"file_name": "b.json", "line_number": 1, "reason": "not JSON: 1"}
+    assert note["first_lines"][1] == {"file_name": "b.json", "offset": 1, "reason": "not JSON: 1"}
     assert note["files"][0] == {"file_name": "a.json", "lines": count // 2, "first": 0, "last": count - 2}
     assert note["reason"].endswith("and 2 other reasons")
     assert "30000 bad lines" in capsys.readouterr().err

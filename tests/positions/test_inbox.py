@@ -119,9 +119,10 @@ def test_thousands_of_files_are_taken_some_at_a_time(stream, monkeypatch):
     assert len(stream.files()) == 4
 
 
-@pytest.mark.parametrize(
-    "content", [gzip.compress(b"{}\n" * 9000)[:-9], gzip.compress(b"a") + b"rest"], ids=["torn", "more"]
-)
+DAMAGED = {"torn": gzip.compress(b"{}\n" * 9000)[:-9], "more": gzip.compress(b"a") + b"rest"}
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
 def test_a_damaged_gzip_file_goes_to_quarantine_and_the_others_are_read(stream, content):
     drop(stream, "a.jsonl.gz", content)
     drop(stream, "b.json", b"b")

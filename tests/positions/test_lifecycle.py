@@ -15,9 +15,9 @@ from orbitlake.tables import POSITIONS
 pytestmark = pytest.mark.spark
 
 
-def land(lake, name, rows, hour="12"):
-    """Put a raw file in place as the collector does."""
-    folder = lake.raw_open_notify / "date=2025-12-21" / f"hour={hour}"
+def land(lake, name, rows):
+    """Put a segment in place."""
+    folder = lake.raw_open_notify / "date=2025-12-21"
     folder.mkdir(parents=True, exist_ok=True)
     aside = lake.root / "aside"
     aside.write_text("\n".join(lines(rows)) + "\n")
@@ -29,11 +29,11 @@ def rows_live(lake):
 
 
 def test_a_run_takes_what_is_there_and_the_next_one_only_what_is_new(spark, lake):
-    land(lake, "a.json", orbit(range(0, 60, 5)))
-    land(lake, "not-yet.json.tmp", orbit([1000]))
+    land(lake, "a.jsonl", orbit(range(0, 60, 5)))
+    land(lake, ".not-yet.jsonl", orbit([1000]))
     run(spark, lake, ISS, AVAILABLE_NOW, Ending())
     first = rows_live(lake)
-    land(lake, "b.json", orbit(range(60, 120, 5)), hour="13")
+    land(lake, "b.jsonl", orbit(range(60, 120, 5)))
     run(spark, lake, ISS, AVAILABLE_NOW, Ending())
     log = [json.loads(text) for text in Checkpoint(lake).progress_log.read_text().splitlines()]
 
@@ -42,13 +42,15 @@ def test_a_run_takes_what_is_there_and_the_next_one_only_what_is_new(spark, lake
     assert [entry["repeats"] for entry in log] == [0, 0]
 
 
-def test_files_a_batch_are_limited(spark, lake):
-    for number in range(3):
-        land(lake, f"{number}.json", orbit([number * 5]))
-    run(spark, lake, ISS, AVAILABLE_NOW, Ending(), max_files=1)
+def test_bytes_a_batch_are_limited(spark, lake):
+    land(lake, "a.jsonl", orbit(range(0, 60, 5)))
+    size = (lake.raw_open_notify / "date=2025-12-21" / "a.jsonl").stat().st_size
+    run(spark, lake, ISS, AVAILABLE_NOW, Ending(), max_bytes=size // 3 + 1)
+    log = [json.loads(text) for text in Checkpoint(lake).progress_log.read_text().splitlines()]
 
-    assert len(Checkpoint(lake).progress_log.read_text().splitlines()) == 3
-    assert rows_live(lake) == 3
+    assert len(log) == 3
+    assert max(entry["records"] for entry in log) <= 5
+    assert rows_live(lake) == 12
 
 
 def test_a_second_driver_is_refused(spark, lake):
@@ -66,7 +68,7 @@ def test_a_checkpoint_of_another_version_is_refused_and_left_alone(spark, lake):
 
 
 def test_a_due_end_comes_after_the_batch_in_hand(spark, lake):
-    land(lake, "a.json", orbit(range(0, 60, 5)))
+    land(lake, "a.jsonl", orbit(range(0, 60, 5)))
     ending = Ending()
 
     def end_soon():

@@ -14,17 +14,17 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from orbitlake.positions.raw_files import scan
 from tests.positions.samples import ISS, line, orbit
 
 from orbitlake import lake as lake_module
-from orbitlake.freshness import records
+from orbitlake.freshness import newest_first
 from orbitlake.inspection import facts, holdings
-from orbitlake.lake import Lake, printable, publish
+from orbitlake.lake import Lake, days_in, printable, publish
 from orbitlake.page.newest import newest_day
 from orbitlake.positions.compaction import compact_day, pending_days
 from orbitlake.positions.lifecycle import AVAILABLE_NOW, Ending, run
 from orbitlake.positions.motion import positions_of
+from orbitlake.positions.raw.segments import raw_files
 from orbitlake.positions.retention import ClosedDayError, removals, remove
 from orbitlake.positions.state import published_state
 from orbitlake.positions.windows import minutes_of
@@ -57,7 +57,19 @@ PIECES = [
         b"+",
     ),
     *(b"[a]", b"[", b"]", b"{x,y}", b"*", b"?", b"'", b'"', b"\\", b"\xff", b"\xed\xa0\x80", "é☄".encode(), b"-", b","),
-    *(b"part-0", b"part-7", b"part-07", b"part-", b".parquet", b".json", b".jsonl.gz", b".gz", b".JSON", b"hour=12"),
+    *(
+        b"part-0",
+        b"part-7",
+        b"part-07",
+        b"part-",
+        b".parquet",
+        b".json",
+        b".jsonl",
+        b".jsonl.gz",
+        b".gz",
+        b".JSON",
+        b"hour=12",
+    ),
     b"date=__HIVE_DEFAULT_PARTITION__",
 ]
 REAL_DAY = re.compile(r"date=20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])")
@@ -97,7 +109,8 @@ def template(tmp_path_factory) -> Lake:
             live = lake.live(table) / f"date={day}" / "aa-1.parquet"
             publish(rows, table, live, lake.staging)
             os.utime(live, (NOW.timestamp() - 200_000,) * 2)
-        put(lake.raw_open_notify / f"date={day}" / "hour=13" / "a.json", line(orbit(seconds)[0]).encode() + b"\n")
+        place = "hour=13/a.json" if day == CLOSED else "a.jsonl"
+        put(lake.raw_open_notify / f"date={day}" / place, line(orbit(seconds)[0]).encode() + b"\n")
     for table, rows in derived(range(0, 60, 5)).items():
         publish(rows, table, lake.day(table, CLOSED), lake.staging)
         os.utime(lake.day(table, CLOSED), (NOW.timestamp() - 100_000,) * 2)
@@ -113,7 +126,6 @@ def strew(lake: Lake, number: int, name: str) -> tuple[int, int, list[Path]]:
     as_folder = number % 3 > 0
     twelve = {table: lake.day(table, CLOSED).read_bytes() for table in POSITION_TABLES}
     is_day = as_folder and bool(REAL_DAY.fullmatch(name))
-    is_new = not (lake.raw_open_notify / name).exists()
     for table in POSITION_TABLES:
         for place in (lake.live(table), lake.closed(table)):
             beside = place / name
@@ -136,20 +148,17 @@ def strew(lake: Lake, number: int, name: str) -> tuple[int, int, list[Path]]:
 
     record = line(orbit([1000 + number])[0]).encode() + b"\n"
     is_hidden = name.startswith((".", "_"))
-    is_raw = name.endswith((".json", ".jsonl.gz"))
+    is_raw = name.endswith((".json", ".jsonl", ".jsonl.gz"))
     content = gzip.compress(record) if name.endswith(".jsonl.gz") else record
     if as_folder:
         put(lake.raw_open_notify / name / "x.json", record)
-        if name.startswith("date=") and not is_day:
+        raw += is_day
+        if not is_day:
             strays.append(lake.raw_open_notify / name)
-        else:
-            raw += (is_new and not is_hidden) or (is_day and name in (f"date={CLOSED}", f"date={OPEN}"))
     else:
         put(lake.raw_open_notify / name, content)
-        if (lake.raw_open_notify / name).is_file() and not is_hidden:
-            raw += is_raw
-            if not is_raw:
-                strays.append(lake.raw_open_notify / name)
+        if (lake.raw_open_notify / name).is_file():
+            strays.append(lake.raw_open_notify / name)
     put(lake.raw_open_notify / f"date={OPEN}" / name, content)
     if not is_hidden:
         raw += is_raw
@@ -171,10 +180,7 @@ def test_each_name_is_counted_once_or_named_in_a_warning(template, tmp_path, cap
             (rows,) = tables.sql("SELECT count(*) FROM positions").fetchone()
             told = dict(facts(lake, tables, NOW))
             tables.sql("SELECT * FROM window_stats").fetchall()
-        found_raw: dict[str, list[str]] = {}
-        raw_files = list(scan(lake.raw_open_notify, strays=found_raw))
-        for reason, paths in found_raw.items():
-            lake_module.warn_of(paths, reason)
+        found_raw = [name for day in days_in(lake.raw_open_notify).values() for name in raw_files(day)]
         going = None
         if REAL_PART.fullmatch(name) and name != "part-0.parquet":
             # Its rows are there twice now: nothing of the day goes before a person has looked.
@@ -184,11 +190,11 @@ def test_each_name_is_counted_once_or_named_in_a_warning(template, tmp_path, cap
             going = [removal for removal in removals(lake, from_environment({}), NOW) if removal.kind == "live"]
         days = pending_days(lake, OPEN + timedelta(days=1))
         held = sum(holdings(place(POSITIONS)).rows for place in (lake.closed, lake.live))
-        newest, state, arrived = newest_day(lake, POSITIONS), published_state(lake), list(records(lake))
+        newest, state, arrived = newest_day(lake, POSITIONS), published_state(lake), list(newest_first(lake))
         counted += rows
 
         assert rows == seen == sum(pq.read_metadata(file).num_rows for file in found), name
-        assert len(raw_files) == raw, name
+        assert len(found_raw) == raw, name
         said = "\n".join(record.getMessage() for record in caplog.records)
         assert [path for path in strays if printable(path) not in said] == [], name
         assert going is None or {Path(removal.path).name for removal in going} >= {"aa-1.parquet"}, name
@@ -211,8 +217,8 @@ def test_stream_compaction_and_retention_go_on_beside_all_names_at_once(spark, t
     taken = set()
     for number, (name, fix) in enumerate(zip(names, polls, strict=True)):
         # Every other name is one of a raw file, with another fix; all are folders and files beside the days.
-        raw = folder / (f"{name}.json" if number % 2 else name)
-        if raw.name.endswith(".json") and not raw.name.startswith((".", "_")) and not raw.exists():
+        raw = folder / (f"{name}.json{'l' * (number % 4 == 1)}" if number % 2 else name)
+        if raw.name.endswith((".json", ".jsonl")) and not raw.name.startswith((".", "_")) and not raw.exists():
             taken.add(fix["event_time"])
         put(raw, line(fix).encode() + b"\n")
         for table in POSITION_TABLES:

@@ -9,7 +9,6 @@ from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
 import pytest
-from orbitlake.positions.journal import Journal
 from tests.conftest import CHECKOUT
 from tests.positions.samples import orbit
 
@@ -107,12 +106,13 @@ def test_minutes_that_count_other_fixes_than_there_are_stop_the_removal(closed_d
 def test_raw_records_and_quarantine_stay_for_ever_unless_a_setting_says_otherwise(closed_day):
     raw = closed_day.raw_open_notify / "date=2025-12-21"
     raw.mkdir(parents=True)
-    (raw / "20251221-0123456789ab.jsonl.gz").write_bytes(b"packed")
-    (raw / "hour=12").mkdir()
-    (raw / "hour=12" / "loose.json").write_bytes(b"{}")
+    sealed = raw / "20251221T000000.000000Z-a1b2c3d4.01234567-3.jsonl.gz"
+    others_mark = raw / "20251221T000000.000000Z-a1b2c3d4.76543210-3.jsonl.gz"
+    for file in (sealed, others_mark, raw / "20251221-0123456789ab.jsonl.gz", raw / "open.jsonl"):
+        file.write_bytes(b"packed")
     unclosed = closed_day.raw_open_notify / "date=2025-12-20"
     unclosed.mkdir()
-    (unclosed / "20251220-0123456789ab.jsonl.gz").write_bytes(b"packed")
+    (unclosed / sealed.name).write_bytes(b"packed")
     kept = quarantine(closed_day, "bad.json", b"bad", "no JSON")
     os.utime(kept, (CLOSED_AT.timestamp(), CLOSED_AT.timestamp()))
 
@@ -122,12 +122,14 @@ def test_raw_records_and_quarantine_stay_for_ever_unless_a_setting_says_otherwis
         ]
 
     month = CLOSED_AT + timedelta(days=31)
-    # Copied there, or of a checkpoint that is gone: nobody has read it yet.
+    # Of a checkpoint that is gone, or copied there: nobody has read it yet.
     assert others(month, keep_raw_days=30) == []
-    journal = Journal.load(Checkpoint(closed_day).journal, closed_day.staging)
-    journal.fold(0, {f"{raw.name}/20251221-0123456789ab.jsonl.gz"})
+    spark = Checkpoint(closed_day).spark
+    for name, content in (("metadata", '{"id": "0123456789"}'), ("offsets/3", "v1\n{}\n{}"), ("commits/3", "v1")):
+        (spark / name).parent.mkdir(parents=True, exist_ok=True)
+        (spark / name).write_text(content)
     assert others(month) == []
-    assert others(month, keep_raw_days=30) == [("raw", str(raw / "20251221-0123456789ab.jsonl.gz"))]
+    assert others(month, keep_raw_days=30) == [("raw", str(sealed))]
     assert others(month, keep_raw_days=32) == []
     assert others(month, keep_quarantine_days=30) == [("quarantine", str(kept))]
 

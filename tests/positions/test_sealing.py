@@ -192,6 +192,20 @@ def test_a_checkpoint_that_came_back_from_a_backup_reads_what_was_sealed_since(s
     assert stream.read() == [b"a", b"b"], "the file is of a later batch than the checkpoint"
 
 
+def test_names_of_any_length_and_kind_are_sealed(stream):
+    long = "x" * 249 + ".jsonl"
+    stream.land({f"{DAY}/{name}": b"a\n" for name in (long, "\udcff\n [a].jsonl", "y" * 200 + ".1.2-3.jsonl")})
+    land = gzip.compress(b"b\n")
+    stream.land({f"{DAY}/{'z' * 246}.jsonl.gz": land})
+    age(stream)
+    read = stream.read()
+    seal(stream)
+
+    assert sorted(read) == sorted(whole_lines(stream.root)) == [b"a", b"a", b"a", b"b"]
+    assert [name.rpartition(".")[2] for name in stream.files()] == ["gz", "gz"]
+    assert stream.read() == []
+
+
 def test_a_wish_to_end_is_heard_between_two_days(stream):
     stream.land({f"date=2026-11-{day:02}/a.jsonl": b"a\n" for day in (1, 2, 3)})
     stream.read()

@@ -1,4 +1,4 @@
-"""Spark on the source: loose and packed days alike, each file once, the same files again after a crash."""
+"""Spark on the source: segments and sealed days alike, each line once, the same lines again after a crash."""
 
 import gzip
 import json
@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow.parquet as pq
 import pytest
-from orbitlake.positions.raw_files import scan
 from pyspark.errors import StreamingQueryException
 from tests.positions.samples import ISS, line, lines, orbit
 
@@ -33,6 +32,7 @@ def land(lake, name, *raw_lines, end=b"\n"):
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = lake.root / "aside"
     aside.write_bytes(b"\n".join(encoded) + (end if encoded else b""))
+    os.utime(aside, (SAME_DAY.timestamp(), SAME_DAY.timestamp()))
     aside.rename(target)
 
 
@@ -62,65 +62,78 @@ def quarantined(lake):
 @pytest.fixture
 def mixed(lake):
     """A day of raw files in every form that is accepted, one of them with bad lines of which one is no text."""
-    land(lake, "hour=12/a.json", *lines(ROWS[:20]))
+    land(lake, "a.jsonl", *lines(ROWS[:20]))
     land(lake, "hour=12/b.json", b"\xef\xbb\xbf" + line(ROWS[20]).encode() + b"\r", line(ROWS[21]), end=b"")
-    land(lake, "hour=12/c.json")
+    land(lake, "c.jsonl")
     land(lake, "deeper/than/usual/d.json", *BAD, line(ROWS[22]))
-    land(lake, "e.json", *lines(ROWS[22:]))
+    land(lake, "e.jsonl", *lines(ROWS[22:]), '{"torn": 1', end=b"")
     return lake
 
 
-def test_a_packed_day_gives_the_tables_and_the_quarantine_of_its_loose_files(spark, mixed, tmp_path):
-    copies = {name: Lake(tmp_path / name) for name in ("packed", "both")}
-    for copy in copies.values():
-        shutil.copytree(mixed.raw_open_notify, copy.raw_open_notify)
+def raw_names(lake):
+    return sorted(path.name for path in lake.raw_open_notify.rglob("*") if path.is_file())
+
+
+def test_a_sealed_day_gives_the_tables_and_the_quarantine_of_its_segments(spark, mixed, tmp_path):
+    sealed = Lake(tmp_path / "sealed")
+    shutil.copytree(mixed.raw_open_notify, sealed.raw_open_notify, copy_function=shutil.copy2)
     stream(spark, mixed)
-    stream(spark, copies["packed"], NEXT_DAY)
-    (pack,) = scan(copies["packed"].raw_open_notify)
-    shutil.copy(copies["packed"].raw_open_notify / pack, copies["both"].raw_open_notify / pack)
+    stream(spark, sealed, NEXT_DAY)
+    names = raw_names(sealed)
+    kept = {file: file.read_bytes() for file in sealed.quarantine.iterdir()}
     for folder in ("live", "checkpoints"):
-        shutil.rmtree(copies["packed"].root / folder)
-    kept = {file: file.read_bytes() for file in copies["packed"].quarantine.iterdir()}
-    (from_pack,) = stream(spark, copies["packed"], NEXT_DAY)
-    from_both = stream(spark, copies["both"], NEXT_DAY, max_files=2)
+        shutil.rmtree(sealed.root / folder)
+    (from_sealed,) = stream(spark, sealed, NEXT_DAY)
 
+    assert len(names) == 1
+    assert names[0].endswith(".jsonl.gz")
     assert len(tables(mixed)[POSITIONS.name]) == len(ROWS)
-    assert tables(copies["packed"]) == tables(copies["both"]) == tables(mixed)
+    assert tables(sealed) == tables(mixed)
     assert list(quarantined(mixed).values()) == [b"\n".join(BAD)]
-    assert quarantined(copies["packed"]) == quarantined(copies["both"]) == quarantined(mixed)
-    assert {file: file.read_bytes() for file in copies["packed"].quarantine.iterdir()} == kept, "the first time stays"
-    assert (from_pack["rows"], from_pack["repeats"], from_pack["bad"]) == (len(ROWS), 1, 3)
-    assert sum(batch["rows"] for batch in from_both) == len(ROWS)
-    assert list(scan(copies["both"].raw_open_notify)) == [pack], "members left over are in the pack already"
+    assert sorted(quarantined(sealed).values()) == sorted([b"\n".join(BAD), b'{"torn": 1'])
+    assert {file: file.read_bytes() for file in sealed.quarantine.iterdir()} == kept, "the first time stays"
+    assert (from_sealed["rows"], from_sealed["repeats"], from_sealed["bad"]) == (len(ROWS), 1, 3)
 
 
-def test_the_end_of_a_run_packs_closed_days_and_the_next_reads_no_line_again(spark, mixed):
+def test_the_end_of_a_run_seals_closed_days_and_the_next_reads_no_line_again(spark, mixed):
     stream(spark, mixed, NEXT_DAY)
     before = tables(mixed)
-    packs = list(scan(mixed.raw_open_notify))
     again = stream(spark, mixed, NEXT_DAY)
-    land(mixed, "hour=23/late.json", line(orbit([400])[0]))
+    land(mixed, "late.jsonl", line(orbit([400])[0]))
     late = stream(spark, mixed, NEXT_DAY)
     after = stream(spark, mixed, NEXT_DAY)
 
-    assert len(packs) == 1
     assert again == []
     assert before[POSITIONS.name] == tables(mixed)[POSITIONS.name][:-1]
     assert [(batch["records"], batch["rows"]) for batch in late] == [(1, 1)]
     assert after == []
-    (name,) = scan(mixed.raw_open_notify)
-    assert len(gzip.decompress((mixed.raw_open_notify / name).read_bytes()).splitlines()) == len(ROWS) + 1 + 3 + 1
+    assert [name.endswith(".jsonl.gz") for name in raw_names(mixed)] == [True, True]
+    contents = [gzip.decompress(path.read_bytes()) for path in mixed.raw_open_notify.rglob("*.gz")]
+    assert sum(content.count(b"\n") for content in contents) == len(ROWS) + 1 + 3 + 1
+
+
+def test_what_a_person_drops_into_the_inbox_is_streamed_by_the_run_that_finds_it(spark, lake):
+    inbox = lake.inbox_open_notify
+    inbox.mkdir(parents=True)
+    older = {"latitude": 47.6153, "longitude": -60.4797, "timestamp": 1766320531, "altitude_km": 408.0}
+    (inbox / "one.json").write_text(json.dumps(older))
+    (inbox / "many.jsonl.gz").write_bytes(gzip.compress("\n".join(lines(ROWS)).encode()))
+    (report,) = stream(spark, lake)
+
+    assert (report["records"], report["rows"]) == (len(ROWS) + 1, len(ROWS) + 1)
+    assert list(inbox.iterdir()) == []
+    assert stream(spark, lake) == []
 
 
 def test_an_interval_takes_what_comes_while_it_runs(spark, lake):
-    land(lake, "a.json", line(ROWS[0]))
+    land(lake, "a.jsonl", line(ROWS[0]))
     ending = Ending()
 
     def feed():
         for number in range(1, 4):
             while len(tables(lake)[POSITIONS.name]) < number:
                 time.sleep(0.05)
-            land(lake, f"hour=12/{number}.json", line(ROWS[number]))
+            land(lake, f"{number}.jsonl", line(ROWS[number]))
         while len(tables(lake)[POSITIONS.name]) < 4:
             time.sleep(0.05)
         ending.asked.set()
@@ -132,21 +145,21 @@ def test_an_interval_takes_what_comes_while_it_runs(spark, lake):
     reports = [json.loads(text) for text in Checkpoint(lake).progress_log.read_text().splitlines()]
 
     assert [report["rows"] for report in reports] == [1, 1, 1, 1]
-    assert len(list(scan(lake.raw_open_notify))) == 1, "a run that was asked to end packs one day all the same"
+    assert len(raw_names(lake)) == 1, "a run that was asked to end seals one day all the same"
 
 
 @pytest.mark.parametrize("lost", [("commits",), ("commits", "offsets")], ids=["after", "before"])
-def test_a_kill_around_sparks_own_log_makes_the_batch_read_the_same_files_again(spark, lake, lost):
-    land(lake, "b.json", *lines(ROWS[:5]))
+def test_a_kill_around_sparks_own_log_makes_the_batch_read_the_same_lines_again(spark, lake, lost):
+    land(lake, "b.jsonl", *lines(ROWS[:5]))
     stream(spark, lake)
-    land(lake, "d.json", *lines(ROWS[5:10]))
+    land(lake, "d.jsonl", *lines(ROWS[5:10]))
     stream(spark, lake)
     for folder in lost:
         for file in (Checkpoint(lake).spark / folder).glob("*1*"):
             file.unlink()
-    land(lake, "a.json", line(ROWS[10]))
-    land(lake, "c.json", line(ROWS[11]))
-    reports = stream(spark, lake, max_files=1)
+    land(lake, "a.jsonl", line(ROWS[10]))
+    land(lake, "c.jsonl", line(ROWS[11]))
+    reports = stream(spark, lake, max_bytes=len(line(ROWS[10])) + 1)
 
     assert [(report["batch"], report["records"]) for report in reports] == [(1, 5), (2, 1), (3, 1)]
     assert [report["rows"] for report in reports] == [5, 1, 1]
@@ -154,22 +167,22 @@ def test_a_kill_around_sparks_own_log_makes_the_batch_read_the_same_files_again(
 
 
 def test_a_file_that_vanishes_before_it_is_read_is_named(spark, lake):
-    land(lake, "a.json", line(ROWS[0]))
+    land(lake, "a.jsonl", line(ROWS[0]))
     stream(spark, lake)
     shutil.rmtree(Checkpoint(lake).spark / "commits")
-    (lake.raw_open_notify / DAY / "a.json").unlink()
+    (lake.raw_open_notify / DAY / "a.jsonl").unlink()
 
-    with pytest.raises(StreamingQueryException, match=r"a.json was listed and cannot be read"):
+    with pytest.raises(StreamingQueryException, match=r"a.jsonl was listed and cannot be read"):
         stream(spark, lake)
 
 
-def test_a_damaged_pack_stops_nothing_and_its_bytes_are_kept(spark, lake):
-    land(lake, "a.json", *lines(ROWS[:5]))
+def test_a_damaged_sealed_file_stops_nothing_and_its_bytes_are_kept(spark, lake):
+    land(lake, "a.jsonl", *lines(ROWS[:5]))
     land(lake, "b.jsonl.gz", b"no gzip", end=b"")
     os.utime(lake.raw_open_notify / DAY / "b.jsonl.gz", (0, 0))
-    land(lake, "c.json", *lines(ROWS[5:]))
+    land(lake, "c.jsonl", *lines(ROWS[5:]))
     stream(spark, lake)
 
     assert len(tables(lake)[POSITIONS.name]) == len(ROWS)
     assert list(quarantined(lake).values()) == [b"no gzip"]
-    assert sorted(scan(lake.raw_open_notify)) == [f"{DAY}/a.json", f"{DAY}/c.json"]
+    assert raw_names(lake) == ["a.jsonl", "c.jsonl"]

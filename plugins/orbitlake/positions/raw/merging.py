@@ -1,8 +1,8 @@
 """Many files -> one raw file, in steps of which any may be the last before a crash.
 
-The members are moved, one rename each, into a hidden folder beside the file to come, `.<its name>/`. From then on the
-folder says what has to be done: write the file of what is in it, unless it is there, and remove the folder. So a line
-is in one place at any moment, and doing a step again changes nothing.
+The members are moved, one rename each, into a hidden folder beside the file to come, `.merging-<its name>/`. From then
+on the folder says what has to be done: write the file of what is in it, unless it is there, and remove the folder. So a
+line is in one place at any moment, and doing a step again changes nothing.
 """
 
 import gzip
@@ -17,13 +17,13 @@ from typing import Final
 
 from orbitlake.lake import Lake, days_in, gone_if_failed, printable, quarantine, quarantine_file, settle, sync_folder
 from orbitlake.positions.raw.reading import DAMAGE, Packed
-from orbitlake.positions.raw.segments import SEALED, SEGMENT
+from orbitlake.positions.raw.segments import MOST_NAME_BYTES, SEALED
 
+MERGING: Final = ".merging-"
 AT_ONCE_BYTES: Final = 2**20
 MEMBER_BYTES: Final = 4 * 2**20
 """A sealed file is gzip members of so many bytes each: it can be read from any of them on."""
 GZIP_MAGIC: Final = b"\x1f\x8b"
-MOST_NAME_BYTES: Final = 200
 TORN: Final = "torn: the last line of a collector that ended within it"
 
 
@@ -39,7 +39,7 @@ def merge(lake: Lake, target: Path, members: Iterable[tuple[Path, int]]) -> None
     """
     if target.exists():
         raise MergeError(f"{target} is there already")
-    folder = target.with_name(f".{target.name}")
+    folder = target.with_name(f"{MERGING}{target.name}")
     folder.mkdir(parents=True)
     sync_folder(folder.parent)
     for number, (path, size) in enumerate(members):
@@ -52,14 +52,13 @@ def merge(lake: Lake, target: Path, members: Iterable[tuple[Path, int]]) -> None
 def finish_all(lake: Lake) -> None:
     """Finish what a crash interrupted."""
     for day in days_in(lake.raw_open_notify).values():
-        for folder in day.glob(f".*{SEGMENT}*"):
-            if folder.is_dir() and folder.name.endswith((SEGMENT, SEALED)):
-                finish(lake, folder)
+        for folder in day.glob(f"{MERGING}*"):
+            finish(lake, folder)
 
 
 def finish(lake: Lake, folder: Path) -> None:
     """Make the file that a hidden folder stands for, unless it is there, and remove the folder."""
-    target = folder.with_name(folder.name[1:])
+    target = folder.with_name(folder.name.removeprefix(MERGING))
     lake.staging.mkdir(parents=True, exist_ok=True)
     temporary = lake.staging / uuid.uuid4().hex
     members = sorted(folder.iterdir())

@@ -6,6 +6,7 @@ the file.
 """
 
 import json
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +16,15 @@ from typing import Any, Final, Self
 
 from orbitlake.lake import Lake, days_in
 from orbitlake.positions.raw.merging import finish_all, merge
-from orbitlake.positions.raw.segments import SEALED, SEGMENT, end_of_lines, is_held, is_older, raw_files
+from orbitlake.positions.raw.segments import (
+    MOST_NAME_BYTES,
+    SEALED,
+    SEGMENT,
+    end_of_lines,
+    is_held,
+    is_older,
+    raw_files,
+)
 
 GRACE: Final = timedelta(hours=1)
 """How long after midnight UTC a day is left alone: a collector may have a record of it in hand."""
@@ -51,7 +60,7 @@ class Progress:
 
     def marked(self, stem: str) -> str:
         """Return the name of a sealed file that is read by now."""
-        return f"{stem}.{self.query}-{self.batch}{SEALED}"
+        return f"{os.fsdecode(os.fsencode(stem)[:MOST_NAME_BYTES])}.{self.query}-{self.batch}{SEALED}"
 
 
 def seal_closed_days(

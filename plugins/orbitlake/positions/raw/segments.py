@@ -22,6 +22,8 @@ OLDER: Final = ".json"
 """Record files of before there were segments, one poll each, in any folder below that of their day."""
 HIDDEN: Final = (".", "_")
 NOT_READ: Final = f"not read: raw records are plain files that end with {SEGMENT}, {SEALED} or {OLDER}"
+MOST_NAME_BYTES: Final = 200
+"""Of the names that people gave: file systems hold names to 255 bytes, and ours put numbers and marks beside them."""
 TAIL_BYTES: Final = 64 * 2**10
 MOST_HELD_BYTES: Final = 2**20
 
