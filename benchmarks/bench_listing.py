@@ -1,8 +1,8 @@
-"""What a day of raw files that were read already costs the stream's next micro-batch of one new file.
+"""What years of raw records that were read already cost the stream's next micro-batch of one new record.
 
-PYTHONPATH=plugins python benchmarks/bench_listing.py [--files 17000] [--batches 5] [--rounds 3]
+PYTHONPATH=plugins python benchmarks/bench_listing.py [--days 1000] [--batches 5] [--rounds 3]
 
-Our source beside Spark's own file source, each with nothing in the folder and with a day's files consumed. A time is
+Our source beside Spark's own file source, each with nothing in the folder and beside so many sealed days, read before. A time is
 `durationMs.triggerExecution` of Spark's own report; the four take turns, a few batches of one query each.
 """
 
@@ -22,9 +22,11 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
 from orbitlake.lake import Lake, open_session
+from orbitlake.positions.raw.sealing import seal_closed_days
+from orbitlake.positions.raw.source import raw_records
 from orbitlake.positions.record import OPEN_NOTIFY, RawRecord
 from orbitlake.positions.state import Checkpoint
-from orbitlake.positions.stream import PositionStream, raw_records
+from orbitlake.positions.stream import PositionStream
 
 DAY = datetime(2026, 11, 20, tzinfo=UTC)
 OBJECT_ID = "1998-067A"
@@ -38,7 +40,7 @@ def spark_text_source(spark: SparkSession, checkpoint: Checkpoint) -> DataFrame:
     return (
         spark.readStream.format("text")
         .option("recursiveFileLookup", "true")
-        .option("pathGlobFilter", "*.json")
+        .option("pathGlobFilter", "*.jsonl*")
         .option("maxFilesPerTrigger", MAX_FILES)
         .load(str(checkpoint.lake.raw_open_notify))
         .select(F.col("value").cast("binary").alias("value"), F.col("_metadata.file_name").alias("file_name"))
@@ -46,7 +48,7 @@ def spark_text_source(spark: SparkSession, checkpoint: Checkpoint) -> DataFrame:
 
 
 def our_source(spark: SparkSession, checkpoint: Checkpoint) -> DataFrame:
-    return raw_records(spark, checkpoint, MAX_FILES)
+    return raw_records(spark, checkpoint.lake, checkpoint.spark)
 
 
 @dataclass(slots=True)
@@ -61,18 +63,33 @@ class Contender:
     trigger_ms: list[int] = field(default_factory=list)
     offset_ms: list[int] = field(default_factory=list)
 
-    def land(self, count: int = 1) -> None:
-        """Put records in place as the collector does, five seconds apart."""
+    def land(self) -> None:
+        """Put a segment of one record in place."""
         lake = self.checkpoint.lake
+        at = DAY + timedelta(seconds=5 * self.landed)
+        folder = lake.raw_open_notify / f"date={at:%Y-%m-%d}"
+        folder.mkdir(parents=True, exist_ok=True)
         aside = lake.root / "aside"
-        for _ in range(count):
-            at = DAY + timedelta(seconds=5 * self.landed)
-            folder = lake.raw_open_notify / f"date={at:%Y-%m-%d}" / f"hour={at:%H}"
-            folder.mkdir(parents=True, exist_ok=True)
-            track = {"latitude": 10 + self.landed % 40, "longitude": 20.0, "timestamp": int(at.timestamp())}
-            aside.write_bytes(RawRecord(OBJECT_ID, OPEN_NOTIFY, at, 12.5, http_status=200, **track).to_json())
-            aside.rename(folder / f"{at:%Y%m%dT%H%M%S}.000000Z-{OBJECT_ID}-{OPEN_NOTIFY}-{self.landed:08x}.json")
-            self.landed += 1
+        aside.write_bytes(self.record(at))
+        aside.rename(folder / f"{at:%Y%m%dT%H%M%S}.000000Z-{self.landed:08x}.jsonl")
+        self.landed += 1
+
+    def record(self, at: datetime) -> bytes:
+        """The line of one poll."""
+        track = {"latitude": 10 + self.landed % 40, "longitude": 20.0, "timestamp": int(at.timestamp())}
+        return RawRecord(OBJECT_ID, OPEN_NOTIFY, at, 12.5, http_status=200, **track).to_json()
+
+    def consume_days(self, count: int) -> None:
+        """Land a segment on each of the days before, read and seal them all."""
+        lake = self.checkpoint.lake
+        for back in range(1, count + 1):
+            at = DAY - timedelta(days=back)
+            folder = lake.raw_open_notify / f"date={at:%Y-%m-%d}"
+            folder.mkdir(parents=True)
+            (folder / f"{at:%Y%m%dT%H%M%S}.000000Z-{back:08x}.jsonl").write_bytes(self.record(at))
+        self.start(availableNow=True).awaitTermination()
+        if self.source is our_source:
+            seal_closed_days(lake, self.checkpoint.spark, DAY)
 
     def start(self, **trigger: object) -> StreamingQuery:
         """Start the whole stream on the source."""
@@ -82,13 +99,8 @@ class Contender:
         )
         return writer.option("checkpointLocation", str(self.checkpoint.spark)).trigger(**trigger).start()
 
-    def consume(self) -> None:
-        """Read all that is there."""
-        query = self.start(availableNow=True)
-        query.awaitTermination()
-
     def measure(self, batches: int) -> None:
-        """Time batches of one new file each, the first of the query left out."""
+        """Time batches of one new record each, the first of the query left out."""
         query = self.start(processingTime="0 seconds")
         reports = self.one_more(query)
         for _ in range(batches):
@@ -98,7 +110,7 @@ class Contender:
         self.offset_ms += [report["latestOffset"] for report in reports[1:]]
 
     def one_more(self, query: StreamingQuery) -> list[dict[str, int]]:
-        """Land one file, wait for its batch; return the durations of the query's batches up to now."""
+        """Land one record, wait for its batch; return the durations of the query's batches up to now."""
         before = len(durations(query))
         self.land()
         latest = time.monotonic() + PATIENCE_S
@@ -116,7 +128,7 @@ def durations(query: StreamingQuery) -> list[dict[str, int]]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--files", type=int, default=scaled(17_000, 50), help="raw files of the day, one poll each")
+    parser.add_argument("--days", type=int, default=scaled(1_000, 20), help="sealed days in the folder")
     parser.add_argument("--batches", type=int, default=scaled(5, 2), help="batches a turn")
     parser.add_argument("--rounds", type=int, default=scaled(3, 1), help="turns of each")
     arguments = parser.parse_args()
@@ -125,30 +137,28 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, open_session("bench_listing", **settings) as spark:
         contenders = {}
         for source, make in sources.items():
-            for files in (0, arguments.files):
+            for days in (0, arguments.days):
                 lake = Lake(Path(folder) / str(len(contenders)))
                 lake.raw_open_notify.mkdir(parents=True)
                 # Of a benchmark's own: nobody else can be at work in the folder.
                 with Checkpoint(lake).held() as checkpoint:
-                    contenders[source, files] = Contender(f"{source}, {files} files", spark, checkpoint, make)
-                contenders[source, files].land(files)
-                if files:
-                    contenders[source, files].consume()
+                    contenders[source, days] = Contender(f"{source}, {days} days", spark, checkpoint, make)
+                contenders[source, days].consume_days(days)
         for _ in range(arguments.rounds):
             for contender in contenders.values():
                 contender.measure(arguments.batches)
     print_machine()
     for contender in contenders.values():
         trigger, offset = statistics.median(contender.trigger_ms), statistics.median(contender.offset_ms)
-        print(f"     {contender.name}: micro-batch {trigger:.0f} ms, finding its files {offset:.0f} ms of that")
+        print(f"     {contender.name}: micro-batch {trigger:.0f} ms, finding its records {offset:.0f} ms of that")
     ratios = {
-        source: statistics.median(contenders[source, arguments.files].trigger_ms)
+        source: statistics.median(contenders[source, arguments.days].trigger_ms)
         / statistics.median(contenders[source, 0].trigger_ms)
         for source in sources
     }
     ours, theirs = ratios.values()
-    print(f"     Spark's text source, beside {arguments.files} files over one beside none: {theirs:.2f}")
-    name = f"micro-batch beside {arguments.files} files consumed over one beside none"
+    print(f"     Spark's text source, beside {arguments.days} days over one beside none: {theirs:.2f}")
+    name = f"micro-batch beside {arguments.days} sealed days over one beside none"
     return verdict([Bar(name, ours, MOST_GROWTH, at_least=False)])
 
 

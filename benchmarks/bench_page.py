@@ -120,15 +120,18 @@ def fill(lake: Lake, issues_from: Path) -> None:
 
 
 def polls(lake: Lake) -> None:
-    """The raw records of the last hours, and a batch of the stream that took them."""
+    """The raw records of the last hours, a segment an hour, and a batch of the stream that took them."""
+    segments: dict[str, list[dict]] = {}
     for back in range(RAW_HOURS * 3600 // CADENCE_S):
         came = NOW - timedelta(seconds=back * CADENCE_S)
         record = {"latitude": back % 90, "longitude": 1.5, "timestamp": came.timestamp(), "error": None}
-        hour = lake.raw_open_notify / f"date={came:%Y-%m-%d}" / f"hour={came:%H}"
-        hour.mkdir(parents=True, exist_ok=True)
-        file = hour / f"{came:%Y%m%dT%H%M%S.%fZ}.json"
-        file.write_text(json.dumps(record))
-        os.utime(file, (came.timestamp(), came.timestamp()))
+        record["fetch_time"] = came.isoformat()
+        segments.setdefault(f"date={came:%Y-%m-%d}/{came:%Y%m%dT%H}0000.000000Z-a1b2c3d4.jsonl", []).append(record)
+    for name, records in segments.items():
+        file = lake.raw_open_notify / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("".join(json.dumps(record) + "\n" for record in reversed(records)))
+        os.utime(file, (datetime.fromisoformat(records[0]["fetch_time"]).timestamp(),) * 2)
     lake.stream_progress.parent.mkdir(parents=True)
     lake.stream_progress.write_text(json.dumps({"batch": 1, "finished_at": NOW.isoformat()}) + "\n")
 

@@ -25,6 +25,7 @@ from bars import Bar, print_machine, scaled, verdict
 
 from orbitlake.lake import Lake, open_session
 from orbitlake.positions.lifecycle import AVAILABLE_NOW, Ending, run
+from orbitlake.positions.raw.source import BYTES_A_BATCH
 from orbitlake.positions.state import Checkpoint
 from orbitlake.tables import POSITIONS, WINDOW_STATS
 
@@ -63,12 +64,12 @@ def record(object_id: str, phase: float, at: datetime, latency_ms: float) -> str
 
 
 def land(lake: Lake, at: datetime, text: str) -> None:
-    """Put a raw file in its place as the collector does."""
-    folder = lake.raw_open_notify / f"date={at:%Y-%m-%d}" / f"hour={at:%H}"
+    """Put a whole segment in its place."""
+    folder = lake.raw_open_notify / f"date={at:%Y-%m-%d}"
     folder.mkdir(parents=True, exist_ok=True)
     aside = lake.root / "aside"
     aside.write_text(text)
-    aside.rename(folder / f"{at:%Y%m%dT%H%M%S%f}.json")
+    aside.rename(folder / f"{at:%Y%m%dT%H%M%S%f}.jsonl")
 
 
 def land_ticks(lake: Lake, objects: int, ticks: int) -> None:
@@ -79,11 +80,11 @@ def land_ticks(lake: Lake, objects: int, ticks: int) -> None:
         land(lake, at, "".join(record(name, n / objects, at, 10 + n % 90) for n, name in enumerate(names)))
 
 
-def stream(lake: Lake, trigger: str, max_files: int) -> None:
+def stream(lake: Lake, trigger: str, max_bytes: int) -> None:
     """Drive our stream."""
     with open_session("stream", **SESSION) as spark, Ending().on_signals() as ending:
-        # Before the day of the records is over: at its end a run packs the files that the other stream is to read.
-        run(spark, lake, ISS, trigger, ending, max_files, now=lambda: START)
+        # Before the day of the records is over: at its end a run seals the files that the other stream is to read.
+        run(spark, lake, ISS, trigger, ending, max_bytes, now=lambda: START)
 
 
 def pass_through(lake: Lake, out: Path, max_files: int) -> None:
@@ -94,7 +95,7 @@ def pass_through(lake: Lake, out: Path, max_files: int) -> None:
         lines = (
             spark.readStream.format("text")
             .option("recursiveFileLookup", "true")
-            .option("pathGlobFilter", "*.json")
+            .option("pathGlobFilter", "*.jsonl")
             .option("maxFilesPerTrigger", max_files)
             .option("maxFileAge", "36500d")
             .load(str(lake.raw_open_notify))
@@ -169,7 +170,8 @@ def throughput(folder: Path, objects: int, ticks: int) -> list[Bar]:
 
     # Before and after: a shared machine may be faster at one time than at another.
     before = passed(folder / "before")
-    ours = started("stream", lake.root, AVAILABLE_NOW, max_files)
+    sizes = [file.stat().st_size for file in lake.raw_open_notify.glob("date=*/*.jsonl")]
+    ours = started("stream", lake.root, AVAILABLE_NOW, max_files * max(sizes))
     samples = watch(ours)
     finish(ours)
     after = passed(folder / "after")
@@ -202,7 +204,7 @@ def latency(folder: Path, fixes: int) -> list[Bar]:
     """Land a fix of one object about each 5 s, at any phase of the 5 s trigger, and watch for it as a reader does."""
     lake = Lake(folder / "live")
     landed: dict[datetime, float] = {}
-    ours = started("stream", lake.root, f"{TICK_S} seconds", 5000)
+    ours = started("stream", lake.root, f"{TICK_S} seconds", BYTES_A_BATCH)
 
     def poll() -> None:
         chance = random.Random(5)
@@ -251,12 +253,12 @@ def wait_for(lake: Lake, seen: dict[datetime, float], enough: Callable[[], bool]
 
 def play(role: list[str]) -> None:
     """Be one of the processes that the benchmark starts."""
-    what, root, argument, max_files = role
+    what, root, argument, most = role
     lake = Lake(Path(root))
     if what == "stream":
-        stream(lake, argument, int(max_files))
+        stream(lake, argument, int(most))
     else:
-        pass_through(lake, Path(argument), int(max_files))
+        pass_through(lake, Path(argument), int(most))
 
 
 def main() -> int:
