@@ -2,8 +2,8 @@
 
 PYTHONPATH=plugins python benchmarks/bench_listing.py [--days 1000] [--batches 5] [--rounds 3]
 
-Our source beside Spark's own file source, each with nothing in the folder and beside so many sealed days, read before. A time is
-`durationMs.triggerExecution` of Spark's own report; the four take turns, a few batches of one query each.
+Our source beside Spark's own file source, each with nothing in the folder and beside so many sealed days, read before.
+A time is `durationMs.triggerExecution` of Spark's own report; the four take turns, a few batches of one query each.
 """
 
 import argparse

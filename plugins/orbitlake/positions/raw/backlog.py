@@ -47,15 +47,17 @@ class Backlog:
         What people brought is made a segment first.
         """
         self.inbox.take()
-        gather_older(self.lake)
         found = {}
-        for folder in days_in(self.root).values():
-            for name in raw_files(folder):
-                if is_older(name) or (self.progress and self.progress.has_read(name)):
-                    continue
+        for day, folder in days_in(self.root).items():
+            names = list(raw_files(folder))
+            if older := [folder / name for name in names if is_older(name)]:
+                gather_older(self.lake, day, older)
+                names = list(raw_files(folder))
+            for name in names:
                 # Taken away meanwhile.
                 with suppress(FileNotFoundError):
-                    found[f"{folder.name}/{name}"] = (folder / name).stat().st_size
+                    if not is_older(name) and not (self.progress and self.progress.has_read(name)):
+                        found[f"{folder.name}/{name}"] = (folder / name).stat().st_size
         return found
 
     def bind(self) -> None:

@@ -1,25 +1,26 @@
 """inbox/open_notify and record files of the older layout -> segments, by the stream's driver, before it lists them."""
 
 import os
+import stat
 import sys
 import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from orbitlake.lake import Lake, day_folder, days_in, printable, warn_of
+from orbitlake.lake import Lake, day_folder, printable, warn_of
 from orbitlake.positions.raw.merging import merge
-from orbitlake.positions.raw.segments import HIDDEN, SEGMENT, is_older, raw_files
+from orbitlake.positions.raw.segments import HIDDEN, SEGMENT
 
 SETTLED_S: Final = 2.0
 """How long a file in the inbox must have been seen unchanged to be taken: no clock of another machine is asked."""
 MOST_AT_ONCE: Final = 20_000
 NAMED_AT_ONCE: Final = 20
-NOT_TAKEN: Final = "not taken: a link, no file, or not to be read by this process"
+NOT_TAKEN: Final = "not taken: a link, no file, of another file system, or not to be read or moved by this process"
 
 
 class Inbox:
@@ -35,16 +36,13 @@ class Inbox:
         """Move the settled files into one segment of today."""
         now_s = time.monotonic()
         waiting, settled = {}, []
-        for path in islice(files_below(self.lake.inbox_open_notify), MOST_AT_ONCE):
-            # Taken back by its owner.
-            with suppress(FileNotFoundError):
-                found = path.stat()
-                look = found.st_size, found.st_mtime_ns, found.st_ino
-                known, since_s = self.seen.get(path, (None, now_s))
-                if known == look and now_s - since_s >= SETTLED_S:
-                    settled.append((path, found.st_size))
-                else:
-                    waiting[path] = look, since_s if known == look else now_s
+        for path, found in islice(files_below(self.lake), MOST_AT_ONCE):
+            look = found.st_size, found.st_mtime_ns, found.st_ino
+            known, since_s = self.seen.get(path, (None, now_s))
+            if known == look and now_s - since_s >= SETTLED_S:
+                settled.append((path, found.st_size))
+            else:
+                waiting[path] = look, since_s if known == look else now_s
         self.seen = waiting
         if settled:
             self.move(sorted(settled))
@@ -61,24 +59,28 @@ class Inbox:
         print(printable(f"{names}{more} -> {target}"), file=sys.stderr, flush=True)
 
 
-def files_below(inbox: Path) -> Iterator[Path]:
-    """Yield the files below the inbox; hidden ones are still being copied, by our advice."""
-    for folder, folders, names in os.walk(inbox):
+def files_below(lake: Lake) -> Iterator[tuple[Path, os.stat_result]]:
+    """Yield the files below the inbox and what they look like; hidden ones are still being copied, by our advice."""
+    device = lake.root.stat().st_dev
+    for folder, folders, names in os.walk(lake.inbox_open_notify):
         folders[:] = [name for name in folders if not name.startswith(HIDDEN)]
         for path in (Path(folder, name) for name in names if not name.startswith(HIDDEN)):
-            if path.is_symlink() or not path.is_file() or not os.access(path, os.R_OK):
-                warn_of([str(path)], NOT_TAKEN)
-            else:
-                yield path
+            # Taken back by its owner.
+            with suppress(FileNotFoundError):
+                found = path.lstat()
+                is_plain = stat.S_ISREG(found.st_mode) and found.st_dev == device
+                if is_plain and os.access(path, os.R_OK) and os.access(folder, os.W_OK):
+                    yield path, found
+                else:
+                    warn_of([str(path)], NOT_TAKEN)
 
 
-def gather_older(lake: Lake) -> None:
-    """Merge the record files of the older layout, one a poll, into one segment a day."""
-    for day, folder in days_in(lake.raw_open_notify).items():
-        if older := sorted(folder / name for name in raw_files(folder) if is_older(name)):
-            start = datetime(day.year, day.month, day.day, tzinfo=UTC)
-            merge(lake, new_segment(folder, start), [(path, path.stat().st_size) for path in older])
-            remove_emptied({path.parent for path in older}, folder)
+def gather_older(lake: Lake, day: date, older: list[Path]) -> None:
+    """Merge the record files of a day in the older layout, one a poll, into one segment."""
+    folder = lake.raw_open_notify / day_folder(day)
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    merge(lake, new_segment(folder, start), [(path, path.stat().st_size) for path in sorted(older)])
+    remove_emptied({path.parent for path in older}, folder)
 
 
 def remove_emptied(folders: Iterable[Path], within: Path) -> None:

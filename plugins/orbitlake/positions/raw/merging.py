@@ -12,6 +12,7 @@ import shutil
 import sys
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,8 @@ from orbitlake.positions.raw.reading import DAMAGE, Packed
 from orbitlake.positions.raw.segments import MOST_NAME_BYTES, SEALED
 
 MERGING: Final = ".merging-"
+STAGING: Final = "stream_positions"
+"""The stream's own folder in staging, which each start empties."""
 AT_ONCE_BYTES: Final = 2**20
 MEMBER_BYTES: Final = 4 * 2**20
 """A sealed file is gzip members of so many bytes each: it can be read from any of them on."""
@@ -44,7 +47,9 @@ def merge(lake: Lake, target: Path, members: Iterable[tuple[Path, int]]) -> None
     sync_folder(folder.parent)
     for number, (path, size) in enumerate(members):
         name = os.fsdecode(os.fsencode(path.name)[-MOST_NAME_BYTES:])
-        path.rename(folder / f"{number:06d}-{size}-{name}")
+        # Taken back by its owner, in the last moment.
+        with suppress(FileNotFoundError):
+            path.rename(folder / f"{number:06d}-{size}-{name}")
     sync_folder(folder)
     finish(lake, folder)
 
@@ -59,8 +64,8 @@ def finish_all(lake: Lake) -> None:
 def finish(lake: Lake, folder: Path) -> None:
     """Make the file that a hidden folder stands for, unless it is there, and remove the folder."""
     target = folder.with_name(folder.name.removeprefix(MERGING))
-    lake.staging.mkdir(parents=True, exist_ok=True)
-    temporary = lake.staging / uuid.uuid4().hex
+    temporary = lake.staging / STAGING / uuid.uuid4().hex
+    temporary.parent.mkdir(parents=True, exist_ok=True)
     members = sorted(folder.iterdir())
     if members and not target.exists():
         with gone_if_failed(temporary):
