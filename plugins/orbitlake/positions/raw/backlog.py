@@ -14,7 +14,7 @@ from orbitlake.lake import Lake, days_in, printable, quarantine_file
 from orbitlake.positions.raw.inbox import SETTLED_S, Inbox, gather_older
 from orbitlake.positions.raw.merging import finish_all
 from orbitlake.positions.raw.reading import DAMAGE, Packed, Piece, RawFileError
-from orbitlake.positions.raw.sealing import PACKED, SEGMENTS, Progress
+from orbitlake.positions.raw.sealing import PACKED, SEGMENTS, Progress, unmark_later
 from orbitlake.positions.raw.segments import SEALED, end_of_lines, is_older, raw_files
 
 LEAST_BYTES_A_TASK: Final = 256 * 2**10
@@ -40,6 +40,8 @@ class Backlog:
         """All that a query over what is there will read, files and sizes; None where it goes on for ever."""
         self.insides: dict[str, Packed] = {}
         finish_all(lake)
+        if self.progress:
+            unmark_later(lake, self.progress)
 
     def look(self) -> dict[str, int]:
         """Return the segments and the sealed files without this query's mark, by path below the root, with their bytes.

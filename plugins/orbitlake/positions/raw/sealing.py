@@ -63,6 +63,15 @@ class Progress:
         return f"{os.fsdecode(os.fsencode(stem)[:MOST_NAME_BYTES])}.{self.query}-{self.batch}{SEALED}"
 
 
+def unmark_later(lake: Lake, progress: Progress) -> None:
+    """Take the mark off sealed files of later batches than the last: the checkpoint has come out of a backup."""
+    for folder in days_in(lake.raw_open_notify).values():
+        for name in raw_files(folder):
+            marked = MARKED.fullmatch(name)
+            if marked and marked[2] == progress.query and not progress.has_read(name):
+                (folder / name).rename(folder / f"{marked[1]}.{marked[2]}_{marked[3]}{SEALED}")
+
+
 def seal_closed_days(
     lake: Lake, spark: Path, now: datetime, is_enough: Callable[[], bool] = lambda: False
 ) -> list[date]:
