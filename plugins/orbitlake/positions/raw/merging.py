@@ -76,9 +76,7 @@ def finish(lake: Lake, folder: Path) -> None:
             newest_ns = max((member.stat().st_mtime_ns for member in members if member.exists()), default=0)
             os.utime(temporary, ns=(newest_ns, newest_ns))
             settle(temporary, target)
-    # Away with a rename, since a folder half removed would stand for another file.
-    folder.rename(temporary)
-    shutil.rmtree(temporary)
+    shutil.rmtree(folder)
 
 
 def lines_whole(lake: Lake, members: Iterable[Path]) -> Iterator[bytes]:
