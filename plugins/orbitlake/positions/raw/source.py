@@ -32,7 +32,8 @@ def raw_records(spark: SparkSession, lake: Lake, checkpoint: Path, max_bytes: in
 
     `checkpoint` is the folder of Spark's own checkpoint. The one seam between transport and stream.
     """
-    lake.raw_open_notify.mkdir(parents=True, exist_ok=True)
+    for folder in (lake.raw_open_notify, lake.inbox_open_notify):
+        folder.mkdir(parents=True, exist_ok=True)
     spark.dataSource.register(RawRecords)
     return (
         spark.readStream.format(RawRecords.name())
