@@ -142,11 +142,15 @@ def test_polls_of_one_segment_are_judged_by_their_own_fetch_times_and_its_torn_e
 def test_old_records_that_a_person_brought_do_not_pass_for_the_newest_polls(lake: Lake):
     folder = lake.raw_open_notify / "date=2026-11-20"
     older = {"object_id": ISS, "fetch_time": "2024-01-01T00:00:00Z", "latitude": 1, "longitude": 1, "timestamp": 1.7e9}
-    brought = folder / "20261120T115900.000000Z-00000000.jsonl"
+
+    def brought(place: int) -> Path:
+        return folder / f"20261120T115900.000000Z-0000000{place}.jsonl"
+
     for minutes in range(5):
         land(lake, ago(minutes=minutes))
-    write_file(brought, json.dumps(older).encode() + b"\n", lake.staging)
-    at(brought, NOW + timedelta(seconds=1))
+    for place in range(3):
+        write_file(brought(place), json.dumps(older | {"latitude": place}).encode() + b"\n", lake.staging)
+        at(brought(place), NOW + timedelta(seconds=1))
     batch(lake, NOW)
 
     assert wrong(lake) == {}

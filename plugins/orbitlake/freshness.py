@@ -119,7 +119,7 @@ def arrivals(lake: Lake, object_id: str, limits: Limits, now: datetime, *, is_si
             is_waiting = not file.name.endswith(SEALED) and (finished is None or poll.came > finished)
             if is_waiting:
                 waits_since = min(waits_since or poll.came, poll.came)
-            has_enough = tells_enough(polls)
+            has_enough = tells_enough([poll for poll in polls if poll.came >= earliest])
             # Records of the older form name no object.
             if object_named in (None, object_id) and not has_enough:
                 polls.append(poll)
