@@ -28,7 +28,7 @@ from fastapi.responses import HTMLResponse
 from playwright.sync_api import sync_playwright
 
 from orbitlake.lake import Lake, publish
-from orbitlake.oem.archive import take
+from orbitlake.oem.ingest.archive import take
 from orbitlake.page.app import create_app
 from orbitlake.positions.motion import positions_of
 from orbitlake.positions.revisions import publish_revisable

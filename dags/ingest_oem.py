@@ -55,8 +55,8 @@ TABLES = [OEM_ISSUES, OEM_SEGMENTS, STATE_VECTORS, TRAJECTORY_EVENTS, THRUST_EPI
 def ingest_oem():
     @task
     def download(params: dict, ti) -> list[dict]:
-        from orbitlake.oem import batch
-        from orbitlake.oem.delivery import DeliveryError, PermanentDeliveryError
+        from orbitlake.oem.ingest import batch
+        from orbitlake.oem.ingest.delivery import DeliveryError, PermanentDeliveryError
 
         try:
             return batch.download(params["source"], is_last_try=ti.try_number > ti.max_tries)
@@ -68,7 +68,7 @@ def ingest_oem():
 
     @task(outlets=[RAW_OEM])
     def archive(found: list[dict], **context) -> list[dict]:
-        from orbitlake.oem import batch
+        from orbitlake.oem.ingest import batch
 
         archived = batch.archive(found)
         announce(context, {RAW_OEM: sum(item["outcome"]["outcome"] == "ingested" for item in archived)})
@@ -76,7 +76,7 @@ def ingest_oem():
 
     @task(inlets=[RAW_OEM], outlets=TABLES)
     def tabulate(archived: list[dict], **context) -> list[dict]:
-        from orbitlake.oem import batch
+        from orbitlake.oem.ingest import batch
 
         outcomes = batch.tabulate(archived)
         note(context, of_ingestion(outcomes))
@@ -86,8 +86,8 @@ def ingest_oem():
 
     @task
     def check(outcomes: list[dict]) -> list[dict]:
-        from orbitlake.oem import batch
-        from orbitlake.oem.archive import CheckError
+        from orbitlake.oem.ingest import batch
+        from orbitlake.oem.ingest.archive import CheckError
 
         try:
             return batch.check(outcomes)

@@ -30,9 +30,9 @@ from rich.console import Console
 from rich.progress import track
 
 from orbitlake.lake import Lake, bound_quarantine, sweep_staging
-from orbitlake.oem.archive import Outcome, take
-from orbitlake.oem.rebuild import rebuild
-from orbitlake.oem.sources import list_sources, vouched_for
+from orbitlake.oem.ingest.archive import Outcome, take
+from orbitlake.oem.ingest.rebuild import rebuild
+from orbitlake.oem.ingest.sources import list_sources, vouched_for
 from orbitlake.settings import Settings, of_command_line
 
 MANY_SOURCES = 5

@@ -14,8 +14,8 @@ import json
 import sys
 
 from orbitlake.lake import Lake, bound_quarantine, errors_in_utf8, open_session, sweep_staging
-from orbitlake.oem.archive import Outcome, take
-from orbitlake.oem.sources import group_by_issue, list_sources
+from orbitlake.oem.ingest.archive import Outcome, take
+from orbitlake.oem.ingest.sources import group_by_issue, list_sources
 from orbitlake.settings import Settings, of_command_line
 
 GROUPS_A_TASK = 16

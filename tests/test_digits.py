@@ -16,7 +16,7 @@ from tests.kills.days import of_base
 from tests.positions.samples import orbit
 
 from orbitlake.digits import rounded, rounded_values_of, same
-from orbitlake.oem.archive import take
+from orbitlake.oem.ingest.archive import take
 from orbitlake.positions.live import correct_rows, owned, publish_rows
 from orbitlake.positions.merge import merge_fixes
 from orbitlake.positions.motion import positions_of

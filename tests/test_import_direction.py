@@ -32,6 +32,11 @@ MAY_IMPORT = {
     "dags": {"orchestration", "tables", "settings", "positions", "oem"},
     "jobs": {"positions", "oem", "lake", "tables", "settings"},
 }
+# room within a part -> the rooms of the same part that it may import.
+ROOMS = {
+    "oem/reader": set(),
+    "oem/ingest": {"oem/reader"},
+}
 # engine -> the parts that may import it, at the top of a file or inside a function.
 MAY_KNOW = {
     "airflow": {"orchestration", "dags", "page", "position_page"},
@@ -86,6 +91,19 @@ def test_every_module_belongs_to_a_part():
     parts = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
 
     assert parts - {"__init__"} == set(MAY_IMPORT) - {"dags", "jobs"}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_room_exists_and_imports_no_room_above_it(room: str):
+    part = room.split("/")[0]
+    others = {f"orbitlake.{other.replace('/', '.')}" for other in ROOMS if other.split("/")[0] == part}
+    above = others - {f"orbitlake.{name.replace('/', '.')}" for name in ROOMS[room] | {room}}
+    files = sources(room)
+
+    assert files, f"{folder_of(room)} holds no source: the check would pass on nothing"
+    for source in files:
+        for name in imported(source):
+            assert not any(f"{name}.".startswith(f"{room}.") for room in above), f"{source.name} imports {name}"
 
 
 @pytest.mark.parametrize("engine", MAY_KNOW)

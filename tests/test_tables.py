@@ -14,7 +14,7 @@ from tests.oem.sample_oem import kvn
 from tests.positions.samples import orbit
 
 from orbitlake.lake import LakeError, check_file
-from orbitlake.oem.archive import take
+from orbitlake.oem.ingest.archive import take
 from orbitlake.positions.live import publish_rows
 from orbitlake.positions.motion import positions_of
 from orbitlake.positions.parts import PartWriter, publish_parts

@@ -307,7 +307,7 @@ print(json.dumps([(package / "simulator").exists(), [tool for tool in tools if (
 def test_the_form_of_ingest_oem_reaches_no_service_of_the_cluster(running: float, cluster: Cluster, inner: str):
     asked = f"""
 import json, urllib.request
-from orbitlake.oem.batch import download
+from orbitlake.oem.ingest.batch import download
 print(json.dumps([urllib.request.urlopen({inner!r}).status, download({inner!r}, is_last_try=True)]))"""
     status, outcomes = cluster.python(asked, "scheduler")
 

@@ -1,6 +1,6 @@
 """CCSDS orbit ephemeris messages (OEM): one message in, one issue of tables out."""
 
-from orbitlake.oem.errors import OemError
-from orbitlake.oem.issue import Issue, read, read_all, read_all_bytes, read_bytes
+from orbitlake.oem.reader.errors import OemError
+from orbitlake.oem.reader.issue import Issue, read, read_all, read_all_bytes, read_bytes
 
 __all__ = ["Issue", "OemError", "read", "read_all", "read_all_bytes", "read_bytes"]

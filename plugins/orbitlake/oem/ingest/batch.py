@@ -1,0 +1,81 @@
+"""The four steps of a run over all its sources, as the DAG's tasks call them: small JSON values in and out."""
+
+import json
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from orbitlake.lake import Lake, bound_quarantine, sweep_staging
+from orbitlake.oem.ingest import archive as archiving
+from orbitlake.oem.ingest.archive import Archived, CheckError, Outcome
+from orbitlake.oem.ingest.delivery import Delivery, DeliveryError, PermanentDeliveryError, is_url, shown
+from orbitlake.oem.ingest.sources import deliver, list_sources, named_in_inbox
+from orbitlake.settings import from_environment
+from orbitlake.tables import OEM_TABLES
+
+
+def download(source: str | None, *, is_last_try: bool) -> list[Delivery | Outcome]:
+    """Return what the run takes in: `source`, a URL or a name in the inbox, else the whole inbox and the newest issue.
+
+    A source that gives nothing raises DeliveryError, so that the step is tried again; on the last try, or where it
+    never will give anything, it is handed on as rejected instead, so that it holds up no other. No path comes from
+    outside, no scheme but http and https, and no host but public ones and those that the settings name.
+    """
+    settings = from_environment()
+    lake = Lake(settings.data)
+    if source and not is_url(source):
+        source = named_in_inbox(source, lake)
+    sweep_staging(lake)
+    found: list[Delivery | Outcome] = []
+    for wanted in list_sources([source] if source else [], lake, settings):
+        try:
+            found.append(deliver(wanted, lake, settings))
+        except DeliveryError as error:
+            if not is_last_try and not isinstance(error, PermanentDeliveryError):
+                raise DeliveryError(f"{shown(wanted)}: {error}") from error
+            found.append(archiving.rejected(wanted, str(error)))
+    return found
+
+
+def archive(found: list[Delivery | Outcome]) -> list[Archived]:
+    """Keep the raw bytes of each file, having read and checked it; return its issues."""
+    lake = Lake(from_environment().data)
+    archived: list[Archived] = []
+    for item in found:
+        archived += [Archived(outcome=item, raw_path=None)] if "outcome" in item else archiving.archive(item, lake)
+    return archived
+
+
+def tabulate(archived: list[Archived]) -> list[Outcome]:
+    """Publish the tables of each new issue, print a line of JSON for each issue, and return the outcomes."""
+    settings = from_environment()
+    lake = Lake(settings.data)
+    outcomes = []
+    for item in archived:
+        outcomes.append(archiving.tabulate(item, lake))
+        print(json.dumps(outcomes[-1]), flush=True)
+    bound_quarantine(lake, settings.keep_quarantine_bytes)
+    return outcomes
+
+
+def check(outcomes: list[Outcome]) -> list[dict[str, Any]]:
+    """Return the figures of every issue; raises CheckError naming each source that was refused or fails a check."""
+    lake = Lake(from_environment().data)
+    figures, problems = [], []
+    for outcome in outcomes:
+        try:
+            figures.append(archiving.check(outcome, lake))
+        except CheckError as error:
+            problems.append(str(error))
+    if problems:
+        raise CheckError("\n".join(problems))
+    return figures
+
+
+def rows_written(outcomes: list[Outcome]) -> dict[str, int]:
+    """Return how many rows each table got from the issues that are new, by the footers of their files."""
+    lake = Lake(from_environment().data)
+    new = [archiving.holding_of(outcome, lake) for outcome in outcomes if outcome["outcome"] == "ingested"]
+    return {
+        table.name: sum(pq.read_metadata(holding.partition(table)).num_rows for holding in new) for table in OEM_TABLES
+    }

@@ -1,0 +1,1 @@
+"""An OEM file -> issues: notations, epochs, comment block, rules, derived columns and checks. Knows no lake."""
