@@ -26,7 +26,7 @@ from bars import SMALL, Bar, print_machine, scaled, verdict
 
 import oem as oem_package
 from orbitlake.oem import read
-from orbitlake.oem.reader.issue import parse
+from orbitlake.oem.reader.read import parse
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 TEXT = "oem/iss/ISS.OEM_J2K_EPH.2023-03-24.txt.gz"

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from tests.oem.sample_oem import kvn
 
-from orbitlake.oem import Issue, read
-from orbitlake.oem.reader.issue import read_bytes
+from orbitlake.oem import Issue, read, read_bytes
 from orbitlake.oem.reader.thrust import last_digit
 from orbitlake.physics.fields import CENTRES, Pull, fields_about
 from orbitlake.physics.frames import itrs_from_tai

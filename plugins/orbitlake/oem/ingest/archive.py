@@ -23,7 +23,8 @@ from orbitlake.oem.ingest.sources import deliver
 from orbitlake.oem.reader import unpacking
 from orbitlake.oem.reader.checks import examine
 from orbitlake.oem.reader.errors import OemError
-from orbitlake.oem.reader.issue import Issue, issues_in
+from orbitlake.oem.reader.issue import Issue
+from orbitlake.oem.reader.read import issues_in
 from orbitlake.settings import Settings
 from orbitlake.tables import OEM_ISSUES, OEM_SEGMENTS, OEM_TABLES, STATE_VECTORS, THRUST_EPISODES
 

@@ -232,6 +232,11 @@ def utc_of(tai_us: int) -> datetime:
     return as_datetime(utc_us_of(tai_us))
 
 
+def utc_or_none(tai_us: int | None) -> datetime | None:
+    """Return one instant as a datetime in UTC, None where there is none."""
+    return None if tai_us is None else utc_of(tai_us)
+
+
 def _tai_from_tt(tt_us: Microseconds) -> Microseconds:
     return tt_us - TT_MINUS_TAI_US
 

@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from orbitlake.oem.reader.epochs import Microseconds
 from orbitlake.oem.reader.errors import OemError
 from orbitlake.oem.reader.states import States
+from orbitlake.physics.frames import STANDING
 
 VERSIONS: Final = ("1.0", "2.0", "3.0")
 HEADER_KEYWORDS: Final = {"CLASSIFICATION": "3.0", "CREATION_DATE": "1.0", "ORIGINATOR": "1.0", "MESSAGE_ID": "3.0"}
@@ -101,6 +104,25 @@ class Metadata:
     interpolation: str | None
     interpolation_degree: int | None
     section: Section
+
+    @property
+    def is_geocentric(self) -> bool:
+        """Whether the states are relative to Earth's centre."""
+        return self.center_name.strip().upper() == "EARTH"
+
+    @property
+    def frame_epoch_tai(self) -> np.datetime64 | None:
+        """REF_FRAME_EPOCH in TAI, not-a-time where TAI cannot tell it, None where there is none."""
+        if self.ref_frame_epoch is None:
+            return None
+        tai_us = self.ref_frame_epoch_tai_us
+        return np.datetime64("NaT", "us") if tai_us is None else np.datetime64(tai_us, "us")
+
+    @property
+    def axes(self) -> str:
+        """The frame's name; axes that are those of REF_FRAME_EPOCH are no longer the frame of that name."""
+        is_plain = not self.ref_frame_epoch or self.ref_frame.strip().upper() in STANDING
+        return self.ref_frame if is_plain else f"{self.ref_frame} of REF_FRAME_EPOCH"
 
 
 @dataclass(frozen=True, slots=True)
