@@ -28,7 +28,7 @@ from fastapi.responses import HTMLResponse
 from playwright.sync_api import sync_playwright
 
 from orbitlake.lake import Lake, publish
-from orbitlake.oem.ingest.archive import take
+from orbitlake.oem.ingest.steps import ingest_source
 from orbitlake.page.app import create_app
 from orbitlake.positions.motion import positions_of
 from orbitlake.positions.revisions import publish_revisable
@@ -114,7 +114,7 @@ def fill(lake: Lake, issues_from: Path) -> None:
     for issue in newest_issues(station(), np.datetime64(NOW.replace(tzinfo=None), "us"), ISSUES):
         file = issues_from / file_name(issue, OemFormat.KVN)
         file.write_bytes(write_issue(issue, OemFormat.KVN))
-        (outcome,) = take(str(file), lake, from_environment())
+        (outcome,) = ingest_source(str(file), lake, from_environment())
         if outcome["outcome"] != "ingested":
             raise RuntimeError(f"{file.name}: {outcome['reason']}")
 

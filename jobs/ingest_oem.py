@@ -15,7 +15,8 @@ An issue is known by OBJECT_ID and CREATION_DATE to the second; where OBJECT_ID 
 OBJECT_NAME too, which "object_name" then gives.
 Where something in a file is odd and did no harm, such as a comment block of an unknown layout, "warnings" lists it.
 The exit status is 1 if any source was rejected or in conflict; the others are done all the same.
-Running again is always safe, also after a kill. Files of the inbox are moved; other files stay where they are.
+Running again is always safe. An issue whose publication a kill cut off is published by the next run, whatever that
+takes in; its line comes last, with the raw file as its source. Files of the inbox are moved; other files stay.
 
 With --rebuild nothing is taken in: the tables are made anew from every file in raw/oem, after a change of their
 versions or of the names of their folders. A line is printed an issue, and one for each raw file that makes none.
@@ -30,9 +31,11 @@ from rich.console import Console
 from rich.progress import track
 
 from orbitlake.lake import Lake, bound_quarantine, sweep_staging
-from orbitlake.oem.ingest.archive import Outcome, take
+from orbitlake.oem.ingest.archive import finish_all
+from orbitlake.oem.ingest.outcome import Outcome
 from orbitlake.oem.ingest.rebuild import rebuild
 from orbitlake.oem.ingest.sources import list_sources, vouched_for
+from orbitlake.oem.ingest.steps import ingest_source
 from orbitlake.settings import Settings, of_command_line
 
 MANY_SOURCES = 5
@@ -52,9 +55,10 @@ def main(given: list[str], settings: Settings, *, anew: bool = False) -> int:
 
 
 def ingest(given: list[str], lake: Lake, settings: Settings) -> Iterator[Outcome]:
-    """Ingest every source; yield its outcomes."""
+    """Ingest every source, and then what an earlier run left in staging; yield the outcomes."""
     for source in with_progress(list_sources(given, lake, settings)):
-        yield from take(source, lake, settings)
+        yield from ingest_source(source, lake, settings)
+    yield from finish_all(lake)
 
 
 def with_progress(sources: list[str]) -> Iterable[str]:

@@ -14,8 +14,10 @@ import json
 import sys
 
 from orbitlake.lake import Lake, bound_quarantine, errors_in_utf8, open_session, sweep_staging
-from orbitlake.oem.ingest.archive import Outcome, take
+from orbitlake.oem.ingest.archive import finish_all
+from orbitlake.oem.ingest.outcome import Outcome
 from orbitlake.oem.ingest.sources import group_by_issue, list_sources
+from orbitlake.oem.ingest.steps import ingest_source
 from orbitlake.settings import Settings, of_command_line
 
 GROUPS_A_TASK = 16
@@ -33,12 +35,15 @@ def main(folder: str, settings: Settings) -> int:
 
         def take_all(group: list[str]) -> list[Outcome]:
             with errors_in_utf8():
-                return [outcome for file in group for outcome in take(file, lake, settings)]
+                return [outcome for file in group for outcome in ingest_source(file, lake, settings)]
 
         outcomes = context.parallelize(groups, tasks).flatMap(take_all)
         for outcome in outcomes.toLocalIterator(prefetchPartitions=True):
             print(json.dumps(outcome), flush=True)
             failed |= outcome["outcome"] in ("rejected", "conflict")
+    for outcome in finish_all(lake):
+        print(json.dumps(outcome), flush=True)
+        failed |= outcome["outcome"] == "rejected"
     bound_quarantine(lake, settings.keep_quarantine_bytes)
     return int(failed)
 

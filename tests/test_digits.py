@@ -16,7 +16,7 @@ from tests.kills.days import of_base
 from tests.positions.samples import orbit
 
 from orbitlake.digits import rounded, rounded_values_of, same
-from orbitlake.oem.ingest.archive import take
+from orbitlake.oem.ingest.steps import ingest_source
 from orbitlake.positions.live import correct_rows, owned, publish_rows
 from orbitlake.positions.merge import merge_fixes
 from orbitlake.positions.motion import positions_of
@@ -158,7 +158,7 @@ print(json.dumps({"oem": ingested(lake, sys.argv[2]), "day": closed_day(lake)}))
 
 def ingested(lake, source: str) -> dict:
     """Take a file in; return its outcome and a checksum of the bytes of each table."""
-    (outcome,) = take(source, lake, from_environment({}))
+    (outcome,) = ingest_source(source, lake, from_environment({}))
     files = [file for table in OEM_TABLES for file in sorted(lake.closed(table).rglob("*.parquet"))]
     return {
         "outcome": outcome["outcome"],

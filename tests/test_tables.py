@@ -14,7 +14,7 @@ from tests.oem.sample_oem import kvn
 from tests.positions.samples import orbit
 
 from orbitlake.lake import LakeError, check_file
-from orbitlake.oem.ingest.archive import take
+from orbitlake.oem.ingest.steps import ingest_source
 from orbitlake.positions.live import publish_rows
 from orbitlake.positions.motion import positions_of
 from orbitlake.positions.parts import PartWriter, publish_parts
@@ -70,7 +70,7 @@ def write_closed(lake, rows):
 def write_oem(lake, _rows):
     lake.inbox_oem.mkdir(parents=True)
     (lake.inbox_oem / "issue.txt").write_bytes(kvn())
-    take(str(lake.inbox_oem / "issue.txt"), lake, from_environment({}))
+    ingest_source(str(lake.inbox_oem / "issue.txt"), lake, from_environment({}))
     return [(table, file) for table in OEM_TABLES for file in lake.closed(table).rglob("*.parquet")]
 
 

@@ -293,27 +293,32 @@ def write_file(target: Path, content: bytes | bytearray, staging: Path) -> None:
 def publish(
     rows: pa.Table, table: Table, target: Path, staging: Path, *, dictionaries: bool | list[str] = True
 ) -> None:
-    """Write `rows` as the one file `target` of `table`, replacing it atomically.
+    """Write `rows` as the one file `target` of `table`, replacing it atomically. Raises LakeError by name."""
+    staging.mkdir(parents=True, exist_ok=True)
+    temporary = staging / f"{table.name}.{uuid.uuid4().hex}.parquet"
+    with gone_if_failed(temporary):
+        write_table(rows, table, temporary, dictionaries=dictionaries)
+        settle(temporary, target)
+
+
+def write_table(rows: pa.Table, table: Table, file: Path, *, dictionaries: bool | list[str] = True) -> None:
+    """Write `rows` as a Parquet file of `table` at a place that nobody reads, and sync it.
 
     The columns must be those of the table, in any order; equal rows give equal bytes. `dictionaries` names the columns
     worth one, where it is known better than by trying each. Raises LakeError by name.
     """
     sorted_rows = in_order(rows, table)
-    staging.mkdir(parents=True, exist_ok=True)
-    aside = staging / f"{table.name}.{uuid.uuid4().hex}.parquet"
-    with gone_if_failed(aside):
-        with aside.open("wb") as sink:
-            pq.write_table(
-                sorted_rows,
-                sink,
-                compression="zstd",
-                use_dictionary=dictionaries,
-                row_group_size=ROW_GROUP_ROWS,
-                write_page_index=True,
-            )
-            sink.flush()
-            os.fsync(sink.fileno())
-        settle(aside, target)
+    with file.open("wb") as sink:
+        pq.write_table(
+            sorted_rows,
+            sink,
+            compression="zstd",
+            use_dictionary=dictionaries,
+            row_group_size=ROW_GROUP_ROWS,
+            write_page_index=True,
+        )
+        sink.flush()
+        os.fsync(sink.fileno())
 
 
 @contextmanager

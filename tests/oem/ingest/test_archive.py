@@ -15,20 +15,24 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tests.oem.sample_oem import METADATA, STATES, kvn, xml
 
 from orbitlake import lake as lake_module
 from orbitlake.lake import Lake, quarantine, quarantine_file
-from orbitlake.oem.ingest import archive as archiving
-from orbitlake.oem.ingest import holdings
-from orbitlake.oem.ingest.archive import CheckError, Outcome, archive, check, ingest, tabulate
+from orbitlake.oem.ingest import inbox, raw_files, staged_issue, steps, stored_issue
+from orbitlake.oem.ingest.archive import finish_all
 from orbitlake.oem.ingest.delivery import Delivery
+from orbitlake.oem.ingest.outcome import Outcome
 from orbitlake.oem.ingest.sources import deliver, list_sources
+from orbitlake.oem.ingest.steps import CheckError, archive, check, ingest, tabulate
+from orbitlake.oem.ingest.stored_issue import StoredIssue
 from orbitlake.oem.reader import epochs
+from orbitlake.oem.reader.read import issues_in
 from orbitlake.settings import Settings, from_environment
-from orbitlake.tables import OEM_ISSUES, OEM_TABLES, STATE_VECTORS, TRAJECTORY_EVENTS
+from orbitlake.tables import OEM_ISSUES, OEM_TABLES, STATE_VECTORS, TRAJECTORY_EVENTS, Table
 
 SETTINGS = from_environment({})
 ARRIVED = 1_679_700_000
@@ -56,7 +60,7 @@ def delivery(source: str, lake: Lake) -> Delivery:
 
 def take(source: str, lake: Lake, settings: Settings) -> Outcome:
     """Ingest a source of one message."""
-    (outcome,) = archiving.take(source, lake, settings)
+    (outcome,) = steps.ingest_source(source, lake, settings)
     return outcome
 
 
@@ -170,7 +174,8 @@ def test_what_fails_a_check_is_quarantined_before_anyone_reads_it(lake, folder):
     assert "check failed: radius" in outcome["reason"]
     assert outcome["states"] == 3
     assert quarantined(lake) == {outcome["reason"]: sunken}
-    assert contents(lake.root, "lake", "raw") == {}
+    assert set(lake.root.iterdir()) == {lake.quarantine, lake.staging}
+    assert list(lake.staging.iterdir()) == []
 
 
 def test_files_of_one_name_are_kept_side_by_side_in_quarantine_and_equal_ones_once(lake, tmp_path):
@@ -202,7 +207,7 @@ def test_inbox_files_go_to_raw_or_quarantine(lake):
 
 
 def test_a_file_still_being_copied_into_the_inbox_is_waited_for(lake, monkeypatch):
-    monkeypatch.setattr(archiving, "SETTLED_S", 0.4)
+    monkeypatch.setattr(inbox, "UNCHANGED_FOR_S", 0.4)
     source = lake.inbox_oem / "slow.txt"
     source.parent.mkdir(parents=True)
     source.write_bytes(kvn()[:-200])
@@ -283,7 +288,7 @@ def test_a_file_that_may_not_be_read_is_rejected_by_name(lake, folder, monkeypat
     def refuse(_: Path) -> bytes:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(archiving.unpacking, "load", refuse)
+    monkeypatch.setattr(steps.unpacking, "load", refuse)
     outcome = take(put(folder / "secret.txt", kvn()), lake, SETTINGS)
 
     assert (outcome["outcome"], outcome["reason"]) == ("rejected", "cannot be read: Permission denied")
@@ -345,16 +350,32 @@ def test_a_refused_source_passes_the_steps_and_fails_the_check(lake, folder):
         check(outcome, lake)
 
 
-def test_stored_tables_that_fail_a_check_are_withdrawn_to_quarantine(lake, folder):
+def test_tables_are_checked_as_they_lie_in_staging_and_nobody_reads_those_that_fail(lake, folder, monkeypatch):
+    def lose_a_state(rows: pa.Table, table: Table, file: Path) -> None:
+        lake_module.write_table(rows.slice(1) if table is STATE_VECTORS else rows, table, file)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(staged_issue, "write_table", lose_a_state)
+        outcome = take(put(folder / "issue.txt", kvn()), lake, SETTINGS)
+
+    assert outcome["outcome"] == "rejected"
+    assert "check failed: 2 states where the header counts 3" in outcome["reason"]
+    assert set(contents(lake.root)) == set(contents(lake.root, "quarantine"))
+    assert list(lake.staging.iterdir()) == []
+    assert take(outcome["source"], lake, SETTINGS)["outcome"] == "ingested"
+
+
+def test_published_tables_that_fail_a_check_stay_and_are_named_with_the_command(lake, folder):
     outcome = take(put(folder / "issue.txt", kvn()), lake, SETTINGS)
     (file,) = lake.closed(STATE_VECTORS).glob("**/*.parquet")
     lake_module.publish(pq.ParquetFile(file).read().slice(1), STATE_VECTORS, file, lake.staging)
+    before = contents(lake.root)
 
-    with pytest.raises(CheckError, match="2 states where the header counts 3"):
+    with pytest.raises(
+        CheckError, match=r"2 states where the header counts 3;.*: run `python jobs/ingest_oem\.py --rebuild`$"
+    ):
         check(outcome, lake)
-    assert contents(lake.root, "lake", "raw") == {}
-    assert [gzip.decompress(kept) for kept in quarantined(lake).values()] == [kvn()]
-    assert take(outcome["source"], lake, SETTINGS)["outcome"] == "ingested"
+    assert contents(lake.root) == before
 
 
 def test_a_table_that_is_gone_fails_the_check(lake, folder):
@@ -363,6 +384,36 @@ def test_a_table_that_is_gone_fails_the_check(lake, folder):
 
     with pytest.raises(CheckError, match="no trajectory_events"):
         check(outcome, lake)
+
+
+def test_the_steps_of_a_run_read_each_file_once(lake, monkeypatch):
+    read: list[str] = []
+
+    def counting(text: bytes, name: str) -> list:
+        read.append(name)
+        return issues_in(text, name)
+
+    for module in (steps, raw_files):
+        monkeypatch.setattr(module, "issues_in", counting)
+    sources = [put(lake.inbox_oem / "issue.txt", kvn()), put(lake.inbox_oem / "issue.xml", xml())]
+    archived = [each for source in sources for each in archive(delivery(source, lake), lake)]
+    outcomes = [tabulate(each, lake) for each in archived]
+    figures = [check(outcome, lake)["states"] for outcome in outcomes]
+
+    assert [outcome["outcome"] for outcome in outcomes] == ["ingested", "unchanged"]
+    assert figures == [3, 3]
+    assert read == sources
+
+
+def test_a_step_whose_tables_were_swept_from_staging_makes_them_of_the_raw_file(lake, folder, tmp_path):
+    source = put(folder / "issue.txt", kvn())
+    together = Lake(tmp_path / "together")
+    take(source, together, SETTINGS)
+    (archived,) = archive(delivery(source, lake), lake)
+    shutil.rmtree(lake.staging)
+    tabulate(archived, lake)
+
+    assert contents(lake.root) == contents(together.root)
 
 
 def test_two_segments_are_ingested_and_recognised_again(lake, folder):
@@ -378,23 +429,42 @@ class Killed(BaseException):
     """Stands for SIGKILL: nothing in the package may catch it."""
 
 
-@pytest.mark.parametrize("writes", range(len(OEM_TABLES) + 3))
-def test_a_kill_before_any_write_is_made_good_by_the_same_delivery(lake, tmp_path, monkeypatch, writes):
+def dies_after(monkeypatch: pytest.MonkeyPatch, renames: int) -> None:
+    """Let the program die where it is about to give one more file, or folder of files, its final name."""
+    settle, rename, left = lake_module.settle, Path.rename, renames
+
+    def count() -> None:
+        nonlocal left
+        if left == 0:
+            raise Killed
+        left -= 1
+
+    def dying_settle(temporary: Path, target: Path) -> None:
+        count()
+        settle(temporary, target)
+
+    def dying_rename(path: Path, target: Path) -> Path:
+        count()
+        return rename(path, target)
+
+    monkeypatch.setattr(lake_module, "settle", dying_settle)
+    monkeypatch.setattr(stored_issue, "settle", dying_settle)
+    monkeypatch.setattr(Path, "rename", dying_rename)
+
+
+RENAMES = len(OEM_TABLES) + 3
+"""The folder in staging, receipt, raw file, tables."""
+
+
+@pytest.mark.parametrize("renames", range(RENAMES + 1))
+def test_a_kill_before_any_rename_is_made_good_by_the_same_delivery(lake, tmp_path, monkeypatch, renames):
     source = put(lake.inbox_oem / "issue.txt", kvn())
     reference = Lake(tmp_path / "reference")
     take(put(reference.inbox_oem / "issue.txt", kvn()), reference, SETTINGS)
-    settle, done = lake_module.settle, 0
-
-    def dying(aside: Path, target: Path) -> None:
-        nonlocal done
-        if done == writes:
-            raise Killed
-        done += 1
-        settle(aside, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(lake_module, "settle", dying)
-        if writes < len(OEM_TABLES) + 2:  # receipt, raw file, tables
+        dies_after(patch, renames)
+        if renames < RENAMES:
             with pytest.raises(Killed):
                 take(source, lake, SETTINGS)
             assert Path(source).exists()
@@ -402,9 +472,52 @@ def test_a_kill_before_any_write_is_made_good_by_the_same_delivery(lake, tmp_pat
         else:
             take(source, lake, SETTINGS)
 
-    if writes < len(OEM_TABLES) + 2:
+    if renames < RENAMES:
         assert take(source, lake, SETTINGS)["outcome"] == "ingested"
-    assert contents(lake.root, "lake", "raw", "inbox") == contents(reference.root, "lake", "raw", "inbox")
+    assert contents(lake.root, "lake", "raw", "inbox", "staging") == contents(reference.root, "lake", "raw", "inbox")
+
+
+@pytest.mark.parametrize("renames", range(1, RENAMES))
+def test_a_kill_between_two_renames_is_made_good_by_a_run_that_takes_in_nothing(lake, folder, monkeypatch, renames):
+    source = put(folder / "issue.txt", kvn())
+    reference = Lake(folder.parent / "reference")
+    take(source, reference, SETTINGS)
+    with monkeypatch.context() as patch:
+        dies_after(patch, renames)
+        with pytest.raises(Killed):
+            take(source, lake, SETTINGS)
+    for left in [*lake.staging.iterdir(), *lake.staging.glob("*/*")]:
+        os.utime(left, (ARRIVED, ARRIVED))
+    lake_module.sweep_staging(lake)
+    (outcome,) = finish_all(lake)
+
+    assert outcome == {
+        "source": row(reference)["raw_path"],
+        "outcome": "ingested",
+        "object_id": "1998-067A",
+        "creation_date": "2023-03-24T22:55:31.604000Z",
+        "states": 3,
+        "thrust_episodes": 0,
+        "reason": None,
+    }
+    assert check(outcome, lake)["states"] == 3
+    assert contents(lake.root) == contents(reference.root)
+    assert list(finish_all(lake)) == []
+
+
+def test_what_a_kill_left_half_written_in_staging_is_swept_and_nothing_published(lake, folder, monkeypatch):
+    with monkeypatch.context() as patch:
+        dies_after(patch, 0)
+        patch.setattr(staged_issue.StagedIssue, "remove", lambda _: None)
+        with pytest.raises(Killed):
+            take(put(folder / "issue.txt", kvn()), lake, SETTINGS)
+    (left,) = lake.staging.iterdir()
+    os.utime(left, (ARRIVED, ARRIVED))
+
+    assert list(finish_all(lake)) == []
+    assert contents(lake.root, "lake", "raw") == {}
+    lake_module.sweep_staging(lake)
+    assert contents(lake.root) == {}
 
 
 def test_an_ingestion_cut_off_is_completed_before_the_other_notation_arrives(lake, folder, monkeypatch):
@@ -412,7 +525,7 @@ def test_an_ingestion_cut_off_is_completed_before_the_other_notation_arrives(lak
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(holdings.Holding, "publish", die)
+        patch.setattr(StoredIssue, "publish", die)
         with pytest.raises(Killed):
             take(put(folder / "first.txt", kvn()), lake, SETTINGS)
 
@@ -421,7 +534,7 @@ def test_an_ingestion_cut_off_is_completed_before_the_other_notation_arrives(lak
     assert row(lake)["source_url"] == "first.txt"
 
 
-def test_a_raw_file_left_damaged_is_set_aside_and_the_next_one_taken(lake, folder):
+def test_a_raw_file_left_damaged_is_quarantined_and_the_next_one_taken(lake, folder):
     take(put(folder / "first.txt", kvn()), lake, SETTINGS)
     raw = lake.root / row(lake)["raw_path"]
     raw.write_bytes(gzip.compress(b"no OEM"))
@@ -448,7 +561,7 @@ def test_an_ingestion_waits_for_another_of_the_same_issue_and_of_no_other(lake, 
     same, other = put(folder / "same.txt", kvn()), put(folder / "other.txt", kvn().replace(b"22:55:31", b"22:55:32"))
     context = multiprocessing.get_context("fork")
     waiting = context.Process(target=take, args=(same, lake, SETTINGS))
-    with holdings.Holding(lake, "1998-067A", datetime(2023, 3, 24, 22, 55, 31, 604_000, UTC)).locked():
+    with StoredIssue(lake, "1998-067A", datetime(2023, 3, 24, 22, 55, 31, 604_000, UTC)).locked():
         waiting.start()
         assert take(other, lake, SETTINGS)["outcome"] == "ingested"
         waiting.join(0.5)

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from orbitlake.oem.ingest import batch, download
-from orbitlake.oem.ingest.archive import take
 from orbitlake.oem.ingest.delivery import DeliveryError, PermanentDeliveryError
 from orbitlake.oem.ingest.download import DownloadError, fetch
+from orbitlake.oem.ingest.steps import ingest_source
 from orbitlake.settings import from_environment
 
 BODY = b"CCSDS_OEM_VERS = 2.0\r\n" * 100
@@ -323,7 +323,7 @@ def says(content: str) -> Answer:
 )  # fmt: skip
 def test_an_error_quotes_nothing_of_an_answer(lake, settings, answer):
     with serving(answer) as (url, _):
-        told = json.dumps(take(url, lake, settings))
+        told = json.dumps(ingest_source(url, lake, settings))
 
     assert '"rejected"' in told
     assert SECRET not in told
@@ -334,7 +334,7 @@ def test_what_is_no_oem_is_rejected_without_a_word_of_it(lake, settings):
     bodies = [SECRET.encode(), f"<html>{SECRET}</html>".encode(), f'{{"key": "{SECRET}"}}'.encode(), b"\xfe\x00" * 9]
     for body in bodies:
         with serving(reply(200, body)) as (url, _):
-            (outcome,) = take(url, lake, settings)
+            (outcome,) = ingest_source(url, lake, settings)
 
         assert outcome["outcome"] == "rejected"
         assert outcome["reason"] == f"{url}: is no OEM: CCSDS_OEM_VERS is not near its beginning"
@@ -363,7 +363,7 @@ def test_a_validator_that_cannot_be_sent_back_is_forgotten(lake, settings):
 )
 def test_a_password_is_in_no_outcome_and_no_error(lake, settings, url, monkeypatch):
     monkeypatch.setenv("ORBITLAKE_DATA", str(lake.root))
-    (outcome,) = take(url, lake, settings)
+    (outcome,) = ingest_source(url, lake, settings)
     try:
         told = json.dumps(batch.download(url, is_last_try=False))
     except DeliveryError as failed:
@@ -403,7 +403,7 @@ def test_a_name_that_is_not_in_the_inbox_is_a_permanent_failure(lake, monkeypatc
 def test_a_reason_is_short_however_long_the_value_at_fault(lake, settings):
     body = b'<ndm><oem id="CCSDS_OEM_VERS ' + b"x" * 1_000_000 + b'" version="2.0"></oem></ndm>'
     with serving(reply(200, body)) as (url, _):
-        (outcome,) = take(url, lake, settings)
+        (outcome,) = ingest_source(url, lake, settings)
 
     assert "<oem> has id" in outcome["reason"]
     assert len(outcome["reason"]) <= 2000

@@ -11,8 +11,8 @@ import pytest
 from tests.oem.sample_oem import STATES, kvn, xml
 
 from orbitlake.lake import Lake, LakeError, folder_name, issue_folder, issue_name, open_session
-from orbitlake.oem.ingest.archive import take
 from orbitlake.oem.ingest.identity import names_no_object
+from orbitlake.oem.ingest.steps import ingest_source
 from orbitlake.page.newest import newest_issue
 from orbitlake.query import connect, files
 from orbitlake.settings import from_environment
@@ -38,7 +38,7 @@ def put(lake: Lake, number: int, object_id: str, object_name: str = "A") -> None
     path = lake.inbox_oem / str(number)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
-    ((outcome),) = take(str(path), lake, SETTINGS)
+    ((outcome),) = ingest_source(str(path), lake, SETTINGS)
     assert (outcome["outcome"], outcome["object_id"]) == ("ingested", object_id)
 
 
@@ -47,7 +47,7 @@ def filled(tmp_path_factory) -> Lake:
     """A lake of objects of every kind of id, one issue each."""
     lake = Lake(tmp_path_factory.mktemp("filled"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("orbitlake.oem.ingest.archive.SETTLED_S", 0)
+        patch.setattr("orbitlake.oem.ingest.inbox.UNCHANGED_FOR_S", 0)
         for number, object_id in enumerate((*PLAIN, *ODD, *NOT_ASCII, HIVE_NULL)):
             put(lake, number, object_id)
     return lake
@@ -92,9 +92,9 @@ def test_two_objects_without_an_id_are_two_issues_and_each_again_is_unchanged(la
     for name, states in (("A", STATES), ("B_/ b", MOVED)):
         path = tmp_path / f"{len(name)}.oem"
         path.write_bytes(kvn(metadata={"OBJECT_ID": "UNKNOWN", "OBJECT_NAME": name}, states=states))
-        outcomes[name] = [take(str(path), lake, SETTINGS)[0] for _ in range(2)]
+        outcomes[name] = [ingest_source(str(path), lake, SETTINGS)[0] for _ in range(2)]
     path.write_bytes(kvn(metadata={"OBJECT_ID": "UNKNOWN", "OBJECT_NAME": "B_/ b"}, states=STATES))
-    (other,) = take(str(path), lake, SETTINGS)
+    (other,) = ingest_source(str(path), lake, SETTINGS)
 
     assert [[each["outcome"] for each in pair] for pair in outcomes.values()] == [["ingested", "unchanged"]] * 2
     assert [pair[0]["object_name"] for pair in outcomes.values()] == ["A", "B_/ b"]
@@ -121,7 +121,7 @@ def test_another_name_of_an_object_with_an_id_is_a_conflict(lake, tmp_path):
     outcomes = []
     for name in ("A", "B"):
         (tmp_path / name).write_bytes(kvn(metadata={"OBJECT_NAME": name}))
-        outcomes += take(str(tmp_path / name), lake, SETTINGS)
+        outcomes += ingest_source(str(tmp_path / name), lake, SETTINGS)
 
     assert [outcome["outcome"] for outcome in outcomes] == ["ingested", "conflict"]
     assert "another object_name" in outcomes[1]["reason"]
@@ -196,7 +196,7 @@ def test_spark_reads_each_id_from_the_files_and_from_the_folder(filled, tmp_path
 
 
 def test_ids_of_digits_alone_are_read_from_the_files_as_they_are(lake, monkeypatch):
-    monkeypatch.setattr("orbitlake.oem.ingest.archive.SETTLED_S", 0)
+    monkeypatch.setattr("orbitlake.oem.ingest.inbox.UNCHANGED_FOR_S", 0)
     digits = {"25544", "00123", "-99"}
     for number, object_id in enumerate(sorted(digits)):
         put(lake, number, object_id)

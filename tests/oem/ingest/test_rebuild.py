@@ -15,6 +15,7 @@ from tests.oem.sample_oem import STATES, kvn, xml
 
 from orbitlake import lake as lake_module
 from orbitlake.lake import Lake, LakeError, check_file, publish
+from orbitlake.oem.ingest import stored_issue
 from orbitlake.oem.ingest.rebuild import rebuild
 from orbitlake.query import connect
 from orbitlake.tables import OEM_ISSUES, OEM_SEGMENTS, OEM_TABLES, STATE_VECTORS, Table
@@ -180,6 +181,7 @@ def rebuild_and_die(lake: Lake, of: Lake, steps: int, monkeypatch: pytest.Monkey
 
     with monkeypatch.context() as patch:
         patch.setattr(lake_module, "settle", dying_settle)
+        patch.setattr(stored_issue, "settle", dying_settle)
         patch.setattr(Path, "unlink", dying_unlink)
         try:
             labels(lake)

@@ -9,9 +9,9 @@ from tests.oem.reader.test_comment_block import FACTS, REBOOST, summary
 from tests.oem.sample_oem import COVARIANCE, HEADER, STATES, kvn, xml
 
 from orbitlake.oem import Issue, read, read_bytes
-from orbitlake.oem.ingest.holdings import NO_RECEIPT, tables_of
 from orbitlake.oem.ingest.sameness import HALF_OF_LAST_DIGIT, difference
-from orbitlake.tables import OEM_ISSUES, STATE_VECTORS
+from orbitlake.oem.ingest.staged_issue import row_of, tables_of
+from orbitlake.tables import OEM_ISSUES, STATE_VECTORS, Table
 
 EVENTS = (*FACTS, *summary(*REBOOST))
 V3 = {"version": "3.0"}
@@ -55,8 +55,8 @@ CHANGES = {
 }
 
 
-def rows(issue: Issue) -> dict[str, pa.Table]:
-    return tables_of(issue, NO_RECEIPT)
+def rows(issue: Issue) -> dict[Table, pa.Table]:
+    return tables_of(issue) | {OEM_ISSUES: row_of(issue)}
 
 
 def compare(first: bytes, second: bytes) -> str | None:
@@ -108,10 +108,10 @@ def test_derived_columns_and_those_of_the_delivery_never_count():
     other, others = rows(issue), {"int32": 7, "double": -1.5, "bool": False, "string": "else"}
     for table, names in ((STATE_VECTORS, (*spherical_and_geodetic, *of_the_cadence)), (OEM_ISSUES, of_the_delivery)):
         for name in names:
-            field, count = table.schema.field(name), other[table.name].num_rows
+            field, count = table.schema.field(name), other[table].num_rows
             value = None if field.nullable else others[str(field.type)]
             place = table.column_names.index(name)
-            other[table.name] = other[table.name].set_column(place, field, pa.array([value] * count, field.type))
+            other[table] = other[table].set_column(place, field, pa.array([value] * count, field.type))
 
     assert difference(rows(issue), other) is None
 

@@ -1,15 +1,18 @@
 """The four steps of a run over all its sources, as the DAG's tasks call them: small JSON values in and out."""
 
 import json
+from itertools import chain
 from typing import Any
 
 import pyarrow.parquet as pq
 
 from orbitlake.lake import Lake, bound_quarantine, sweep_staging
-from orbitlake.oem.ingest import archive as archiving
-from orbitlake.oem.ingest.archive import Archived, CheckError, Outcome
+from orbitlake.oem.ingest import steps
+from orbitlake.oem.ingest.archive import finish_all
 from orbitlake.oem.ingest.delivery import Delivery, DeliveryError, PermanentDeliveryError, is_url, shown
+from orbitlake.oem.ingest.outcome import Outcome, rejected
 from orbitlake.oem.ingest.sources import deliver, list_sources, named_in_inbox
+from orbitlake.oem.ingest.steps import Archived, CheckError
 from orbitlake.settings import from_environment
 from orbitlake.tables import OEM_TABLES
 
@@ -33,27 +36,30 @@ def download(source: str | None, *, is_last_try: bool) -> list[Delivery | Outcom
         except DeliveryError as error:
             if not is_last_try and not isinstance(error, PermanentDeliveryError):
                 raise DeliveryError(f"{shown(wanted)}: {error}") from error
-            found.append(archiving.rejected(wanted, str(error)))
+            found.append(rejected(wanted, str(error)))
     return found
 
 
 def archive(found: list[Delivery | Outcome]) -> list[Archived]:
-    """Keep the raw bytes of each file, having read and checked it; return its issues."""
+    """Read each file, check its issues in staging, keep the raw bytes of the sound ones; return all of them."""
     lake = Lake(from_environment().data)
     archived: list[Archived] = []
     for item in found:
-        archived += [Archived(outcome=item, raw_path=None)] if "outcome" in item else archiving.archive(item, lake)
+        archived += [Archived(outcome=item, raw_path=None)] if "outcome" in item else steps.archive(item, lake)
     return archived
 
 
 def tabulate(archived: list[Archived]) -> list[Outcome]:
-    """Publish the tables of each new issue, print a line of JSON for each issue, and return the outcomes."""
+    """Publish the tables of each new issue, print a line of JSON for each issue, and return the outcomes.
+
+    Issues that an earlier run, killed on its way, left committed in staging come last.
+    """
     settings = from_environment()
     lake = Lake(settings.data)
     outcomes = []
-    for item in archived:
-        outcomes.append(archiving.tabulate(item, lake))
-        print(json.dumps(outcomes[-1]), flush=True)
+    for outcome in chain((steps.tabulate(item, lake) for item in archived), finish_all(lake)):
+        outcomes.append(outcome)
+        print(json.dumps(outcome), flush=True)
     bound_quarantine(lake, settings.keep_quarantine_bytes)
     return outcomes
 
@@ -64,7 +70,7 @@ def check(outcomes: list[Outcome]) -> list[dict[str, Any]]:
     figures, problems = [], []
     for outcome in outcomes:
         try:
-            figures.append(archiving.check(outcome, lake))
+            figures.append(steps.check(outcome, lake))
         except CheckError as error:
             problems.append(str(error))
     if problems:
@@ -75,7 +81,5 @@ def check(outcomes: list[Outcome]) -> list[dict[str, Any]]:
 def rows_written(outcomes: list[Outcome]) -> dict[str, int]:
     """Return how many rows each table got from the issues that are new, by the footers of their files."""
     lake = Lake(from_environment().data)
-    new = [archiving.holding_of(outcome, lake) for outcome in outcomes if outcome["outcome"] == "ingested"]
-    return {
-        table.name: sum(pq.read_metadata(holding.partition(table)).num_rows for holding in new) for table in OEM_TABLES
-    }
+    new = [steps.stored_issue(outcome, lake) for outcome in outcomes if outcome["outcome"] == "ingested"]
+    return {table.name: sum(pq.read_metadata(stored.file(table)).num_rows for stored in new) for table in OEM_TABLES}

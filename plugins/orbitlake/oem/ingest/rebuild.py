@@ -6,25 +6,18 @@ there, before the old tables and at last the old file go: a kill between any two
 """
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
 
 from orbitlake.lake import PART, Lake, LakeError, check_file, quarantine, write_file
-from orbitlake.oem.ingest.archive import (
-    Outcome,
-    RefusedError,
-    accept,
-    archived_issue,
-    contradiction,
-    outcome_of,
-    rejected,
-)
-from orbitlake.oem.ingest.holdings import RAW_NAME, in_order_of_arrival, receipt_of
+from orbitlake.oem.ingest.archive import check_issue, contradiction, finish_all, place_of
+from orbitlake.oem.ingest.outcome import Outcome, RefusedError, outcome_of, rejected
+from orbitlake.oem.ingest.raw_files import RAW_NAME, in_order_of_arrival, read_raw, receipt_in, receipt_of
+from orbitlake.oem.ingest.staged_issue import StagedIssue
 from orbitlake.oem.reader.errors import OemError
-from orbitlake.oem.reader.issue import Issue
 from orbitlake.tables import OEM_ISSUES, OEM_TABLES, Table
 
 
@@ -51,7 +44,11 @@ class Place(NamedTuple):
 
 
 def rebuild(lake: Lake) -> Iterator[Outcome]:
-    """Make the tables of every raw file anew; yield an outcome an issue, and one for each file that makes none."""
+    """Make the tables of every raw file anew; yield an outcome an issue, and one for each file that makes none.
+
+    What a kill left committed in staging is published first, so that its raw file is among them.
+    """
+    list(finish_all(lake))
     found: dict[Place, list[Path]] = {}
     for raw in sorted(lake.raw_oem_root.glob("*/*.gz")):
         if named := RAW_NAME.fullmatch(raw.name):
@@ -98,23 +95,26 @@ def _remake(lake: Lake, raw: Path, made: set[Place]) -> tuple[Path, Outcome | No
     Raises RefusedError where it can no longer be read, or contradicts the first one.
     """
     try:
-        message: Issue | OemError = archived_issue(raw)
+        issue = read_raw(raw)
     except OemError as error:
-        message = error
-    holding, issue = accept(message, str(raw), lake)
-    target = holding.raw_file(issue)
-    named = RAW_NAME.fullmatch(target.name)
-    place = Place(target.parent.name, named["issue"] if named else "")
-    with holding.locked():
-        is_first = place not in made
-        if not is_first and (reason := contradiction(holding, issue)):
+        raise RefusedError("rejected", str(error)) from error
+    stored = place_of(issue, str(raw), lake)
+    target = stored.raw_file(issue)
+    place = Place(target.parent.name, stored.folder_name)
+    is_first = place not in made
+    with ExitStack() as stack:
+        staged = stack.enter_context(StagedIssue.write(issue, lake)) if is_first else None
+        check_issue(issue, str(raw), staged)
+        stack.enter_context(stored.locked())
+        if not is_first and (reason := contradiction(stored, issue)):
             raise RefusedError("conflict", reason, issue)
         if target != raw and not target.exists():
             if receipt_of(raw).exists():
                 write_file(receipt_of(target), receipt_of(raw).read_bytes(), lake.staging)
             write_file(target, raw.read_bytes(), lake.staging)
-        if is_first:
-            holding.publish(issue, target)
+        if staged:
+            raw_path = str(target.relative_to(lake.root))
+            stored.publish(staged.commit(issue, receipt_in(target), raw_path, stored.committed_folder))
             made.add(place)
     return target, outcome_of(str(target), "ingested", issue) if is_first else None
 

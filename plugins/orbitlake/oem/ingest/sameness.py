@@ -30,18 +30,18 @@ HALF_OF_LAST_DIGIT: Final = 5.1e-13
 """In km and km/s: text prints twelve decimals where XML prints all, and the two of NASA differ by up to 5.01e-13."""
 
 
-def difference(held: Mapping[str, pa.Table], arrived: Mapping[str, pa.Table]) -> str | None:
+def difference(held: Mapping[Table, pa.Table], arrived: Mapping[Table, pa.Table]) -> str | None:
     """Return the first difference between what the lake holds of an issue and what arrived, None where there is none.
 
-    Both map names of COMPARED to rows. Within one notation everything that the tables hold counts; across notations
+    Both map tables of COMPARED to rows. Within one notation everything that the tables hold counts; across notations
     everything but originator and comments, and a missing useable time is the end of the span. Columns that are derived,
     or that tell of the delivery, never count. Numbers of states are equal within HALF_OF_LAST_DIGIT, others exactly.
     """
-    formats = [rows[OEM_ISSUES.name].column("file_format")[0] for rows in (held, arrived)]
+    formats = [rows[OEM_ISSUES].column("file_format")[0] for rows in (held, arrived)]
     is_across = formats[0] != formats[1]
     passed_over = DERIVED | OF_THE_DELIVERY | (OF_THE_NOTATION if is_across else frozenset())
     for table in COMPARED:
-        stored, delivered = held[table.name], in_order(arrived[table.name], table)
+        stored, delivered = held[table], in_order(arrived[table], table)
         if stored.num_rows != delivered.num_rows:
             what = "states" if table is STATE_VECTORS else f"rows of {table.name}"
             return f"{delivered.num_rows} {what} where the lake holds {stored.num_rows}"
