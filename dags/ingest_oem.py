@@ -6,18 +6,19 @@ that the form names. A URL of the form, and every redirect, must lead to a publi
 host: `ORBITLAKE_ALLOWED_HOSTS`, or one of the feeds' own URLs.
 
 ### Writes
-`raw/oem/` and the tables of the ephemeris, one folder an issue. `archive` reads each file, once: it writes the tables of
-its issues to `staging/`, checks them there, and only then keeps the raw bytes. `tabulate` renames the tables to their
-places, `oem_issues` last. `check` reads them back, changes nothing, and fails for each source that was refused. Between
-the tasks goes only where the raw file lies.
+`raw/oem/` and the tables of the ephemeris, one folder an issue. `archive` reads each file, once: it writes the tables
+of its issues to `staging/`, checks them there, and only then keeps the raw bytes. `tabulate` renames the tables to
+their places, `oem_issues` last. `check` reads them back, changes nothing, and fails for each source that was refused.
+Between the tasks goes only where the raw file lies.
 
 ### Read by
 Analysts, the position page, anyone who plans around a reboost.
 
 ### A failed run
-The tables are as they were, with yesterday's issue: what fails a check was never published. A file that cannot be read, or that contradicts an issue already
-held, is kept in `quarantine/` with its reason. What trying again cannot mend (a wrong name, a 404, a bad file) fails at
-once; what it can (a server that is down or busy) is tried again with growing pauses.
+The tables are as they were, with yesterday's issue: what fails a check was never published. A file that cannot be read,
+or that contradicts an issue already held, is kept in `quarantine/` with its reason. What trying again cannot mend (a
+wrong name, a 404, a bad file) fails at once; what it can (a server that is down or busy) is tried again with growing
+pauses.
 
 ### To run again
 Clear the run or press Trigger: an issue that is held already is `unchanged` and rewrites nothing. Where a task was

@@ -1,7 +1,7 @@
 """OEM files -> raw/oem, oem_issues, oem_segments, state_vectors, trajectory_events, thrust_episodes, oem_covariances.
 
 Sources are files (KVN or XML, plain or gzip), folders searched at every depth, and http or https URLs. Without any, the
-run takes what lies in inbox/oem/ and then the newest issue from ORBITLAKE_OEM_URL, by default NASA's ISS ephemeris.
+run ingests what lies in inbox/oem/ and then the newest issue from ORBITLAKE_OEM_URL, by default NASA's ISS ephemeris.
 A URL given here is fetched wherever its host is; its redirects are followed to that host and port, to public hosts, and
 to those of ORBITLAKE_ALLOWED_HOSTS.
 
@@ -16,10 +16,10 @@ OBJECT_NAME too, which "object_name" then gives.
 Where something in a file is odd and did no harm, such as a comment block of an unknown layout, "warnings" lists it.
 The exit status is 1 if any source was rejected or in conflict; the others are done all the same.
 Running again is always safe. An issue whose publication a kill cut off is published by the next run, whatever that
-takes in; its line comes last, with the raw file as its source. Files of the inbox are moved; other files stay.
+ingests; its line comes last, with the raw file as its source. Files of the inbox are moved; other files stay.
 
-With --rebuild nothing is taken in: the tables are made anew from every file in raw/oem, after a change of their
-versions or of the names of their folders. A line is printed an issue, and one for each raw file that makes none.
+With --rebuild nothing is ingested: the tables are rebuilt from every file in raw/oem, after a change of their versions
+or of the names of their folders. A line is printed an issue, and one for each raw file that makes none.
 """
 
 import argparse
@@ -41,13 +41,13 @@ from orbitlake.settings import Settings, of_command_line
 MANY_SOURCES = 5
 
 
-def main(given: list[str], settings: Settings, *, anew: bool = False) -> int:
-    """Ingest every source, or make the tables anew; print a line for each issue, and return the exit status."""
+def main(given: list[str], settings: Settings, *, is_rebuild: bool = False) -> int:
+    """Ingest every source, or rebuild the tables; print a line for each issue, and return the exit status."""
     lake = Lake(settings.data)
     sweep_staging(lake)
     failed = False
     settings = vouched_for(given, settings)
-    for outcome in rebuild(lake) if anew else ingest(given, lake, settings):
+    for outcome in rebuild(lake) if is_rebuild else ingest(given, lake, settings):
         print(json.dumps(outcome), flush=True)
         failed |= outcome["outcome"] in ("rejected", "conflict")
     bound_quarantine(lake, settings.keep_quarantine_bytes)
@@ -74,7 +74,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", nargs="*", metavar="FILE, FOLDER or URL", help="what to ingest")
     parser.add_argument("--data", help="the data root (default: ORBITLAKE_DATA, else data/ in the checkout)")
-    parser.add_argument("--rebuild", action="store_true", help="make the tables anew from every file in raw/oem")
+    parser.add_argument("--rebuild", action="store_true", help="rebuild the tables from every file in raw/oem")
     arguments = parser.parse_args()
     if arguments.rebuild and arguments.source:
         parser.error("--rebuild takes no source: it reads raw/oem")
@@ -83,4 +83,4 @@ def parse_arguments() -> argparse.Namespace:
 
 if __name__ == "__main__":
     arguments = parse_arguments()
-    sys.exit(main(arguments.source, of_command_line(arguments.data), anew=arguments.rebuild))
+    sys.exit(main(arguments.source, of_command_line(arguments.data), is_rebuild=arguments.rebuild))

@@ -1,7 +1,7 @@
 """A folder of OEM files -> raw/oem and the OEM tables, spread over a Spark cluster.
 
 Every executor reads, checks and publishes with the very code of ingest_oem.py, so the tables equal those of that job
-byte for byte: files of one issue go to one task, which takes them in the order of their names. The folder and the data
+byte for byte: files of one issue go to one task, in the order of their names. The folder and the data
 root must be one file system for all workers, which needs locks (local disk, NFS 4). Prints one line of JSON an
 issue and exits with 1 if any was rejected or in conflict.
 
@@ -33,11 +33,11 @@ def main(folder: str, settings: Settings) -> int:
         context = spark.sparkContext
         tasks = max(context.defaultParallelism, len(groups) // GROUPS_A_TASK)
 
-        def take_all(group: list[str]) -> list[Outcome]:
+        def ingest_group(group: list[str]) -> list[Outcome]:
             with errors_in_utf8():
                 return [outcome for file in group for outcome in ingest_source(file, lake, settings)]
 
-        outcomes = context.parallelize(groups, tasks).flatMap(take_all)
+        outcomes = context.parallelize(groups, tasks).flatMap(ingest_group)
         for outcome in outcomes.toLocalIterator(prefetchPartitions=True):
             print(json.dumps(outcome), flush=True)
             failed |= outcome["outcome"] in ("rejected", "conflict")

@@ -12,6 +12,10 @@ import pytest
 from tests.oem.sample_oem import STATES, kvn, xml
 
 from orbitlake.lake import Lake
+from orbitlake.oem.ingest.sources import deliver
+from orbitlake.oem.ingest.steps import archive
+from orbitlake.settings import from_environment
+from orbitlake.tables import OEM_ISSUES
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 KEYS = ["source", "outcome", "object_id", "creation_date", "states", "thrust_episodes", "reason"]
@@ -80,6 +84,19 @@ def test_a_url_of_the_command_line_is_fetched_wherever_it_is_and_leads_nowhere_e
     assert (status, outcome["outcome"], error, statuses) == (1, "rejected", "", [])
     assert "is not a public host" in outcome["reason"]
     assert [(code, each["outcome"]) for code, [each], _ in [run(lake, url)]] == [(0, "ingested")]
+
+
+def test_an_issue_that_a_killed_run_left_in_staging_is_published_by_the_next_and_has_the_last_line(lake, tmp_path):
+    (left,) = archive(deliver(put(tmp_path / "a.txt", kvn()), lake, from_environment({})), lake)
+    other = put(tmp_path / "b.txt", kvn().replace(b"22:55:31", b"22:55:32"))
+    status, outcomes, error = run(lake, other)
+
+    assert (status, error) == (0, "")
+    assert [(outcome["source"], outcome["outcome"]) for outcome in outcomes] == [
+        (other, "ingested"),
+        (left["raw_path"], "ingested"),
+    ]
+    assert len(list(lake.closed(OEM_ISSUES).glob("**/*.parquet"))) == 2
 
 
 def test_every_source_has_its_line_and_one_bad_file_holds_up_no_other(lake, tmp_path):

@@ -1,4 +1,4 @@
-"""Tables of an older version: named with the command that makes them anew, which any kill leaves to be done again."""
+"""Tables of an older version: named with the command that rebuilds them, which can be killed at any time and run again."""
 
 import dataclasses
 import gzip
@@ -115,7 +115,7 @@ def test_an_older_table_of_any_issue_is_named_with_the_command(lake, tmp_path, i
         check_file(file, STATE_VECTORS)
 
 
-def test_a_table_of_a_newer_version_is_not_to_be_made_anew(lake, tmp_path):
+def test_a_table_of_a_newer_version_is_not_to_be_rebuilt(lake, tmp_path):
     take(put(tmp_path / "a.txt", kvn()), lake, SETTINGS)
     (file,) = lake.closed(STATE_VECTORS).glob("**/*.parquet")
     publish(pq.ParquetFile(file).read(), dataclasses.replace(STATE_VECTORS, version=99), file, lake.staging)
@@ -220,7 +220,7 @@ def test_a_plain_object_keeps_the_folder_that_another_leaves(lake, tmp_path):
     assert contents(lake.root, "raw") == kept
 
 
-def test_old_tables_hold_up_no_new_issue_and_a_delivery_makes_its_own_anew(old, fresh, issues, tmp_path):
+def test_old_tables_hold_up_no_new_issue_and_a_delivery_rebuilds_its_own(old, fresh, issues, tmp_path):
     new = put(tmp_path / "new.txt", kvn().replace(b"22:55:31", b"22:55:33"))
     outcomes = [take(source, old, SETTINGS)["outcome"] for source in (new, issues[1], issues[2])]
 
@@ -297,7 +297,7 @@ def test_receipts_are_kept_and_the_first_stays_the_first(fresh, issues):
     assert row.fetchone()[1].timestamp() == ARRIVED
 
 
-def test_the_job_makes_old_tables_anew_and_takes_nothing_in(old):
+def test_the_job_rebuilds_old_tables_and_ingests_nothing(old):
     put(old.inbox_oem / "waiting.txt", kvn().replace(b"22:55:31", b"22:55:59"))
     status, outcomes, error = run(old, "--rebuild")
     refused = run(old, "--rebuild", "some.txt")

@@ -80,6 +80,18 @@ def test_a_name_in_the_inbox_is_that_one_file(lake, settings, monkeypatch):
     assert delivery["path"] == delivery["source"] == wanted
 
 
+def test_a_run_of_the_dag_publishes_what_a_killed_one_left_in_staging(lake, settings, tmp_path, monkeypatch):
+    monkeypatch.setattr("orbitlake.oem.ingest.batch.from_environment", lambda: settings)
+    left = put(tmp_path / "a.txt", kvn())
+    new = put(tmp_path / "b.txt", kvn().replace(b"22:55:31", b"22:55:32"))
+    batch.archive([deliver(left, lake, settings)])
+    outcomes = batch.tabulate(batch.archive([deliver(new, lake, settings)]))
+
+    assert [outcome["outcome"] for outcome in outcomes] == ["ingested", "ingested"]
+    assert [figures["states"] for figures in batch.check(outcomes)] == [3, 3]
+    assert batch.rows_written(outcomes)["state_vectors"] == 6
+
+
 @pytest.mark.parametrize("name", ["a.txt", "may/../../../secret.txt", "../secret.txt", "/etc/passwd", ".hidden", "may"])
 def test_a_name_that_is_not_in_the_inbox_is_refused_with_those_that_are(lake, name):
     put(lake.root / "secret.txt")

@@ -1,8 +1,8 @@
-"""Takes issues in, once each: written to staging, checked there, and only then published; contradictions are refused.
+"""Archives each issue once: written to staging, checked there, and only then published; contradictions are refused.
 
 An issue is (object_id, creation_date), and OBJECT_NAME where the id names no object. The first file of an issue makes
 its tables; another that says the same, as text or XML, is kept raw and changes nothing else; one that says anything
-else is a conflict. A kill between any two renames is made good by the next run, whatever it takes in: the issue still
+else is a conflict. A kill between any two renames is made good by the next run, whatever that ingests: the issue still
 lies in staging, committed, and what is left of it is renamed.
 """
 
@@ -26,7 +26,7 @@ from orbitlake.tables import OEM_ISSUES, OEM_SEGMENTS, STATE_VECTORS, THRUST_EPI
 def archive_issue(
     issue: Issue, source: str, text: bytes, receipt: Receipt, lake: Lake, *, publish_at_once: bool
 ) -> tuple[str, Path]:
-    """Take one issue of the file `text` in; return `ingested` or `unchanged`, and its raw file, which is kept now.
+    """Archive one issue of the file `text`; return `ingested` or `unchanged`, and its raw file, which is kept now.
 
     A new issue is published at once, or left committed in staging for `finish`. Raises RefusedError where it fails a
     check, contradicts what the lake holds, or has no place there; nothing of it is in the lake then.
@@ -94,15 +94,13 @@ def finish(stored: StoredIssue, arriving: tuple[Path, int] | None = None) -> Non
     The latter is one listed by an older program. A raw file that can no longer be read is quarantined. Where what is
     `arriving`, a raw file and the number of a message, itself came first there is nothing to do yet.
     """
-    committed = StagedIssue(stored.committed_folder)
-    if committed.folder.exists():
-        stored.publish(committed)
+    stored.publish_committed()
     if stored.is_current:
         return
     raw_files = stored.raw_files()
     if not raw_files and stored.is_listed:
         place = stored.file(OEM_ISSUES).parent
-        raise RefusedError("rejected", f"no raw file to make the tables at {place} anew from: move them away first")
+        raise RefusedError("rejected", f"no raw file to make the tables at {place} from: move them away first")
     for raw in raw_files:
         if (raw, receipt_in(raw)["message"]) == arriving:
             return

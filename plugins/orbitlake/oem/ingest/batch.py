@@ -18,7 +18,7 @@ from orbitlake.tables import OEM_TABLES
 
 
 def download(source: str | None, *, is_last_try: bool) -> list[Delivery | Outcome]:
-    """Return what the run takes in: `source`, a URL or a name in the inbox, else the whole inbox and the newest issue.
+    """Return what the run ingests: `source`, a URL or a name in the inbox, else the whole inbox and the newest issue.
 
     A source that gives nothing raises DeliveryError, so that the step is tried again; on the last try, or where it
     never will give anything, it is handed on as rejected instead, so that it holds up no other. No path comes from

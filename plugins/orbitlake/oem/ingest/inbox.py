@@ -1,4 +1,4 @@
-"""The folder into which people drop files: a file there is taken once it is whole, and leaves it afterwards."""
+"""The folder into which people drop files: a file there is ingested once it is whole, and leaves it afterwards."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Final
 from orbitlake.lake import Lake
 
 UNCHANGED_FOR_S: Final = 2.0
-"""A file is taken once it has not been written for so long: a copy in progress is no truncated file."""
+"""A file is read once it has not been written for so long: a copy in progress is no truncated file."""
 
 
 def is_in_inbox(path: Path, lake: Lake) -> bool:
@@ -23,7 +23,7 @@ def wait_until_written(path: Path) -> None:
 
 
 def leave(path: Path, way: Callable[[], object]) -> str | None:
-    """Take a file out of the inbox by `way`; return why it stays there where that is not possible."""
+    """Move or remove a file of the inbox by `way`; return why it stays there where that is not possible."""
     try:
         way()
     except OSError as error:

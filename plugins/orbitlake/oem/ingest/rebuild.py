@@ -1,8 +1,8 @@
-"""raw/oem -> the OEM tables anew: after a change of their versions, or of how folders are named.
+"""raw/oem -> the OEM tables, rebuilt: after a change of their versions, or of how folders are named.
 
-Every raw file is taken in again with the receipt of its first arrival, those of one issue in the order in which they
-came. A raw file whose folder or name is no longer that of its issue is copied to its new place, and the tables made
-there, before the old tables and at last the old file go: a kill between any two lines is made good by the next run.
+Every raw file is read again with the receipt of its first arrival, those of one issue in the order in which they came.
+A raw file whose folder or name is no longer that of its issue is copied to its new place, and the tables made there,
+before the old tables and then the old file are removed: a kill between any two lines is made good by the next run.
 """
 
 from collections.abc import Iterator
@@ -17,6 +17,7 @@ from orbitlake.oem.ingest.archive import check_issue, contradiction, finish_all,
 from orbitlake.oem.ingest.outcome import Outcome, RefusedError, outcome_of, rejected
 from orbitlake.oem.ingest.raw_files import RAW_NAME, in_order_of_arrival, read_raw, receipt_in, receipt_of
 from orbitlake.oem.ingest.staged_issue import StagedIssue
+from orbitlake.oem.ingest.stored_issue import IN_ORDER_OF_PUBLICATION
 from orbitlake.oem.reader.errors import OemError
 from orbitlake.tables import OEM_ISSUES, OEM_TABLES, Table
 
@@ -44,7 +45,7 @@ class Place(NamedTuple):
 
 
 def rebuild(lake: Lake) -> Iterator[Outcome]:
-    """Make the tables of every raw file anew; yield an outcome an issue, and one for each file that makes none.
+    """Rebuild the tables of every issue from its raw files; yield an outcome an issue, and one a file that makes none.
 
     What a kill left committed in staging is published first, so that its raw file is among them.
     """
@@ -63,12 +64,12 @@ def rebuild(lake: Lake) -> Iterator[Outcome]:
 
 
 def _rebuild_place(lake: Lake, place: Place, raw_files: list[Path], made: set[Place]) -> list[Outcome]:
-    """Make the tables of the raw files of one place, adding the places of their issues to `made`."""
+    """Rebuild the tables from the raw files of one place, adding the places of their issues to `made`."""
     outcomes: list[Outcome] = []
     leaving: list[Path] = []
     for raw in raw_files:
         try:
-            target, outcome = _remake(lake, raw, made)
+            target, outcome = _rebuild_from(lake, raw, made)
         except RefusedError as refused:
             quarantine(lake, raw.name, raw.read_bytes(), refused.reason, outcome=refused.outcome)
             target, outcome = None, outcome_of(str(raw), refused.outcome, refused.issue, refused.reason)
@@ -89,7 +90,7 @@ def _rebuild_place(lake: Lake, place: Place, raw_files: list[Path], made: set[Pl
     return outcomes
 
 
-def _remake(lake: Lake, raw: Path, made: set[Place]) -> tuple[Path, Outcome | None]:
+def _rebuild_from(lake: Lake, raw: Path, made: set[Place]) -> tuple[Path, Outcome | None]:
     """Return the place of a raw file, and the outcome of its issue where it is the first one of it.
 
     Raises RefusedError where it can no longer be read, or contradicts the first one.
@@ -106,6 +107,7 @@ def _remake(lake: Lake, raw: Path, made: set[Place]) -> tuple[Path, Outcome | No
         staged = stack.enter_context(StagedIssue.write(issue, lake)) if is_first else None
         check_issue(issue, str(raw), staged)
         stack.enter_context(stored.locked())
+        stored.publish_committed()
         if not is_first and (reason := contradiction(stored, issue)):
             raise RefusedError("conflict", reason, issue)
         if target != raw and not target.exists():
@@ -120,19 +122,19 @@ def _remake(lake: Lake, raw: Path, made: set[Place]) -> tuple[Path, Outcome | No
 
 
 def _without_raw_file(lake: Lake, made: set[Place]) -> Iterator[Outcome]:
-    """Yield a rejected outcome for each issue of an older version that no raw file can make anew."""
+    """Yield a rejected outcome for each issue of an older version that has no raw file to rebuild it from."""
     for table in OEM_TABLES:
         for file in sorted(lake.closed(table).glob(f"object_id=*/issue=*/{PART}")):
             issue, object_id = (folder.name.partition("=")[2] for folder in (file.parent, file.parent.parent))
             place = Place(object_id, issue)
             if place not in made and not place.is_current(lake):
                 made.add(place)
-                yield rejected(str(file), "no raw file to make this issue's tables anew from: move them out of lake/")
+                yield rejected(str(file), "no raw file to rebuild this issue's tables from: move them out of lake/")
 
 
 def _remove_tables(lake: Lake, place: Place) -> None:
-    """Remove an issue from the tables; oem_issues lets go of it first."""
-    for table in sorted(OEM_TABLES, key=lambda table: table is not OEM_ISSUES):
+    """Remove an issue from the tables, from oem_issues first."""
+    for table in reversed(IN_ORDER_OF_PUBLICATION):
         file = place.file(lake, table)
         file.unlink(missing_ok=True)
         _remove_if_empty(file.parent)

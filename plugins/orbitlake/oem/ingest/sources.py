@@ -1,4 +1,4 @@
-"""What a run takes in: the inbox, files, folders and URLs; each becomes a delivery."""
+"""What a run ingests: the inbox, files, folders and URLs; each becomes a delivery."""
 
 import os
 import re
@@ -23,7 +23,7 @@ MOST_NAMED: Final = 5
 
 
 def list_sources(given: Sequence[str], lake: Lake, settings: Settings) -> list[str]:
-    """Return files and URLs to take: what is given, or the inbox and the default URL where nothing is.
+    """Return files and URLs to ingest: what is given, or the inbox and the default URL where nothing is.
 
     Folders are searched at every depth; what is hidden is passed over. Whatever else lies there is a source, so that
     each pipe, link to a folder, broken link or folder that may not be read has an outcome with its reason. Files come

@@ -59,10 +59,12 @@ class StagedIssue:
 
     @property
     def raw(self) -> Path:
+        """The raw file, where it is new."""
         return self.folder / "raw.gz"
 
     @property
     def receipt(self) -> Path:
+        """The receipt of the raw file."""
         return self.folder / "receipt.json"
 
     def rows(self, table: Table) -> pa.Table:

@@ -140,6 +140,6 @@ def check(outcome: Outcome, lake: Lake) -> dict[str, Any]:
 
 
 def stored_issue(outcome: Outcome, lake: Lake) -> StoredIssue:
-    """Return the place in the lake of an issue that was taken in."""
+    """Return the place in the lake of an issue that was ingested."""
     created = datetime.fromisoformat(str(outcome["creation_date"]))
     return StoredIssue(lake, str(outcome["object_id"]), created, outcome.get("object_name"))

@@ -138,6 +138,11 @@ class StoredIssue:
             _rename_if_there(staged.file(table), self.file(table))
         staged.remove()
 
+    def publish_committed(self) -> None:
+        """Publish the issue where it lies committed in staging: a task before this one, or a killed one, left it."""
+        if self.committed_folder.exists():
+            self.publish(StagedIssue(self.committed_folder))
+
 
 def _rename_if_there(temporary: Path, target: Path) -> None:
     if temporary.exists():
