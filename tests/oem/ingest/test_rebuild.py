@@ -1,4 +1,4 @@
-"""Tables of an older version: named with the command that rebuilds them, which can be killed at any time and run again."""
+"""Tables of an older version: named with the command that rebuilds them, which can be killed and run again."""
 
 import dataclasses
 import gzip
