@@ -34,7 +34,7 @@ from orbitlake.lake import Lake, bound_quarantine, sweep_staging
 from orbitlake.oem.ingest.archive import finish_all
 from orbitlake.oem.ingest.outcome import Outcome
 from orbitlake.oem.ingest.rebuild import rebuild
-from orbitlake.oem.ingest.sources import list_sources, vouched_for
+from orbitlake.oem.ingest.sources import allowing_hosts_of, list_sources
 from orbitlake.oem.ingest.steps import ingest_source
 from orbitlake.settings import Settings, of_command_line
 
@@ -46,7 +46,7 @@ def main(given: list[str], settings: Settings, *, is_rebuild: bool = False) -> i
     lake = Lake(settings.data)
     sweep_staging(lake)
     failed = False
-    settings = vouched_for(given, settings)
+    settings = allowing_hosts_of(given, settings)
     for outcome in rebuild(lake) if is_rebuild else ingest(given, lake, settings):
         print(json.dumps(outcome), flush=True)
         failed |= outcome["outcome"] in ("rejected", "conflict")

@@ -138,7 +138,7 @@ def check_issues(lake: Lake, table: Table, issue: str | None) -> None:
     Issues of both versions lie side by side until the old ones are made anew, so that each is looked into, once.
     """
     for file in lake.closed(table).glob(below(issue)):
-        # One withdrawn meanwhile is none of the table's; a damaged one is named by DuckDB when it is read.
+        # One removed meanwhile is none of the table's; a damaged one is named by DuckDB when it is read.
         with suppress(FileNotFoundError, pa.ArrowInvalid):
             found = file.stat()
             check_once(str(file), found.st_ino, found.st_mtime_ns, table.name)

@@ -9,7 +9,7 @@ from tests.oem.sample_oem import kvn, xml
 
 from orbitlake.oem.ingest import batch, sources
 from orbitlake.oem.ingest.delivery import DeliveryError
-from orbitlake.oem.ingest.sources import deliver, group_by_issue, list_sources, named_in_inbox, vouched_for
+from orbitlake.oem.ingest.sources import allowing_hosts_of, deliver, group_by_issue, list_sources, named_in_inbox
 from orbitlake.settings import from_environment
 
 
@@ -36,7 +36,7 @@ def test_a_form_reaches_no_host_that_is_not_public(lake, monkeypatch, inner):
 
 def test_a_command_line_vouches_for_the_hosts_that_it_names(settings):
     given = ["a.txt", "http://user:p@127.0.0.1:81/a", "https://[::1]/b", "http://host:x/", "ftp://host/"]
-    allowed = vouched_for(given, replace(settings, allowed_hosts=("first",))).allowed_hosts
+    allowed = allowing_hosts_of(given, replace(settings, allowed_hosts=("first",))).allowed_hosts
 
     assert allowed == ("first", "127.0.0.1:81", "[::1]:443")
 

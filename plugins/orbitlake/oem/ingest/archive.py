@@ -89,10 +89,11 @@ def contradiction(stored: StoredIssue, issue: Issue) -> str | None:
 
 
 def finish(stored: StoredIssue, arriving: tuple[Path, int] | None = None) -> None:
-    """Publish an issue that lies committed in staging; one that is not current then, from its first raw file.
+    """Publish what is left to publish of an issue.
 
-    The latter is one listed by an older program. A raw file that can no longer be read is quarantined. Where what is
-    `arriving`, a raw file and the number of a message, itself came first there is nothing to do yet.
+    That is what lies committed in staging or, where tables are missing or of an older version, what its first raw file
+    says. A raw file that can no longer be read is quarantined. Nothing is made from raw files where what is `arriving`,
+    a raw file and the number of a message in it, is itself the first.
     """
     stored.publish_committed()
     if stored.is_current:

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from orbitlake.lake import Lake, bound_quarantine, sweep_staging
 from orbitlake.oem.ingest import steps
 from orbitlake.oem.ingest.archive import finish_all
-from orbitlake.oem.ingest.delivery import Delivery, DeliveryError, PermanentDeliveryError, is_url, shown
+from orbitlake.oem.ingest.delivery import Delivery, DeliveryError, PermanentDeliveryError, is_url, without_password
 from orbitlake.oem.ingest.outcome import Outcome, rejected
 from orbitlake.oem.ingest.sources import deliver, list_sources, named_in_inbox
 from orbitlake.oem.ingest.steps import Archived, CheckError
@@ -20,9 +20,9 @@ from orbitlake.tables import OEM_TABLES
 def download(source: str | None, *, is_last_try: bool) -> list[Delivery | Outcome]:
     """Return what the run ingests: `source`, a URL or a name in the inbox, else the whole inbox and the newest issue.
 
-    A source that gives nothing raises DeliveryError, so that the step is tried again; on the last try, or where it
-    never will give anything, it is handed on as rejected instead, so that it holds up no other. No path comes from
-    outside, no scheme but http and https, and no host but public ones and those that the settings name.
+    A source that gives nothing raises DeliveryError, so that the step is tried again; on the last try, or where another
+    try is no use, it is handed on as rejected instead, so that the other sources go on. Only names in the inbox, and
+    http or https URLs of public hosts or of those that the settings name, are accepted.
     """
     settings = from_environment()
     lake = Lake(settings.data)
@@ -35,7 +35,7 @@ def download(source: str | None, *, is_last_try: bool) -> list[Delivery | Outcom
             found.append(deliver(wanted, lake, settings))
         except DeliveryError as error:
             if not is_last_try and not isinstance(error, PermanentDeliveryError):
-                raise DeliveryError(f"{shown(wanted)}: {error}") from error
+                raise DeliveryError(f"{without_password(wanted)}: {error}") from error
             found.append(rejected(wanted, str(error)))
     return found
 

@@ -30,10 +30,10 @@ def is_url(source: str) -> bool:
     return "://" in source
 
 
-def shown(source: str) -> str:
+def without_password(source: str) -> str:
     """Return a source as it may be logged and kept: a URL without user and password.
 
-    Of a URL that cannot be read only the scheme is shown, since nobody can tell where its password ends.
+    Of a URL that cannot be parsed only the scheme is left, since its password could end anywhere.
     """
     if not is_url(source):
         return source

@@ -19,7 +19,7 @@ from urllib3.util import Retry
 from orbitlake.bounded_http import BoundedAdapter, RefusedError, bounded_session, status_text
 from orbitlake.destinations import DestinationError, Destinations, endpoint_of
 from orbitlake.lake import Lake, write_file
-from orbitlake.oem.ingest.delivery import Delivery, DeliveryError, PermanentDeliveryError, shown
+from orbitlake.oem.ingest.delivery import Delivery, DeliveryError, PermanentDeliveryError, without_password
 from orbitlake.settings import Settings
 
 CONNECT_TIMEOUT_S: Final = 10.0
@@ -90,7 +90,7 @@ def fetch(url: str, lake: Lake, settings: Settings) -> Delivery:
     Raises DownloadError where no whole body came: other scheme, a host that is neither public nor named by the
     settings, error status, time or size limit, cut short. What it says quotes nothing of the answer.
     """
-    name = shown(url)
+    name = without_password(url)
     if endpoint_of(url) is None:
         raise PermanentDownloadError(f"{name[:200]!r} is not an http or https URL")
     folder = lake.root / "raw" / "oem" / "_http"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, NotRequired, TypedDict, final
 
-from orbitlake.oem.ingest.delivery import shown
+from orbitlake.oem.ingest.delivery import without_password
 from orbitlake.oem.ingest.identity import names_no_object
 from orbitlake.oem.reader.issue import Issue
 
@@ -46,7 +46,7 @@ class RefusedError(Exception):
 
 def rejected(source: str, reason: str) -> Outcome:
     """Return the outcome of a source that gave no sound file."""
-    return outcome_of(shown(source), "rejected", reason=reason)
+    return outcome_of(without_password(source), "rejected", reason=reason)
 
 
 def outcome_of(source: str, label: str, issue: Issue | None = None, reason: str | None = None) -> Outcome:

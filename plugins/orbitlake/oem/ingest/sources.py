@@ -25,9 +25,9 @@ MOST_NAMED: Final = 5
 def list_sources(given: Sequence[str], lake: Lake, settings: Settings) -> list[str]:
     """Return files and URLs to ingest: what is given, or the inbox and the default URL where nothing is.
 
-    Folders are searched at every depth; what is hidden is passed over. Whatever else lies there is a source, so that
-    each pipe, link to a folder, broken link or folder that may not be read has an outcome with its reason. Files come
-    first, ordered by name: which of two files of one issue arrives first does not depend on the order of listing.
+    Folders are searched at every depth, without hidden files. Everything else in them is a source, so that each pipe,
+    link to a folder, broken link or unreadable folder has an outcome with its reason. Files come first, ordered by
+    name: which of two files of one issue arrives first does not depend on the order of listing.
     """
     if not given:
         given = [*([str(lake.inbox_oem)] if lake.inbox_oem.is_dir() else []), settings.oem_url]
@@ -36,7 +36,7 @@ def list_sources(given: Sequence[str], lake: Lake, settings: Settings) -> list[s
         if is_url(source):
             continue
         path = Path(source)
-        inside = list(map(str, _offered(path)))
+        inside = list(map(str, _files_in(path)))
         is_idle_inbox = path == lake.inbox_oem and not inside
         files += inside or ([] if is_idle_inbox else [source])
     return sorted(files, key=lambda file: (Path(file).name, file)) + [source for source in given if is_url(source)]
@@ -48,7 +48,7 @@ def named_in_inbox(name: str, lake: Lake) -> str:
     Names are compared with what lies there, and no path is made of one: this one comes from outside. Raises
     PermanentDeliveryError where there is none.
     """
-    inside = {str(found.relative_to(lake.inbox_oem)): str(found) for found in _offered(lake.inbox_oem)}
+    inside = {str(found.relative_to(lake.inbox_oem)): str(found) for found in _files_in(lake.inbox_oem)}
     if name not in inside:
         holds = ", ".join(sorted(inside)[:MOST_NAMED]) or "nothing"
         raise PermanentDeliveryError(f"{name!r} is neither a URL nor a file in {lake.inbox_oem}, which holds {holds}")
@@ -79,21 +79,21 @@ def deliver(source: str, lake: Lake, settings: Settings) -> Delivery:
         path=str(path.absolute()),
         # A name need not be text, which is all that a table can hold: a byte that is none shows as \xff.
         source_url=os.fsencode(path.name).decode(errors="backslashreplace"),
-        retrieved_at=_moment(written),
+        retrieved_at=_to_the_second(written),
     )
 
 
-def vouched_for(given: Sequence[str], settings: Settings) -> Settings:
-    """Return settings that allow host and port of each URL among `given`: those that a person gave at a command line.
+def allowing_hosts_of(given: Sequence[str], settings: Settings) -> Settings:
+    """Return settings that also allow the host and port of each URL among `given`, which came from a command line.
 
-    Whoever may run a command on this machine can reach from it what they like; a form's user cannot.
+    Somebody who may run a command on this machine can reach any host from it; the user of a form cannot.
     """
     endpoints = [endpoint for source in given if is_url(source) and (endpoint := endpoint_of(source))]
     named = tuple(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in endpoints)
     return replace(settings, allowed_hosts=settings.allowed_hosts + named)
 
 
-def _moment(written_ns: int) -> str | None:
+def _to_the_second(written_ns: int) -> str | None:
     """Return a time of writing to the second; None where a file system gives one that no calendar has."""
     with suppress(ValueError, OverflowError, OSError):
         return datetime.fromtimestamp(written_ns // 1_000_000_000, UTC).isoformat()
@@ -135,7 +135,7 @@ def _creation_seconds(path: Path) -> Sequence[object]:
         return []
 
 
-def _offered(folder: Path) -> Iterator[Path]:
+def _files_in(folder: Path) -> Iterator[Path]:
     """Yield what lies in a folder, at every depth, and is neither hidden nor a folder; of anything else nothing.
 
     Links to folders are not followed, so that no loop of them is: they are yielded, as is a folder that cannot be read.
@@ -152,6 +152,6 @@ def _offered(folder: Path) -> Iterator[Path]:
         if entry.name.startswith("."):
             continue
         if entry.is_dir(follow_symlinks=False):
-            yield from _offered(Path(entry.path))
+            yield from _files_in(Path(entry.path))
         else:
             yield Path(entry.path)

@@ -226,5 +226,5 @@ def message_of(
 
 
 def _folded(text: str) -> str:
-    """Case aside, an underscore is a blank and blanks run together (502.0-B-3, 7.5.9)."""
+    """Return a value in the one form that equal values share: capitals, and single blanks (502.0-B-3, 7.5.9)."""
     return " ".join(text.upper().replace("_", " ").split())

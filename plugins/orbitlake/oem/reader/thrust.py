@@ -115,7 +115,7 @@ def coast_of(flight: Flight, fields: tuple[Field, ...], in_run: NDArray[np.bool_
 
 
 def _telling(flight: Flight, first: Rows, last: Rows, field: Field) -> NDArray[np.bool_]:
-    """Tell the steps that are neither too short nor too long to tell of an acceleration."""
+    """Return which steps are neither too short nor too long to measure an acceleration with."""
     step_s = (flight.tai_us[last] - flight.tai_us[first]) / SECOND_US
     rate_rad_s = np.sqrt(field.mu_km3_s2 / erfa.pm(flight.position_km[first]) ** 3)
     telling: NDArray[np.bool_] = (step_s >= SHORTEST_STEP_S) & (step_s * rate_rad_s < LONGEST_PHASE_RAD)
