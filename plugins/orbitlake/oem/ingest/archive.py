@@ -45,15 +45,14 @@ def archive_issue(
             if not is_own and (reason := contradiction(stored, issue)):
                 raise RefusedError("conflict", reason, issue)
             keep_raw(raw, text, receipt, lake)
-            # Of an issue that a kill cut off nobody has heard yet.
+            # An issue whose publication was cut off has had no outcome yet.
             return "ingested" if is_own and not was_listed else "unchanged", raw
         staged = staged or stack.enter_context(StagedIssue.write(issue, lake))
-        if not raw.exists():
-            staged.add_raw(text, receipt)
-            first = receipt
+        if raw.exists():
+            receipt = receipt_in(raw)
         else:
-            first = receipt_in(raw)
-        committed = staged.commit(issue, first, str(raw.relative_to(lake.root)), stored.committed_folder)
+            staged.add_raw(text, receipt)
+        committed = staged.commit(issue, receipt, str(raw.relative_to(lake.root)), stored.committed_folder)
         if publish_at_once:
             stored.publish(committed)
         else:
