@@ -48,7 +48,7 @@ class StagedIssue:
         staged.folder.mkdir(parents=True)
         try:
             for table, rows in tables_of(issue).items():
-                staged._write(table, rows)
+                staged.add_table(table, rows)
             yield staged
         finally:
             staged.remove()
@@ -79,6 +79,11 @@ class StagedIssue:
             return None
         return row
 
+    def add_table(self, table: Table, rows: pa.Table) -> None:
+        """Write the issue's rows of a table."""
+        with gone_if_failed(self.file(table)):
+            write_table(rows, table, self.file(table))
+
     def add_raw(self, text: bytes, receipt: Receipt) -> None:
         """Write the raw file and its receipt."""
         for file, content in ((self.receipt, receipt_bytes(receipt)), (self.raw, raw_bytes(text))):
@@ -89,7 +94,7 @@ class StagedIssue:
 
     def commit(self, issue: Issue, receipt: Receipt, raw_path: str, folder: Path) -> "StagedIssue":
         """Write the row of oem_issues, and give the folder its second name; return it."""
-        self._write(OEM_ISSUES, row_of(issue, receipt, raw_path))
+        self.add_table(OEM_ISSUES, row_of(issue, receipt, raw_path))
         sync_folder(self.folder)
         self.folder.rename(folder)
         sync_folder(folder.parent)
@@ -98,10 +103,6 @@ class StagedIssue:
     def remove(self) -> None:
         """Remove the folder and what is left in it."""
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _write(self, table: Table, rows: pa.Table) -> None:
-        with gone_if_failed(self.file(table)):
-            write_table(rows, table, self.file(table))
 
 
 def tables_of(issue: Issue) -> dict[Table, pa.Table]:
