@@ -98,6 +98,11 @@ def test_of_a_crash_the_last_line_of_pythons_print_is_the_error(submitted):
         submitted([NOISE, *TRACEBACK, NOISE], 1)
 
 
+def test_what_arrow_cannot_read_is_the_error(submitted):
+    with pytest.raises(AirflowException, match=r"^pyarrow\.lib\.ArrowInvalid: Parquet magic bytes not found"):
+        submitted([NOISE, "pyarrow.lib.ArrowInvalid: Parquet magic bytes not found in footer.", NOISE], 1)
+
+
 def test_what_was_refused_is_not_tried_again(submitted):
     with pytest.raises(AirflowFailException, match="is not over in UTC"):
         submitted(["compact_positions: 2026-11-20 is not over in UTC: its fixes are still arriving"], REFUSED)

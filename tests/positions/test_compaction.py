@@ -1,6 +1,7 @@
 """Closed days: equal to plain Python over all fixes of the day, whatever the stream saw in which order."""
 
 import random
+import re
 from datetime import UTC, date, datetime, timedelta
 
 import duckdb
@@ -10,7 +11,7 @@ import pytest
 from tests.positions.reference import expected_minutes, expected_positions
 from tests.positions.samples import fix, line, lines, orbit
 
-from orbitlake.lake import parts_of
+from orbitlake.lake import LakeError, parts_of
 from orbitlake.positions import blocks, compaction
 from orbitlake.positions.compaction import DayNotOverError, compact_day, days_before, pending_days
 from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS
@@ -166,6 +167,15 @@ def test_a_day_without_fixes_writes_nothing(spark, lake):
 
     assert (done.positions, done.window_stats, done.replaced) == (0, 0, False)
     assert not (lake.root / "lake").exists()
+
+
+def test_a_damaged_live_file_is_named(spark, lake):
+    damaged = lake.live(POSITIONS) / "date=2026-03-01" / "torn.parquet"
+    damaged.parent.mkdir(parents=True)
+    damaged.write_bytes(b"PAR1 and half a file")
+
+    with pytest.raises(LakeError, match=f"^{re.escape(str(damaged))} is damaged: "):
+        compact_day(spark, lake, date(2026, 3, 1))
 
 
 def test_a_day_that_is_not_over_is_refused(spark, lake):

@@ -23,8 +23,8 @@ from orbitlake.settings import CHECKOUT, REFUSED, from_environment
 
 PLUGINS: Final = str(CHECKOUT / "plugins")
 EXIT_STATUS: Final = re.compile(r"Error code is: (-?\d+)")
-RAISED: Final = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt|Exit)\b(?:: .+)?")
-"""How Python ends the print of an exception."""
+RAISED: Final = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt|Exit|Invalid)\b(?:: .+)?")
+"""How Python ends the print of an exception; Arrow calls what it cannot read ArrowInvalid."""
 SPARKS_CHATTER: Final = re.compile(
     r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d INFO |WARNING: Using incubator modules|Using Spark's default log4j profile"
     r"|Setting default log level to|To adjust logging level use|.*WARN (NativeCodeLoader|ResolveWriteToStream): "

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from pyspark import TaskContext
 from pyspark.sql import SparkSession
 
-from orbitlake.lake import Lake, days_in, errors_in_utf8, part_number, parts_of, sweep_staging
+from orbitlake.lake import Lake, LakeError, days_in, errors_in_utf8, part_number, parts_of, sweep_staging
 from orbitlake.positions.blocks import by_objects, spread
 from orbitlake.positions.live import live_files, read_checked
 from orbitlake.positions.motion import positions_of
@@ -186,5 +186,8 @@ def files_of(lake: Lake, table: Table, day: date) -> list[Path]:
 
 
 def rows_in(file: Path) -> int:
-    """The rows of a Parquet file, from its footer."""
-    return int(pq.read_metadata(file).num_rows)
+    """Return the rows of a Parquet file, from its footer. Raises LakeError that names a damaged one."""
+    try:
+        return int(pq.read_metadata(file).num_rows)
+    except pa.ArrowInvalid as error:
+        raise LakeError(f"{file} is damaged: {error}") from error
