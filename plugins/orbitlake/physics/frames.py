@@ -20,6 +20,9 @@ UNIX_EPOCH_MJD: Final = 40_587.0
 KNOTS_A_DAY: Final = 4
 """Spacing of the exact pole coordinates: cubic interpolation between them stays within 0.1 mm in low orbit."""
 
+DAYS_KEPT: Final = 4_096
+"""Days whose pole coordinates a process remembers, a hundred bytes each."""
+
 DYNAMICAL_J2000: Final = frozenset({"EME2000", "J2000"})
 CELESTIAL: Final = frozenset({"GCRF", "ICRF", "GCRS"})
 TEME: Final = "TEME"
@@ -206,6 +209,14 @@ def _frame_bias() -> NDArray[np.float64]:
     return bias
 
 
+@lru_cache(maxsize=DAYS_KEPT)
+def _pole_of_day(unix_day: int) -> NDArray[np.float64]:
+    """Return X, Y and s (rad) at the knots of a day: (3, KNOTS_A_DAY). Judging thrust asks for a day many times."""
+    knots = unix_day * KNOTS_A_DAY + np.arange(KNOTS_A_DAY)
+    pole: NDArray[np.float64] = np.stack(erfa.xys06a(UNIX_EPOCH_JD, knots / KNOTS_A_DAY))
+    return pole
+
+
 def _intermediate_pole(
     unix_day: NDArray[np.int64], tt_of_day: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
@@ -217,7 +228,9 @@ def _intermediate_pole(
         exact: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
         exact = erfa.xys06a(UNIX_EPOCH_JD + unix_day, tt_of_day)
         return exact
-    at_knots = np.stack(erfa.xys06a(UNIX_EPOCH_JD, knots / KNOTS_A_DAY))
+    days, of_day = np.unique(knots // KNOTS_A_DAY, return_inverse=True)
+    by_day = np.stack([_pole_of_day(int(day)) for day in days], axis=1)
+    at_knots = by_day[:, of_day, knots % KNOTS_A_DAY]
     before = np.searchsorted(knots, first - 1)
     u = fraction
     weights = (
@@ -226,5 +239,8 @@ def _intermediate_pole(
         -(u + 1.0) * u * (u - 2.0) / 2.0,
         (u + 1.0) * u * (u - 1.0) / 6.0,
     )
-    pole_x, pole_y, locator = sum(weight * at_knots[:, before + i] for i, weight in enumerate(weights))
+    weighted, *terms = (weight * at_knots[:, before + i] for i, weight in enumerate(weights))
+    for term in terms:
+        weighted = weighted + term
+    pole_x, pole_y, locator = weighted
     return pole_x, pole_y, locator
