@@ -63,6 +63,10 @@ class LakeError(Exception):
     """Data that does not fit its table or its place; nothing was written."""
 
 
+class DamagedFileError(LakeError):
+    """A published file that is no whole Parquet file."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lake:
     """The folders below one root, and the one place of each file in them."""
@@ -593,16 +597,19 @@ def spark_schema(schema: pa.Schema) -> "StructType":
 
 
 def check_file(file: Path, table: Table) -> None:
-    """Raise LakeError by name where a published file is of another version or schema than the table here."""
+    """Raise LakeError by name where a published file is of another version or schema than the table, or damaged."""
     open_checked(file, table).close()
 
 
 def open_checked(file: Path, table: Table, *, at_once: bool = False) -> pq.ParquetFile:
     """Open a published file; `at_once` reads a small one into memory whole.
 
-    Raises LakeError by name where it is of another version or schema than the table here.
+    Raises LakeError by name where it is of another version or schema than the table here, or damaged.
     """
-    opened = pq.ParquetFile(pa.BufferReader(file.read_bytes()) if at_once else file)
+    try:
+        opened = pq.ParquetFile(pa.BufferReader(file.read_bytes()) if at_once else file)
+    except pa.ArrowInvalid as error:
+        raise DamagedFileError(f"{file} is damaged: {error}") from error
     found = opened.schema_arrow
     version = (found.metadata or {}).get(VERSION_KEY, b"none").decode()
     if version == str(table.version) and found.equals(table.schema):

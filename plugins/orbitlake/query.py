@@ -13,7 +13,17 @@ from typing import Any, Final, Self
 import duckdb
 import pyarrow as pa
 
-from orbitlake.lake import LIVE_NAME, PART, Lake, check_file, days_in, files_of_day, issue_folder, parts_of
+from orbitlake.lake import (
+    LIVE_NAME,
+    PART,
+    DamagedFileError,
+    Lake,
+    check_file,
+    days_in,
+    files_of_day,
+    issue_folder,
+    parts_of,
+)
 from orbitlake.settings import data_root, from_environment
 from orbitlake.tables import POSITION_TABLES, TABLES, Table
 
@@ -139,7 +149,7 @@ def check_issues(lake: Lake, table: Table, issue: str | None) -> None:
     """
     for file in lake.closed(table).glob(below(issue)):
         # One removed meanwhile is none of the table's; a damaged one is named by DuckDB when it is read.
-        with suppress(FileNotFoundError, pa.ArrowInvalid):
+        with suppress(FileNotFoundError, DamagedFileError):
             found = file.stat()
             check_once(str(file), found.st_ino, found.st_mtime_ns, table.name)
 

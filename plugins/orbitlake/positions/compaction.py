@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -12,11 +12,10 @@ from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from pyspark import TaskContext
 from pyspark.sql import SparkSession
 
-from orbitlake.lake import Lake, LakeError, days_in, errors_in_utf8, part_number, parts_of, sweep_staging
+from orbitlake.lake import Lake, days_in, errors_in_utf8, open_checked, part_number, parts_of, sweep_staging
 from orbitlake.positions.blocks import by_objects, spread
 from orbitlake.positions.live import live_files, read_checked
 from orbitlake.positions.motion import positions_of
@@ -90,7 +89,7 @@ def close_day(spark: SparkSession, lake: Lake, day: date, looked_ns: int) -> Com
     was_reopened = is_reopened(lake, day)
     # A day that is closed keeps its split, so that an object's rows stay in one file while others are replaced.
     closed = parts_of(lake, POSITIONS, day)
-    parts = part_number(closed[-1]) + 1 if closed else math.ceil(sum(map(rows_in, files)) / ROWS_A_PART)
+    parts = part_number(closed[-1]) + 1 if closed else math.ceil(rows_in(files, POSITIONS) / ROWS_A_PART)
     of_eve = files_of(lake, POSITIONS, day - timedelta(days=1))
     blocks = spread(spark, [*files, *of_eve], midnight_of(day) - timedelta(seconds=LONGEST_GAP_S), parts)
     written = blocks.mapInArrow(day_writer(lake, day), "part long, name string, path string").collect()
@@ -103,7 +102,7 @@ def close_day(spark: SparkSession, lake: Lake, day: date, looked_ns: int) -> Com
         # Parts that hold all live rows already have seen them all the same.
         for part in closed:
             os.utime(part, ns=(looked_ns, looked_ns))
-    counts = {table.name: sum(map(rows_in, parts_of(lake, table, day))) for table in POSITION_TABLES}
+    counts = {table.name: rows_in(parts_of(lake, table, day), table) for table in POSITION_TABLES}
     return Compacted(day, **counts, parts=parts, replaced=replaced)
 
 
@@ -185,9 +184,10 @@ def files_of(lake: Lake, table: Table, day: date) -> list[Path]:
     return [*live_files(lake, table, day), *parts_of(lake, table, day)]
 
 
-def rows_in(file: Path) -> int:
-    """Return the rows of a Parquet file, from its footer. Raises LakeError that names a damaged one."""
-    try:
-        return int(pq.read_metadata(file).num_rows)
-    except pa.ArrowInvalid as error:
-        raise LakeError(f"{file} is damaged: {error}") from error
+def rows_in(files: Iterable[Path], table: Table) -> int:
+    """Return how many rows files of a table hold, by their footers. Raises LakeError as open_checked does."""
+    rows = 0
+    for file in files:
+        with open_checked(file, table) as opened:
+            rows += opened.metadata.num_rows
+    return rows

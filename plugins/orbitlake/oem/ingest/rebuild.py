@@ -10,8 +10,6 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-import pyarrow as pa
-
 from orbitlake.lake import PART, Lake, LakeError, check_file, quarantine, write_file
 from orbitlake.oem.ingest.archive import check_issue, contradiction, finish_all, place_of
 from orbitlake.oem.ingest.outcome import Outcome, RefusedError, outcome_of, rejected
@@ -39,7 +37,7 @@ class Place(NamedTuple):
             for file, table in files.items():
                 if file.exists():
                     check_file(file, table)
-        except (LakeError, pa.ArrowInvalid):
+        except LakeError:
             return False
         return any(file.exists() for file in files)
 

@@ -78,7 +78,7 @@ class StoredIssue:
         for table in OEM_TABLES:
             try:
                 check_file(self.file(table), table)
-            except (FileNotFoundError, LakeError, pa.ArrowInvalid):
+            except (FileNotFoundError, LakeError):
                 return False
         return True
 
