@@ -33,7 +33,9 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes long."""
     names = {item: item.path.relative_to(CHECKOUT / "tests").as_posix() for item in items}
-    items.sort(key=lambda item: next((place for place, part in enumerate(LONG) if names[item].startswith(part)), 99))
+    items.sort(
+        key=lambda item: next((place for place, part in enumerate(LONG) if names[item].startswith(part)), len(LONG))
+    )
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:

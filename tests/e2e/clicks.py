@@ -40,6 +40,14 @@ class Clicks:
     answers: list[tuple[str, int, float]] = field(default_factory=list)
     """What was clicked, the status, seconds; status 0 where no answer came."""
 
+    @classmethod
+    def of_run(cls, run: Path) -> "Clicks":
+        """Return clicks on the topology of a run folder. Ends the program where nothing runs there."""
+        known = status(run)
+        if known is None:
+            sys.exit(f"nothing runs with its state in {run}")
+        return cls(known["airflow"], json.loads((run / "passwords.json").read_text())["admin"])
+
     def session(self) -> requests.Session:
         http = requests.Session()
         http.trust_env = False
@@ -128,11 +136,7 @@ def main() -> int:
     parser.add_argument("--users", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=300)
     arguments = parser.parse_args()
-    known = status(arguments.run)
-    if known is None:
-        parser.error(f"nothing runs with its state in {arguments.run}")
-    password = json.loads((arguments.run / "passwords.json").read_text())["admin"]
-    clicks = Clicks(known["airflow"], password)
+    clicks = Clicks.of_run(arguments.run)
     clicks.run(arguments.pairs, arguments.users, arguments.seconds)
     print(clicks.report())
     return 1 if clicks.failed or clicks.p95_s > P95_BAR_S else 0

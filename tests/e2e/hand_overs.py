@@ -8,7 +8,6 @@ states that were seen and ends with 1 where one was wrong.
 """
 
 import argparse
-import json
 import sys
 import time
 from collections import Counter
@@ -16,8 +15,6 @@ from pathlib import Path
 
 import requests
 from tests.e2e.clicks import Clicks
-
-from orbitlake.embedded.running import status
 
 STREAM_RUNS = "api/v2/dags/stream_positions/dagRuns?limit=1&order_by=-run_after"
 LONGEST_S = 3_600
@@ -53,12 +50,8 @@ def main() -> int:
     parser.add_argument("--run", type=Path, required=True, help="the run folder of a topology that is up")
     parser.add_argument("--count", type=int, default=10, help="hand-overs to see (10)")
     arguments = parser.parse_args()
-    known = status(arguments.run)
-    if known is None:
-        parser.error(f"nothing runs with its state in {arguments.run}")
-    password = json.loads((arguments.run / "passwords.json").read_text())["admin"]
-    http = Clicks(known["airflow"], password).session()
-    asked, hand_overs, states, wrong = watched(known["airflow"], http, arguments.count)
+    airflow = Clicks.of_run(arguments.run)
+    asked, hand_overs, states, wrong = watched(airflow.url, airflow.session(), arguments.count)
     print(f"asked {asked} times over {hand_overs} hand-overs: {len(wrong)} wrong verdicts")
     for state, times in states.most_common():
         print(f"  {times:6} {state}")

@@ -178,30 +178,27 @@ def test_a_new_checkpoint_reads_all_and_puts_its_own_mark_for_the_old_one(stream
     assert other.read() == []
 
 
-def test_a_checkpoint_that_came_back_from_a_backup_reads_what_was_sealed_since(stream, tmp_path):
-    stream.land({f"{DAY}/a.jsonl": b"a\n"})
+def restored_from_between(stream, backup, first, second):
+    """Read `first`, back the checkpoint up, read `second`, seal both, and bring the checkpoint of before back."""
+    stream.land(first)
     stream.read()
-    backup = shutil.copytree(stream.spark, tmp_path / "backup")
-    stream.land({f"{DAY}/b.jsonl": b"b\n"})
+    shutil.copytree(stream.spark, backup)
+    stream.land(second)
     stream.read()
     seal(stream)
     age(stream)
     shutil.rmtree(stream.spark)
     shutil.copytree(backup, stream.spark)
+
+
+def test_a_checkpoint_that_came_back_from_a_backup_reads_what_was_sealed_since(stream, tmp_path):
+    restored_from_between(stream, tmp_path / "backup", {f"{DAY}/a.jsonl": b"a\n"}, {f"{DAY}/b.jsonl": b"b\n"})
 
     assert stream.read(max_bytes=1) == [b"a", b"b"], "the file is of a later batch than the checkpoint"
 
 
 def test_a_restored_checkpoint_that_is_killed_beyond_the_batch_of_a_mark_still_owes_its_file(stream, tmp_path):
-    stream.land({f"{DAY}/b.jsonl": b"b\n"})
-    stream.read()
-    backup = shutil.copytree(stream.spark, tmp_path / "backup")
-    stream.land({f"{DAY}/c.jsonl": b"c\n"})
-    stream.read()
-    seal(stream)
-    age(stream)
-    shutil.rmtree(stream.spark)
-    shutil.copytree(backup, stream.spark)
+    restored_from_between(stream, tmp_path / "backup", {f"{DAY}/b.jsonl": b"b\n"}, {f"{DAY}/c.jsonl": b"c\n"})
     stream.land({"date=2026-11-19/a.jsonl": b"a1\na2\n"})
     backlog = stream.backlog()
     for _ in range(2):
