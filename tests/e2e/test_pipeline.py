@@ -17,6 +17,7 @@ from tests.e2e.conftest import COLLECT_S, YESTERDAY_NOON
 from orbitlake import query
 from orbitlake.embedded.airflow_api import Airflow
 from orbitlake.embedded.topology import MARK, PORTS, Topology
+from orbitlake.lake import day_folder
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
@@ -287,13 +288,14 @@ def test_compaction_closes_the_day_into_one_file_a_table_and_again_rewrites_noth
     day: date = YESTERDAY_NOON.date()
     before = {table: rows(data, f"SELECT * FROM {table} ORDER BY ALL") for table in ("positions", "window_stats")}
     run(airflow, "compact_positions", {"date": day.isoformat()})
-    closed = digests(data / "lake")
+    folders = {table: data / "lake" / table / day_folder(day) for table in before}
+    closed = {table: digests(folder) for table, folder in folders.items()}
     run(airflow, "compact_positions", {"date": day.isoformat()})
 
     for table, expected in before.items():
-        assert [path.name for path in (data / "lake" / table).glob("**/*") if path.is_file()] == ["part-0.parquet"]
+        assert list(closed[table]) == ["part-0.parquet"]
+        assert digests(folders[table]) == closed[table]
         assert rows(data, f"SELECT * FROM {table} ORDER BY ALL") == expected
-    assert digests(data / "lake") == closed
 
 
 def test_nothing_listens_beyond_loopback(topology: Topology):

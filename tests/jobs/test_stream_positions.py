@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -74,8 +74,8 @@ def test_sigterm_ends_the_stream_in_good_order_and_meanwhile_a_second_one_is_ref
 
 def test_an_open_day_is_refused_before_spark_starts(command):
     began = time.monotonic()
-    today = datetime.now(UTC).date().isoformat()
-    refused = subprocess.run(**command("compact_positions", "--date", today), check=False)
+    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
+    refused = subprocess.run(**command("compact_positions", "--date", tomorrow.isoformat()), check=False)
 
     assert refused.returncode == REFUSED
     assert "is not over in UTC" in refused.stderr
