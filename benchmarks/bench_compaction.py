@@ -29,12 +29,13 @@ import duckdb
 import numpy as np
 import psutil
 from bars import Bar, print_machine, scaled, verdict
-from live_days import BLOCKS_A_DAY, DAY_S, FIXES_A_DAY, fixes_at, land_block, land_singly, midnight_s, name_of
+from live_days import BLOCKS_A_DAY, DAY_S, FIXES_A_DAY, fixes_at, land_block, land_day, midnight_s, name_of
 
 from orbitlake.lake import Lake, open_session
-from orbitlake.positions.compaction import compact_day
-from orbitlake.positions.motion import positions_of
-from orbitlake.positions.parts import PartWriter, publish_parts
+from orbitlake.positions.derive.motion import positions_of
+from orbitlake.positions.spark.compaction import compact_day
+from orbitlake.positions.store.closing import publish_parts
+from orbitlake.positions.store.roomy import RoomyWriter
 from orbitlake.query import connect, files
 from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS
 
@@ -48,7 +49,7 @@ MOST_GIB = 4.0
 MOST_GROWTH = 1.15
 MOST_FILES_RATIO, LEAST_SPEED_UP = 20, 5
 LIVE_FILES_OF_DAY = 60
-"""Far fewer than the thousands of a real day, in disfavour of the closed days."""
+"""A fix and a file every 24 minutes: far fewer than a real day has, in disfavour of the closed days."""
 YEARLY = "SELECT date, count(*), avg(velocity_km_s) FROM positions WHERE object_id = '{}' GROUP BY date ORDER BY date"
 
 
@@ -145,9 +146,9 @@ def throughput(folder: Path, pool: ProcessPoolExecutor, objects: int, count: int
             done(pool.submit(land_block, lake.root, DAY, size, number) for number in range(BLOCKS_A_DAY))
     many = Lake(folder / "many")
     if count:
-        with timed(f"landed {2 * count} files of one fix, the day's and the eve's"):
+        with timed(f"landed the day and the eve of one object, {count} fixes each"):
             days = (DAY - timedelta(days=1), DAY)
-            done(pool.submit(land_singly, many.root, day, count, count) for day in days)
+            done(pool.submit(land_day, many.root, day, count) for day in days)
     compactor = Compactor()
     compactor.time_s(lakes[sizes[0]])
     duck_s = ours_s = math.inf
@@ -158,7 +159,7 @@ def throughput(folder: Path, pool: ProcessPoolExecutor, objects: int, count: int
     times_s = {size: min(compactor.time_s(lakes[size]) for _ in range(ROUNDS)) for size in sizes[:-1]}
     times_s[sizes[-1]] = ours_s
     if count:
-        print(f"     a day of {count} files, the eve likewise: {compactor.time_s(many):.1f} s")
+        print(f"     a day of one object, the eve likewise: {compactor.time_s(many):.1f} s")
     compactor.end()
     for size, seconds in times_s.items():
         rows = size * FIXES_A_DAY
@@ -187,7 +188,7 @@ def year_query(folder: Path, pool: ProcessPoolExecutor, days: int) -> list[Bar]:
     lake = Lake(folder / "year")
     year = [DAY - timedelta(days=number) for number in range(days, 0, -1)]
     with timed(f"landed {days * LIVE_FILES_OF_DAY} files of {days} days"):
-        done(pool.submit(land_singly, lake.root, day, DAY_S // 60, LIVE_FILES_OF_DAY) for day in year)
+        done(pool.submit(land_day, lake.root, day, LIVE_FILES_OF_DAY) for day in year)
     live_rows, live_s, live_files = asked(lake)
     for day in year:
         close(lake, day)
@@ -215,9 +216,10 @@ def asked(lake: Lake) -> tuple[list[tuple[object, ...]], float, int]:
 def close(lake: Lake, day: date) -> None:
     """Publish the closed day of one object."""
     part = lake.closed(POSITIONS) / f"date={day}" / "part-0.parquet"
-    with PartWriter(POSITIONS, part, lake.staging) as writer:
-        writer.write(positions_of(fixes_at(1, midnight_s(day) + np.arange(DAY_S // 60) * 60)))
-    publish_parts({0: writer.path}, part.parent, time.time_ns())
+    at_s = midnight_s(day) + np.arange(LIVE_FILES_OF_DAY) * DAY_S // LIVE_FILES_OF_DAY
+    with RoomyWriter(POSITIONS, part, lake.staging) as writer:
+        writer.write(positions_of(fixes_at(1, at_s)))
+    publish_parts({0: writer.path}, part.parent)
 
 
 def done(tasks: Iterable) -> None:

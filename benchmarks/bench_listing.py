@@ -25,8 +25,8 @@ from orbitlake.lake import Lake, open_session
 from orbitlake.positions.raw.sealing import seal_closed_days
 from orbitlake.positions.raw.source import raw_records
 from orbitlake.positions.record import OPEN_NOTIFY, RawRecord
+from orbitlake.positions.spark.stream import PositionStream
 from orbitlake.positions.state import Checkpoint
-from orbitlake.positions.stream import PositionStream
 
 DAY = datetime(2026, 11, 20, tzinfo=UTC)
 OBJECT_ID = "1998-067A"

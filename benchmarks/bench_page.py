@@ -25,14 +25,14 @@ import uvicorn
 from bars import Bar, print_machine, scaled, verdict
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
+from live_days import land_minutes
 from playwright.sync_api import sync_playwright
 
 from orbitlake.lake import Lake, publish
 from orbitlake.oem.ingest.steps import ingest_source
 from orbitlake.page.app import create_app
-from orbitlake.positions.motion import positions_of
-from orbitlake.positions.revisions import publish_revisable
-from orbitlake.positions.windows import minutes_of
+from orbitlake.positions.derive.minutes import minutes_of
+from orbitlake.positions.derive.motion import positions_of
 from orbitlake.settings import from_environment
 from orbitlake.simulator.issues import newest_issues
 from orbitlake.simulator.nasa_layout import OemFormat, file_name, write_issue
@@ -105,11 +105,7 @@ def fill(lake: Lake, issues_from: Path) -> None:
         publish(fixes, POSITIONS, lake.day(POSITIONS, day), lake.staging)
         publish(minutes_of(fixes), WINDOW_STATS, lake.day(WINDOW_STATS, day), lake.staging)
     today = fixes_of(NOW.date(), NOW)
-    for table, rows in ((POSITIONS, today), (WINDOW_STATS, minutes_of(today))):
-        folder = lake.live(table) / f"date={NOW.date()}"
-        for batch in range(rows.num_rows):
-            target = folder / f"batch-{batch}.parquet"
-            publish_revisable(rows.slice(batch, 1), table, target, lake.staging)
+    land_minutes(lake, {POSITIONS: today, WINDOW_STATS: minutes_of(today)})
     polls(lake)
     for issue in newest_issues(station(), np.datetime64(NOW.replace(tzinfo=None), "us"), ISSUES):
         file = issues_from / file_name(issue, OemFormat.KVN)

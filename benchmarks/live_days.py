@@ -8,11 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from bars import scaled
 
-from orbitlake.lake import Lake, publish
-from orbitlake.positions.motion import positions_of
-from orbitlake.positions.revisions import MAGIC, ROOM_IN_BODIES, encoded
-from orbitlake.positions.windows import minutes_of
-from orbitlake.tables import POSITIONS, UTC_MICROSECONDS, WINDOW_STATS
+from orbitlake.lake import Lake
+from orbitlake.positions.derive.minutes import minutes_of
+from orbitlake.positions.derive.motion import positions_of
+from orbitlake.positions.store.batch import minute_starts
+from orbitlake.positions.store.minute_files import Minute, publish, write_minute
+from orbitlake.tables import POSITIONS, UTC_MICROSECONDS, WINDOW_STATS, Table
 
 DAY_S = 86_400
 FIXES_A_DAY = scaled(20_000, 1440)
@@ -49,26 +50,28 @@ def midnight_s(day: date) -> int:
 
 
 def land_block(root: Path, day: date, objects: int, number: int) -> None:
-    """Publish one live file a table for five minutes of a day of many objects, derived from the fix before as well."""
-    lake = Lake(root)
+    """Publish five minutes of a day of many objects, derived from the fix before as well."""
     at_s = midnight_s(day) + np.arange(FIXES_A_DAY) * DAY_S // FIXES_A_DAY
     length_s = DAY_S // BLOCKS_A_DAY
     first, end = np.searchsorted(at_s, midnight_s(day) + length_s * np.array([number, number + 1]))
     since = pa.scalar(int(at_s[first]) * 1_000_000).cast(UTC_MICROSECONDS)
     derived = positions_of(fixes_at(objects, at_s[max(0, first - 1) : end]))
     positions = derived.filter(pc.greater_equal(derived.column("event_time"), since))
-    for table, rows in ((POSITIONS, positions), (WINDOW_STATS, minutes_of(positions))):
-        publish(rows, table, lake.live(table) / f"date={day}" / f"{number:06}.parquet", lake.staging)
+    land_minutes(Lake(root), {POSITIONS: positions, WINDOW_STATS: minutes_of(positions)})
 
 
-def land_singly(root: Path, day: date, fixes: int, count: int) -> None:
-    """Lay down a day's positions of one object in `count` files, as the stream writes them but without disk syncs."""
-    folder = Lake(root).live(POSITIONS) / f"date={day}"
-    folder.mkdir(parents=True)
+def land_day(root: Path, day: date, fixes: int) -> None:
+    """Publish a day's positions of one object."""
     positions = positions_of(fixes_at(1, midnight_s(day) + np.arange(fixes) * DAY_S // fixes))
-    for number, rows in enumerate(np.array_split(np.arange(fixes), count)):
-        pages, footer = encoded(positions.slice(rows[0], rows.size), POSITIONS, len(MAGIC))
-        with (folder / f"{number:06}.parquet").open("wb") as file:
-            file.write(MAGIC + pages)
-            file.seek(len(MAGIC) + ROOM_IN_BODIES * len(pages))
-            file.write(footer)
+    land_minutes(Lake(root), {POSITIONS: positions})
+
+
+def land_minutes(lake: Lake, rows: dict[Table, pa.Table]) -> None:
+    """Publish rows as the stream leaves them: a file a minute, in one bucket."""
+    for table, of_table in rows.items():
+        start_us = minute_starts(of_table, table)
+        order = np.argsort(start_us, kind="stable")
+        minutes, firsts = np.unique(start_us[order], return_index=True)
+        for minute_us, of_minute in zip(minutes, np.split(order, firsts[1:]), strict=True):
+            minute = Minute(int(minute_us), 0)
+            publish(lake, [write_minute(lake, table, minute, of_table.take(pa.array(of_minute)), 1, lake.staging)])

@@ -24,7 +24,8 @@ def main() -> int:
     end_with_launcher()
 
     from orbitlake.lake import Lake, LakeError, open_session
-    from orbitlake.positions.compaction import DayNotOverError, compact_day, days_before, pending_days, refuse_open_day
+    from orbitlake.positions.spark.compaction import DayNotOverError, compact_day, refuse_open_day
+    from orbitlake.positions.store.day_files import days_before, pending_days
 
     lake = Lake(of_command_line(None).data)
     days = [options.date] if options.date else days_before(lake, options.before)

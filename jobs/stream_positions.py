@@ -18,25 +18,35 @@ def main() -> int:
         "--max-runtime", type=float, metavar="SECONDS", help="end after the batch in hand once this is over"
     )
     parser.add_argument("--max-bytes", type=int, help="raw records, in bytes, that a batch takes at most")
+    parser.add_argument(
+        "--rebuild",
+        action="store_true",
+        help="take away the checkpoint and the live files first, and make these anew from the raw records; "
+        "closed days stay, and are united with what is streamed",
+    )
     options = parser.parse_args()
     end_with_launcher()
 
     from orbitlake.lake import Lake, open_session
-    from orbitlake.positions.lifecycle import Ending, run
     from orbitlake.positions.raw.source import BYTES_A_BATCH
-    from orbitlake.positions.state import CheckpointError, VersionError
+    from orbitlake.positions.spark.lifecycle import Ending, run
+    from orbitlake.positions.state import Checkpoint, CheckpointError, VersionError
 
     settings = of_command_line(None)
+    lake = Lake(settings.data)
     ending = Ending(options.max_runtime)
     with ending.on_signals(), open_session("stream_positions", spark_sql_shuffle_partitions="2") as spark:
         try:
+            if options.rebuild:
+                Checkpoint(lake).rebuild()
             totals = run(
                 spark,
-                Lake(settings.data),
+                lake,
                 settings.object_id,
                 options.trigger,
                 ending,
                 options.max_bytes or BYTES_A_BATCH,
+                buckets=settings.buckets,
             )
         except CheckpointError as error:
             print(f"stream_positions: {error}", file=sys.stderr)

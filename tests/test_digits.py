@@ -12,17 +12,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.kills.days import of_base
+from tests.positions.published import derived, of_base, put_closed, put_live
 from tests.positions.samples import orbit
 
 from orbitlake.digits import rounded, rounded_values_of, same
 from orbitlake.oem.ingest.steps import ingest_source
-from orbitlake.positions.live import correct_rows, owned, publish_rows
-from orbitlake.positions.merge import merge_fixes
-from orbitlake.positions.motion import positions_of
-from orbitlake.positions.parts import PartWriter, publish_parts
-from orbitlake.positions.stream import differing
-from orbitlake.positions.windows import minutes_of
+from orbitlake.positions.store.batch import write_aside
+from orbitlake.positions.store.minute_files import Buckets
 from orbitlake.settings import from_environment
 from orbitlake.simulator.issues import issues_before
 from orbitlake.simulator.nasa_layout import OemFormat, write_issue
@@ -50,9 +46,7 @@ def nudged(rows: pa.Table, table: Table, units: float) -> pa.Table:
     return rows
 
 
-def derived() -> dict[Table, pa.Table]:
-    positions = positions_of(of_base(orbit(range(0, 600, 5))))
-    return {POSITIONS: positions, WINDOW_STATS: minutes_of(positions)}
+FIXES = orbit(range(0, 600, 5))
 
 
 def test_numbers_are_rounded_halves_to_even_and_have_one_zero():
@@ -101,48 +95,28 @@ def test_keys_are_printed_numbers_and_every_derived_angle_speed_and_length_has_i
 
 
 def test_every_derived_row_is_rounded_where_it_is_made():
-    for table, rows in derived().items():
+    for table, rows in derived(FIXES).items():
         assert rounded(rows, table).equals(rows)
         assert rows.schema.equals(table.schema)
 
 
 @pytest.mark.parametrize(("units", "is_news"), [(1, False), (-1, False), (2, True)])
 def test_a_day_closed_again_is_the_same_up_to_a_unit(lake, units, is_news):
-    for table, rows in derived().items():
-        part = lake.day(table, DAY)
-        replaced = []
-        for some in (rows, nudged(rows, table, units), rows):
-            with PartWriter(table, part, lake.staging) as writer:
-                writer.write(some)
-            replaced.append(publish_parts({0: writer.path}, part.parent, 1))
+    for table, rows in derived(FIXES).items():
+        replaced = [put_closed(lake, table, DAY, some) for some in (rows, nudged(rows, table, units), rows)]
 
         assert replaced == [True, is_news, is_news]
 
 
 @pytest.mark.parametrize(("units", "is_news"), [(1, False), (-1, False), (2, True)])
-def test_a_batch_corrects_nothing_that_differs_by_a_unit(lake, units, is_news):
-    for table, rows in derived().items():
-        publish_rows(lake, table, nudged(rows, table, units), "batch-0.parquet", lake.staging)
-        corrections = rows.append_column("owner", pa.array(["batch-0.parquet"] * rows.num_rows))
+def test_a_fix_that_comes_again_makes_no_news_of_a_unit(lake, units, is_news):
+    for table, rows in derived(FIXES).items():
+        put_live(lake, table, nudged(rows, table, units))
+    outcome = write_aside(lake, of_base(FIXES), Buckets.of(lake, 1), 0, lake.staging)
 
-        assert correct_rows(lake, table, corrections, lake.staging) == is_news
-
-
-@pytest.mark.parametrize(("units", "is_news"), [(1, False), (-1, False), (2, True)])
-def test_a_fix_that_comes_again_makes_no_news_of_a_unit(units, is_news):
-    rows = derived()
-    published = {
-        table: nudged(rows[table], table, units).append_column(
-            owned(table).schema.field("owner"), pa.array(["batch-0.parquet"] * rows[table].num_rows)
-        )
-        for table in rows
-    }
-    merged = merge_fixes(published[POSITIONS], of_base(orbit(range(0, 600, 5))))
-    ours = rows[WINDOW_STATS].append_column("owner", published[WINDOW_STATS].column("owner"))
-
-    assert not merged.is_new.any()
-    assert merged.is_changed.any() == is_news
-    assert bool(differing(ours, published[WINDOW_STATS]).num_rows) == is_news
+    assert outcome.rows == 0
+    assert bool(outcome.corrected) == is_news
+    assert {file.table for file in outcome.files} == ({"positions", "window_stats"} if is_news else set())
 
 
 INGEST_AND_DERIVE = """
@@ -170,11 +144,8 @@ def ingested(lake, source: str) -> dict:
 def closed_day(lake) -> dict:
     """Close a day of fixes, or close it again; return whether that was news and a checksum of each table's rows."""
     news = {}
-    for table, rows in derived().items():
-        part = lake.day(table, DAY)
-        with PartWriter(table, part, lake.staging) as writer:
-            writer.write(rows)
-        replaced = publish_parts({0: writer.path}, part.parent, 1)
+    for table, rows in derived(FIXES).items():
+        replaced = put_closed(lake, table, DAY, rows)
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, rows.schema) as stream:
             stream.write_table(rows.combine_chunks())

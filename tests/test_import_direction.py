@@ -119,6 +119,16 @@ def test_engine_is_known_only_where_it_may_be(engine: str):
     assert knowing <= MAY_KNOW[engine]
 
 
+@pytest.mark.parametrize("room", ["positions/derive", "positions/store", "positions/record.py", "positions/plain.py"])
+def test_positions_are_derived_and_stored_without_an_engine(room: str):
+    place = PACKAGE / room
+    files = [place] if place.is_file() else sorted(place.glob("*.py"))
+
+    assert files
+    for source in files:
+        assert "pyspark" not in {name.split(".")[0] for name in imported(source)}, source
+
+
 def test_airflow_loads_nothing_of_the_package_as_a_plugin():
     from airflow.configuration import conf
     from airflow.utils.file import find_path_from_directory

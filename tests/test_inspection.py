@@ -26,8 +26,8 @@ def put(lake, day, *, live=None):
 def test_it_counts_what_lies_there_and_names_what_is_missing(lake):
     for day in (1, 4):
         put(lake, day)
-    for name in "ab":
-        put(lake, 6, live=name)
+    for minute in ("0000-0", "0001-0"):
+        put(lake, 6, live=minute)
     for created in (OLDER, NEWER):
         publish_issue(lake, created)
     with connect(lake.root) as tables:

@@ -43,8 +43,8 @@ def put(lake, day, *seconds, live=None):
 
 
 def test_each_day_is_read_where_it_stands_closed_or_else_live(lake):
-    put(lake, 3, 0, 1, live="a")
-    put(lake, 4, 0, live="a")
+    put(lake, 3, 0, 1, live="0000-0")
+    put(lake, 4, 0, live="0000-0")
     put(lake, 3, 0, 1, 2)
     found = connect(lake.root).sql(COUNTS).fetchall()
 
@@ -55,7 +55,7 @@ def test_each_day_is_read_where_it_stands_closed_or_else_live(lake):
 def test_a_root_may_have_any_name(tmp_path, name):
     lake = Lake(tmp_path / name)
     put(lake, 3, 0)
-    put(lake, 4, 0, live="a")
+    put(lake, 4, 0, live="0000-0")
 
     assert connect(str(lake.root)).sql(COUNTS).fetchall() == [(date(2026, 3, 3), 1), (date(2026, 3, 4), 1)]
 
@@ -63,9 +63,9 @@ def test_a_root_may_have_any_name(tmp_path, name):
 def test_one_connection_follows_days_that_open_close_and_lose_their_live_files(lake):
     connection = connect(lake.root)
     seen = [connection.sql(COUNTS).fetchall()]
-    live = put(lake, 3, 0, live="a")
+    live = put(lake, 3, 0, live="0000-0")
     seen.append(connection.sql(COUNTS).fetchall())
-    put(lake, 3, 1, live="b")
+    put(lake, 3, 1, live="0001-0")
     seen.append(connection.sql(COUNTS).fetchall())
     put(lake, 3, 0, 1, 2)
     seen.append(connection.sql(COUNTS).fetchall())
@@ -77,7 +77,7 @@ def test_one_connection_follows_days_that_open_close_and_lose_their_live_files(l
 
 
 def test_a_day_that_closes_between_binding_and_reading_is_still_read_once(lake):
-    put(lake, 3, 0, 1, live="a")
+    put(lake, 3, 0, 1, live="0000-0")
     relation = connect(lake.root).sql("SELECT count(*) FROM positions")
     put(lake, 3, 0, 1, 2)
 
@@ -86,7 +86,7 @@ def test_a_day_that_closes_between_binding_and_reading_is_still_read_once(lake):
 
 def test_a_day_in_parts_is_read_whole(lake):
     first = put(lake, 3, 0, 1)
-    put(lake, 4, 7, live="a").rename(first.with_name("part-1.parquet"))
+    put(lake, 4, 7, live="0000-0").rename(first.with_name("part-1.parquet"))
 
     assert connect(lake.root).sql("SELECT count(*) FROM positions").fetchone() == (3,)
 
@@ -108,8 +108,8 @@ def test_since_leaves_out_earlier_days_unopened(lake):
     damaged = put(lake, 2, 0)
     damaged.write_bytes(b"not Parquet")
     put(lake, 3, 0)
-    put(lake, 4, 0, live="a")
-    put(lake, 1, 0, live="a").write_bytes(b"not Parquet")
+    put(lake, 4, 0, live="0000-0")
+    put(lake, 1, 0, live="0000-0").write_bytes(b"not Parquet")
 
     assert connect(lake.root, since=date(2026, 3, 3)).sql("SELECT count(*) FROM positions").fetchone() == (2,)
 
@@ -146,10 +146,10 @@ def test_a_closed_connection_is_closed_to_its_user(lake):
 
 
 def test_the_files_for_other_readers_follow_the_same_rule(lake):
-    put(lake, 3, 0, 1, live="a")
+    put(lake, 3, 0, 1, live="0000-0")
     put(lake, 3, 0, 1, 2)
-    put(lake, 4, 0, live="a")
-    put(lake, 4, 1, live="b")
+    put(lake, 4, 0, live="0000-0")
+    put(lake, 4, 1, live="0001-0")
     found = files("positions", lake.root)
 
     assert len(found) == 3

@@ -16,41 +16,29 @@ import pyarrow.dataset as ds
 import pytest
 from tests.conftest import CHECKOUT
 from tests.page.conftest import NEWER, publish_issue
+from tests.positions.published import derived, put_closed, stream_in
 from tests.positions.samples import orbit
 
-from orbitlake.positions.motion import positions_of
-from orbitlake.positions.parts import PartWriter, publish_parts
-from orbitlake.positions.revisions import publish_revisable, publish_revision
-from orbitlake.positions.windows import minutes_of
 from orbitlake.query import files
-from orbitlake.tables import POSITION_TABLES, POSITIONS, TABLES, WINDOW_STATS
+from orbitlake.tables import POSITION_TABLES, TABLES
 
-BASE = pa.schema([POSITIONS.schema.field(name) for name in orbit([0])[0]])
-CLOSED, OPEN = date(2025, 12, 21), date(2025, 12, 22)
+CLOSED = date(2025, 12, 21)
 HERE = ("pandas", "pyarrow", "polars", "duckdb", "pyspark")
 """Readers of the requirements: they must be there."""
 
 
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory) -> Path:
-    """A day closed twice, of steady steps; live files, one of them corrected; and an issue."""
+    """A day closed twice, of steady steps; live files, each replaced several times; and an issue."""
     from orbitlake.lake import Lake
 
     folder = tmp_path_factory.mktemp("readers")
     lake = Lake(folder / "data")
     for until in (43_100, 43_200):
-        rows = positions_of(pa.Table.from_pylist(orbit(range(0, until, 5)), schema=BASE))
-        for table, of_table in ((POSITIONS, rows), (WINDOW_STATS, minutes_of(rows))):
-            part = lake.day(table, CLOSED)
-            with PartWriter(table, part, lake.staging) as writer:
-                writer.write(of_table)
-            publish_parts({0: writer.path}, part.parent, 1)
-    for batch in range(3):
-        rows = positions_of(pa.Table.from_pylist(orbit([86_400 + 5 * batch]), schema=BASE))
-        for table, of_table in ((POSITIONS, rows), (WINDOW_STATS, minutes_of(rows))):
-            target = lake.live(table) / f"date={OPEN}" / f"aa-{batch}.parquet"
-            publish_revisable(of_table, table, target, lake.staging)
-            publish_revision(of_table, table, target, lake.staging)
+        for table, rows in derived(orbit(range(0, until, 5))).items():
+            put_closed(lake, table, CLOSED, rows)
+    for poll in range(0, 180, 5):
+        stream_in(lake, orbit([86_400 + poll]))
     publish_issue(lake, NEWER)
     tables = {}
     for table in TABLES.values():

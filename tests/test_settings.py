@@ -27,6 +27,12 @@ def test_a_data_root_that_cannot_rename_is_refused_by_name(url: str):
         from_environment({"ORBITLAKE_DATA": url})
 
 
+@pytest.mark.parametrize("text", ["soon", "0", "1.5", "1025"])
+def test_a_number_of_buckets_is_whole_and_bounded(text: str):
+    with pytest.raises(SettingError, match="ORBITLAKE_BUCKETS is"):
+        from_environment({"ORBITLAKE_BUCKETS": text})
+
+
 @pytest.mark.parametrize("text", ["soon", "0", "-1", "inf", "nan"])
 def test_a_number_that_is_none_is_refused_by_name(text: str):
     with pytest.raises(SettingError, match="ORBITLAKE_HTTP_TIMEOUT_S is"):

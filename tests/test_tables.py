@@ -9,18 +9,14 @@ from datetime import date
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.kills.days import of_base
 from tests.oem.sample_oem import kvn
+from tests.positions.published import derived, put_closed, put_live
 from tests.positions.samples import orbit
 
 from orbitlake.lake import LakeError, check_file
 from orbitlake.oem.ingest.steps import ingest_source
-from orbitlake.positions.live import publish_rows
-from orbitlake.positions.motion import positions_of
-from orbitlake.positions.parts import PartWriter, publish_parts
-from orbitlake.positions.windows import minutes_of
 from orbitlake.settings import from_environment
-from orbitlake.tables import OEM_TABLES, POSITION_TABLES, POSITIONS, TABLES, WINDOW_STATS, Table
+from orbitlake.tables import OEM_TABLES, POSITION_TABLES, POSITIONS, TABLES, Table
 
 DAY = date(2025, 12, 21)
 FINGERPRINTS = {
@@ -53,17 +49,14 @@ def test_no_table_changes_without_its_version_rising(table):
 
 def write_live(lake, rows):
     for table in POSITION_TABLES:
-        publish_rows(lake, table, rows[table], "batch-0.parquet", lake.staging)
+        put_live(lake, table, rows[table])
     return [(table, file) for table in POSITION_TABLES for file in lake.live(table).rglob("*.parquet")]
 
 
 def write_closed(lake, rows):
     for table in POSITION_TABLES:
-        place = lake.day(table, DAY)
         for some in (rows[table].slice(2), rows[table]):
-            with PartWriter(table, place, lake.staging) as part:
-                part.write(some)
-            publish_parts({0: part.path}, place.parent, 1)
+            put_closed(lake, table, DAY, some)
     return [(table, lake.day(table, DAY)) for table in POSITION_TABLES]
 
 
@@ -76,8 +69,7 @@ def write_oem(lake, _rows):
 
 @pytest.mark.parametrize("write", [write_live, write_closed, write_oem])
 def test_every_file_says_what_is_in_it_whoever_wrote_it(lake, write):
-    positions = positions_of(of_base(orbit(range(0, 600, 5))))
-    written = write(lake, {POSITIONS: positions, WINDOW_STATS: minutes_of(positions)})
+    written = write(lake, derived(orbit(range(0, 600, 5))))
     assert len(written) >= 2
     for table, file in written:
         schema, metadata = pq.read_schema(file), pq.read_metadata(file)
@@ -99,8 +91,8 @@ def test_every_file_says_what_is_in_it_whoever_wrote_it(lake, write):
                 assert chunk.compression == "ZSTD"
                 is_list = pa.types.is_list(table.columns[number].type)
                 assert chunk.is_stats_set or is_list
-                # A live file is a page a column: an index over its pages would find nothing.
-                assert write is write_live or (chunk.has_offset_index and chunk.has_column_index)
+                # Small files are a page a column: an index over its pages would find nothing.
+                assert write is not write_oem or (chunk.has_offset_index and chunk.has_column_index)
         check_file(file, table)
 
 
@@ -124,8 +116,7 @@ def test_tables_with_coordinates_say_their_frame():
 
 def test_a_file_of_another_version_is_refused_by_name(lake):
     newer = dataclasses.replace(POSITIONS, version=2)
-    positions = positions_of(of_base(orbit(range(0, 60, 5))))
-    publish_rows(lake, newer, positions, "batch-0.parquet", lake.staging)
+    put_live(lake, newer, derived(orbit(range(0, 60, 5)))[POSITIONS])
     (file,) = lake.live(POSITIONS).rglob("*.parquet")
 
     with pytest.raises(LakeError, match="positions of version 2, this program knows version 1"):

@@ -32,8 +32,8 @@ PARQUET: Final = ".parquet"
 DAY_PREFIX: Final = "date="
 DAY_NAME: Final = re.compile(rf"{DAY_PREFIX}([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})")
 PART_NAME: Final = re.compile(r"part-(?:0|[1-9][0-9]{0,5})\.parquet")
-LIVE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\.parquet")
-"""What a live file can be called. Copies that people and programs make, `a (1).parquet` or `a.bak.parquet`, are not."""
+LIVE_NAME: Final = re.compile(r"(?:[01][0-9]|2[0-3])[0-5][0-9]-(?:0|[1-9][0-9]{0,3})\.parquet")
+"""What a live file is called, minute and bucket. Copies that people make, such as `1203-0 (1).parquet`, are none."""
 NAMED_AT_ONCE: Final = 20
 """Most names that one look at a folder warns of one by one; of the others it says how many they are."""
 MOST_SAID: Final = 100_000

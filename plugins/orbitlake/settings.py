@@ -29,6 +29,7 @@ MAX_FILE_BYTES: Final = "ORBITLAKE_MAX_DOWNLOAD_BYTES"
 DEFAULT_MAX_FILE_BYTES: Final = 64 * 2**20
 """Half a million states in text: eleven days of powered flight at 2 s; a whole ISS issue takes 0.8."""
 
+MOST_BUCKETS: Final = 1024
 MARKER: Final = "upstream.json"
 """File in a data root that names the upstream whose numbers it holds."""
 LIVE: Final = "live"
@@ -60,6 +61,7 @@ class Settings:
     collect_duration_s: float
     stream_trigger: str
     stream_max_runtime_s: float
+    buckets: int
     spark_pool: str
     keep_live_hours: float
     keep_raw_days: float | None
@@ -88,6 +90,12 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
 
     def number_or_forever(name: str) -> float | None:
         return None if text(name, "forever") == "forever" else number(name, 0)
+
+    def buckets() -> int:
+        count = number("ORBITLAKE_BUCKETS", 1)
+        if count != int(count) or count > MOST_BUCKETS:
+            raise SettingError(f"ORBITLAKE_BUCKETS is {count:g}: expected a whole number from 1 to {MOST_BUCKETS}")
+        return int(count)
 
     def channels(name: str) -> tuple[str, ...]:
         wanted = tuple(dict.fromkeys(word.strip() for word in text(name, "log").split(",")))
@@ -133,6 +141,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         collect_duration_s=number("ORBITLAKE_COLLECT_DURATION_S", 3600),
         stream_trigger=text("ORBITLAKE_STREAM_TRIGGER", "5 seconds"),
         stream_max_runtime_s=number("ORBITLAKE_STREAM_MAX_RUNTIME_S", 3600),
+        buckets=buckets(),
         spark_pool=text("ORBITLAKE_SPARK_POOL", "default_pool"),
         keep_live_hours=number("ORBITLAKE_KEEP_LIVE_HOURS", 24),
         keep_raw_days=number_or_forever("ORBITLAKE_KEEP_RAW_DAYS"),

@@ -65,7 +65,7 @@ def live_days(topology: Topology, airflow: Airflow) -> Iterator[Lake]:
 
 
 def live_file(lake: Lake, day: date):
-    return lake.live(POSITIONS) / f"date={day}" / "a-0.parquet"
+    return lake.live(POSITIONS) / f"date={day}" / "0000-0.parquet"
 
 
 def fixes_of(day: date):

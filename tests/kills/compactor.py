@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from orbitlake.lake import Lake, open_session
-from orbitlake.positions import compaction
-from orbitlake.positions.retention import live_removals, remove
+from orbitlake.positions.spark import compaction
+from orbitlake.positions.store.retention import live_removals, remove
 
 SETTINGS = {
     "spark_master": "local[2]",
@@ -33,7 +33,7 @@ def main() -> None:
             removed = 0
             if float(keep_live_s) >= 0:
                 for removal in list(live_removals(lake, datetime.now(UTC) - timedelta(seconds=float(keep_live_s)))):
-                    remove(removal)
+                    remove(lake, removal)
                     removed += 1
             print(json.dumps(done | {"removed": removed}), flush=True)
 

@@ -11,14 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
+from tests.positions.published import stream_in
 from tests.positions.samples import orbit
 
 from orbitlake.lake import Lake
-from orbitlake.positions.live import TIME_OF, publish_rows
-from orbitlake.positions.motion import positions_of
-from orbitlake.positions.track import BASE_COLUMNS
-from orbitlake.positions.windows import minutes_of
-from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS, Table
+from orbitlake.positions.store.minute_files import TIME_OF
+from orbitlake.tables import POSITION_TABLES, Table
 
 FIRST_DAY = date(2025, 12, 22)
 FIRST_MIDNIGHT_S = 43_200
@@ -53,24 +51,12 @@ class Day:
         return [*self.in_time, *(row for go in self.late for row in go)]
 
     def go_live(self, lake: Lake) -> None:
-        """Publish what came in time as the stream does, in three live files."""
-        positions = positions_of(of_base(self.in_time))
-        derived = {POSITIONS: positions, WINDOW_STATS: minutes_of(positions)}
-        for table, rows in derived.items():
-            hours = pc.hour(rows.column(TIME_OF[table.name]))
-            for part, among in enumerate(([0], [11], [23])):
-                of_part = rows.filter(pc.is_in(hours, pa.array(among, hours.type)))
-                publish_rows(lake, table, of_part, f"in-time-{part}.parquet", lake.staging / "stream")
+        """Publish what came in time as the stream does."""
+        stream_in(lake, self.in_time)
 
     def come_late(self, lake: Lake) -> None:
-        """Publish the next late fixes in a live file of their own; without others beside them they have no motion."""
-        name = f"late-{len(self.late)}.parquet"
-        publish_rows(lake, POSITIONS, positions_of(of_base(self.late.pop())), name, lake.staging / "stream")
-
-
-def of_base(rows: list[dict]) -> pa.Table:
-    """Fixes as the table that motion is derived from."""
-    return pa.Table.from_pylist(rows, schema=pa.schema([POSITIONS.schema.field(name) for name in BASE_COLUMNS]))
+        """Publish the next late fixes as the stream does."""
+        stream_in(lake, self.late.pop())
 
 
 def state_of(rows: pa.Table, table: Table) -> State:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tests.kills.days import Day, parts_published, read_all, states_by_day
 from tests.positions.reference import expected_minutes, expected_positions
 
 from orbitlake.embedded.topology import CHECKOUT
+from orbitlake.positions.store.day_files import pending_days
 from orbitlake.query import files
 from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS
 
@@ -173,16 +175,23 @@ def test_no_reader_notices_a_compaction(lake, compactor, watch, choose):
     choose.shuffle(turns)
     closed, removed = set(), 0
     for day in turns:
+        # A late fix changes the first rows of the day after, too, where those are live still.
+        began = time.monotonic()
         if day.date in closed:
             day.come_late(lake)
         closed.add(day.date)
-        began = time.monotonic()
         compactor.order(day.date, keep_live_s=KEEP_LIVE_S)
         removed += compactor.answer()["removed"]
         history.note(began, time.monotonic())
         assert set(parts_published(lake)) == {
             f"{table.name}/date={one}/part-0.parquet" for one in closed for table in POSITION_TABLES
         }
+    # Days that the late fixes of the day before bear on.
+    for day in pending_days(lake, date.max):
+        began = time.monotonic()
+        compactor.order(day, keep_live_s=KEEP_LIVE_S)
+        removed += compactor.answer()["removed"]
+        history.note(began, time.monotonic())
     accounts = end_watch()
     reads = [read for account in accounts.values() for read in account]
     steps = sum(len(states) - 1 for states in history.states.values())
@@ -215,7 +224,7 @@ def test_a_compaction_killed_at_any_moment_is_finished_by_the_next(lake, compact
             time.sleep(choose.uniform(0, lasted_s))
             compactor.kill(choose)
             midway = parts_published(lake)
-            left += sum(1 for path in lake.staging.iterdir() if path.name != "stream")
+            left += len(list(lake.staging.iterdir()))
         compactor.order(day.date, rows_a_part)
         began = time.monotonic()
         compactor.answer()
@@ -241,7 +250,7 @@ def test_a_compaction_killed_at_any_moment_is_finished_by_the_next(lake, compact
         compactor.order(day.date)
         compactor.answer()
 
-    assert [path.name for path in lake.staging.iterdir()] == ["stream"]
+    assert list(lake.staging.iterdir()) == []
     for table, rows in expected_of(fixes).items():
         key = table.key
         assert published(lake, table) == approximately(sorted(rows, key=lambda row: [row[n] for n in key]))

@@ -150,7 +150,7 @@ def filled(lake: Lake) -> Lake:
     fifth = [datetime(2026, 3, 5, 10, tzinfo=UTC) + nth * MINUTE for nth in range(120) if not 30 <= nth < 50]
     for table, make in ((POSITIONS, fixes_of), (WINDOW_STATS, windows_of)):
         publish(rows_of(table, make(third)), table, lake.day(table, third[0].date()), lake.staging)
-        live = lake.live(table) / "date=2026-03-05" / "batch-7.parquet"
+        live = lake.live(table) / "date=2026-03-05" / "0007-0.parquet"
         publish(rows_of(table, make(fifth)), table, live, lake.staging)
     publish_issue(lake, OLDER)
     publish_issue(lake, NEWER)

@@ -92,7 +92,7 @@ def test_fixes_of_another_object_are_not_shown(filled: Lake):
     publish(
         rows_of(POSITIONS, [stranger]),
         POSITIONS,
-        filled.live(POSITIONS) / "date=2026-03-05" / "b.parquet",
+        filled.live(POSITIONS) / "date=2026-03-05" / "2357-0.parquet",
         filled.staging,
     )
 
@@ -344,7 +344,10 @@ def test_fixes_of_an_object_of_any_name_are_its_own(filled: Lake, monkeypatch):
     monkeypatch.setenv("ORBITLAKE_OBJECT_ID", "SL-16 R/B")
     row = FIX | {"object_id": "SL-16 R/B", "event_time": NOW, "source": "it's <b>"}
     publish(
-        rows_of(POSITIONS, [row]), POSITIONS, filled.live(POSITIONS) / "date=2026-03-05" / "c.parquet", filled.staging
+        rows_of(POSITIONS, [row]),
+        POSITIONS,
+        filled.live(POSITIONS) / "date=2026-03-05" / "2358-0.parquet",
+        filled.staging,
     )
 
     (fix,) = client_of(filled).get("/api/latest").json()["rows"]
@@ -409,11 +412,11 @@ def test_file_of_another_version_is_named_in_the_answer(filled: Lake):
     publish(
         rows_of(POSITIONS, [FIX | {"event_time": NOW}]),
         foreign,
-        filled.live(POSITIONS) / "date=2026-03-05" / "d.parquet",
+        filled.live(POSITIONS) / "date=2026-03-05" / "2359-0.parquet",
         filled.staging,
     )
 
     response = client_of(filled).get("/api/latest")
 
     assert response.status_code == 500
-    assert "d.parquet: positions of version" in response.json()["detail"]
+    assert "2359-0.parquet: positions of version" in response.json()["detail"]

@@ -23,7 +23,7 @@ def always_look(monkeypatch):
 
 def put(lake: Lake, batch: int, *seconds: int, day: date = TODAY, **values) -> None:
     rows = [FIX | values | {"event_time": NOW + timedelta(seconds=s, days=(day - TODAY).days)} for s in seconds]
-    publish(rows_of(POSITIONS, rows), POSITIONS, folder(lake, day) / f"b-{batch}.parquet", lake.staging)
+    publish(rows_of(POSITIONS, rows), POSITIONS, folder(lake, day) / f"000{batch}-0.parquet", lake.staging)
 
 
 def folder(lake: Lake, day: date = TODAY):
@@ -53,7 +53,7 @@ def test_rows_follow_files_that_come_change_and_go(lake: Lake):
     assert [row[1] for row in held(rows, lake)] == [10.5, 10.5, -3.5]
     assert held(rows, lake) == in_files(lake)
 
-    (folder(lake) / "b-1.parquet").unlink()
+    (folder(lake) / "0001-0.parquet").unlink()
     assert held(rows, lake) == in_files(lake)
     assert len(held(rows, lake)) == 1
 
@@ -61,9 +61,9 @@ def test_rows_follow_files_that_come_change_and_go(lake: Lake):
 def test_file_of_another_version_is_refused_by_name(lake: Lake):
     foreign = replace(POSITIONS, version=POSITIONS.version + 1)
     put(lake, 1, 0)
-    publish(rows_of(POSITIONS, [FIX | {"event_time": NOW}]), foreign, folder(lake) / "b-2.parquet", lake.staging)
+    publish(rows_of(POSITIONS, [FIX | {"event_time": NOW}]), foreign, folder(lake) / "0002-0.parquet", lake.staging)
 
-    with pytest.raises(LakeError, match=r"b-2\.parquet: positions of version"):
+    with pytest.raises(LakeError, match=r"0002-0\.parquet: positions of version"):
         LiveRows(lake).since(POSITIONS, ALL_DAYS)
 
 
@@ -72,7 +72,7 @@ def test_day_that_was_closed_is_forgotten(lake: Lake):
     put(lake, 1, 0)
     assert len(held(rows, lake)) == 1
 
-    (folder(lake) / "b-1.parquet").unlink()
+    (folder(lake) / "0001-0.parquet").unlink()
     folder(lake).rmdir()
 
     assert held(rows, lake) == []
@@ -112,4 +112,4 @@ def test_file_is_opened_once(lake: Lake, monkeypatch):
     rows.since(POSITIONS, TODAY)
     rows.since(POSITIONS, TODAY)
 
-    assert opened == [str(folder(lake) / "b-1.parquet"), str(folder(lake) / "b-2.parquet")]
+    assert opened == [str(folder(lake) / "0001-0.parquet"), str(folder(lake) / "0002-0.parquet")]

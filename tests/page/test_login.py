@@ -107,7 +107,7 @@ def test_api_server_reads_the_open_day_before_the_first_request(mounted, tmp_pat
 
     lake, now = Lake(tmp_path), datetime.now(UTC)
     day = lake.live(POSITIONS) / f"date={now.date()}"
-    publish(rows_of(POSITIONS, [FIX | {"event_time": now}]), POSITIONS, day / "batch-1.parquet", lake.staging)
+    publish(rows_of(POSITIONS, [FIX | {"event_time": now}]), POSITIONS, day / "0001-0.parquet", lake.staging)
     (early,) = position_page.PositionPage.fastapi_root_middlewares
     mounted.app.add_middleware(early["middleware"])
     threads = set(threading.enumerate())

@@ -421,7 +421,10 @@ def test_names_of_any_characters_are_shown_as_they_are(open_page, filled: Lake):
     publish(rows_of(OEM_ISSUES, [row]), OEM_ISSUES, filled.issue(OEM_ISSUES, "1998-067A", NEWER), filled.staging)
     fix = FIX | {"event_time": NOW, "source": "a/b <i>"}
     publish(
-        rows_of(POSITIONS, [fix]), POSITIONS, filled.live(POSITIONS) / "date=2026-03-05" / "z.parquet", filled.staging
+        rows_of(POSITIONS, [fix]),
+        POSITIONS,
+        filled.live(POSITIONS) / "date=2026-03-05" / "2359-0.parquet",
+        filled.staging,
     )
     page = open_page()
 

@@ -1,16 +1,16 @@
-"""One Spark session for all tests of positions, and rows of fixes to vary."""
+"""A Spark session for the tests that need it, a stream whose batches are given by hand, and Spark's part played."""
 
 from collections.abc import Iterator
 from itertools import count
 
 import pytest
 from pyspark.sql import SparkSession
+from tests.positions.engine import Frame, Session
+from tests.positions.killer import Killer
 
-from orbitlake.lake import Lake, open_session, spark_schema
+from orbitlake.lake import Lake, open_session
+from orbitlake.positions.spark.stream import PositionStream, Progress
 from orbitlake.positions.state import Checkpoint
-from orbitlake.positions.stream import PositionStream, Progress
-from orbitlake.positions.track import BASE_COLUMNS
-from orbitlake.tables import POSITIONS
 
 ISS = "1998-067A"
 
@@ -24,36 +24,38 @@ def spark() -> Iterator[SparkSession]:
 
 
 @pytest.fixture
-def frame_of(spark):
-    """Turn rows of base columns into a frame; absent columns are null."""
-    schema = spark_schema(POSITIONS.schema)
-    base = type(schema)([schema[name] for name in BASE_COLUMNS])
-    return lambda rows: spark.createDataFrame([tuple(row.get(n) for n in BASE_COLUMNS) for row in rows], base)
+def engine() -> Session:
+    """Spark's part in a compaction, played in this process."""
+    return Session()
+
+
+@pytest.fixture(scope="session")
+def killer() -> Killer:
+    """One for all: an audit hook cannot be taken off."""
+    return Killer()
 
 
 class StreamByHand:
-    """A stream whose batches are given as lists of lines, each done at once."""
+    """A stream whose batches are given as lists of lines, each done at once and without Spark."""
 
-    def __init__(self, spark: SparkSession, lake: Lake):
-        self.spark, self.lake, self.numbers = spark, lake, count()
+    def __init__(self, lake: Lake):
+        self.lake, self.numbers = lake, count()
         self.restart()
 
-    def restart(self) -> None:
+    def restart(self, buckets: int = 1) -> None:
         """Start anew from an empty checkpoint."""
         import shutil
 
         self.checkpoint = Checkpoint(self.lake)
         shutil.rmtree(self.checkpoint.root, ignore_errors=True)
         with self.checkpoint.held():
+            self.stream = PositionStream(self.checkpoint, ISS, buckets)
             self.numbers = count()
 
     def batch(self, lines: list[str | bytes], number: int | None = None) -> Progress:
-        encoded = [(line if isinstance(line, bytes) else line.encode(), "poll.json") for line in lines]
-        frame = self.spark.createDataFrame(encoded, "value binary, file_name string")
-        stream = PositionStream(self.checkpoint, ISS)
-        return stream.process(frame, next(self.numbers) if number is None else number)
+        return self.stream.process(Frame.of_lines(lines), next(self.numbers) if number is None else number)
 
 
 @pytest.fixture
-def stream(spark, lake) -> StreamByHand:
-    return StreamByHand(spark, lake)
+def stream(lake) -> StreamByHand:
+    return StreamByHand(lake)

@@ -12,8 +12,10 @@ from tests.positions.reference import expected_minutes, expected_positions
 from tests.positions.samples import fix, line, lines, orbit
 
 from orbitlake.lake import LakeError, parts_of
-from orbitlake.positions import blocks, compaction
-from orbitlake.positions.compaction import DayNotOverError, compact_day, days_before, pending_days
+from orbitlake.positions.spark import compaction
+from orbitlake.positions.spark.compaction import DayNotOverError, compact_day
+from orbitlake.positions.store import closing
+from orbitlake.positions.store.day_files import days_before, pending_days
 from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS
 
 pytestmark = pytest.mark.spark
@@ -64,7 +66,7 @@ def test_closed_tables_carry_the_schema_and_equal_the_streamed_ones(spark, strea
     for table in POSITION_TABLES:
         live = [
             row
-            for file in lake.live(table).glob(f"date={DAY}/*")
+            for file in sorted(lake.live(table).glob(f"date={DAY}/*"))
             for row in pq.read_table(file, partitioning=None).to_pylist()
         ]
         assert closed(table) == live
@@ -191,7 +193,7 @@ def test_the_days_before_a_day_are_those_with_live_files(stream, lake):
 
 def test_a_large_day_is_split_by_object_and_keeps_its_split(spark, stream, lake, monkeypatch):
     monkeypatch.setattr(compaction, "ROWS_A_PART", 40)
-    monkeypatch.setattr(blocks, "ROWS_AT_ONCE", 20)
+    monkeypatch.setattr(closing, "ROWS_AT_ONCE", 20)
     midnight = range(NOON_TO_MIDNIGHT_S - 50, NOON_TO_MIDNIGHT_S + 250, 25)
     rows = [row for number in range(20) for row in orbit(midnight, object_id=f"20{number:02d}-001A")]
     late = rows.pop(66)

@@ -27,13 +27,12 @@ from orbitlake.lake import (
     quarantine,
     quarantined,
 )  # fmt: skip
-from orbitlake.positions.compaction import compact_day
-from orbitlake.positions.fixes import MOST_BAD_BYTES
-from orbitlake.positions.lifecycle import AVAILABLE_NOW, Ending, run
-from orbitlake.positions.motion import positions_of
-from orbitlake.positions.retention import removals, remove
+from orbitlake.positions.derive.motion import positions_of
+from orbitlake.positions.spark.compaction import compact_day
+from orbitlake.positions.spark.lifecycle import AVAILABLE_NOW, Ending, run
 from orbitlake.positions.state import Checkpoint
-from orbitlake.positions.stream import keep_bad_lines
+from orbitlake.positions.store.bad_lines import MOST_BAD_BYTES, keep_bad_lines
+from orbitlake.positions.store.retention import removals, remove
 from orbitlake.query import connect, files, for_spark
 from orbitlake.settings import SettingError, data_root, from_environment
 from orbitlake.tables import POSITIONS
@@ -92,12 +91,12 @@ def test_a_plain_file_and_a_link_to_another_day_are_no_days(tmp_path, caplog):
 
 def test_copies_of_a_days_files_are_left_alone(lake, caplog):
     rows = positions_of(pa.Table.from_pylist(orbit([0, 5]), schema=BASE))
-    part, live = lake.day(POSITIONS, DAY), lake.live(POSITIONS) / "date=2025-12-22" / "aa-1.parquet"
+    part, live = lake.day(POSITIONS, DAY), lake.live(POSITIONS) / "date=2025-12-22" / "1200-0.parquet"
     for path in (part, live):
         publish(rows, POSITIONS, path, lake.staging)
     for copy in ("part-0 (1).parquet", "part-x.parquet", "part-00.parquet", "part-0.bak.parquet"):
         part.with_name(copy).write_bytes(part.read_bytes())
-    live.with_name("aa-1 (copy).parquet").write_bytes(live.read_bytes())
+    live.with_name("1200-0 (copy).parquet").write_bytes(live.read_bytes())
     live.with_name("folder.parquet").mkdir()
     with connect(lake.root) as tables:
         counted = tables.sql("SELECT count(*) FROM positions").fetchone()
@@ -108,12 +107,12 @@ def test_copies_of_a_days_files_are_left_alone(lake, caplog):
     assert len(warnings(caplog)) == 6
 
 
-def test_a_day_is_closed_beside_what_lies_in_its_folder_already(spark, stream, lake):
+def test_a_day_is_closed_beside_what_lies_in_its_folder_already(engine, stream, lake):
     stream.batch(lines(orbit([0, 5, 10])))
     folder = lake.day(POSITIONS, DAY).parent
     folder.mkdir(parents=True)
     (folder / "notes.txt").write_text("mine")
-    compact_day(spark, lake, DAY)
+    compact_day(engine, lake, DAY)
 
     assert [path.name for path in sorted(folder.iterdir())] == ["notes.txt", "part-0.parquet"]
 
@@ -191,7 +190,7 @@ def test_a_data_root_with_any_character_is_streamed_closed_retired_and_queried(s
     settings = from_environment({})
     removed = list(removals(lake, settings, datetime.now(UTC) + timedelta(days=2)))
     for removal in removed:
-        remove(removal)
+        remove(lake, removal)
 
     assert open_rows == [dict.fromkeys(("DuckDB", "pandas", "Polars", "Spark"), 81)]
     assert closed.positions == 80
@@ -218,7 +217,7 @@ def counts(spark, lake):
 def test_a_backslash_in_the_root_is_no_separator(tmp_path):
     lake = Lake(tmp_path / "a\\b" / "data")
     rows = positions_of(pa.Table.from_pylist(orbit([0, 5]), schema=BASE))
-    publish(rows, POSITIONS, lake.live(POSITIONS) / f"date={DAY}" / "a.parquet", lake.staging)
+    publish(rows, POSITIONS, lake.live(POSITIONS) / f"date={DAY}" / "1200-0.parquet", lake.staging)
 
     assert connect(lake.root).sql("SELECT count(*) FROM positions").fetchone() == (2,)
 

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from tests.positions.samples import ISS, lines, orbit
 
-from orbitlake.positions.lifecycle import AVAILABLE_NOW, Ending, run
+from orbitlake.positions.spark.lifecycle import AVAILABLE_NOW, Ending, run
 from orbitlake.positions.state import Checkpoint, CheckpointError
 from orbitlake.tables import POSITIONS
 

@@ -1,15 +1,15 @@
-"""derive_motion against reference values and against plain Python."""
+"""positions_of against reference values and against plain Python."""
 
 import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.positions.published import of_base
 from tests.positions.reference import expected_positions, order
 from tests.positions.samples import fix, orbit
 
-from orbitlake.positions.motion import derive_motion
+from orbitlake.positions.derive.motion import positions_of
 
-pytestmark = pytest.mark.spark
 SPEED_TOLERANCE_KM_S = 1e-4
 DISTANCE_TOLERANCE_KM = 0.01
 ROUNDING = 1e-9
@@ -26,13 +26,12 @@ REFERENCE = [
 ]
 
 
-@pytest.fixture
-def derive(frame_of):
+def derive(rows):
     """Derive positions of rows; the answer is sorted."""
-    return lambda rows: sorted(derive_motion(frame_of(rows)).toArrow().to_pylist(), key=order)
+    return sorted(positions_of(of_base(rows)).to_pylist(), key=order)
 
 
-def test_the_reference_values_are_reproduced(derive):
+def test_the_reference_values_are_reproduced():
     rows = [
         fix(latitude=latitude, longitude=longitude) | {"event_time": datetime.fromisoformat(f"2025-12-21T{time}+00:00")}
         for time, latitude, longitude, *_ in REFERENCE
@@ -46,7 +45,7 @@ def test_the_reference_values_are_reproduced(derive):
         assert (row["hemisphere_ns"], row["hemisphere_ew"]) == ("South", "East")
 
 
-def test_a_repeat_counts_once_with_its_earliest_known_arrival(derive):
+def test_a_repeat_counts_once_with_its_earliest_known_arrival():
     first = fix()
     later = first | {"fetch_time": first["fetch_time"] + timedelta(seconds=9)}
     unknown = first | {"fetch_time": None}
@@ -56,7 +55,7 @@ def test_a_repeat_counts_once_with_its_earliest_known_arrival(derive):
     assert row["fetch_time"] == first["fetch_time"]
 
 
-def test_two_fixes_in_one_second_are_measured_from_the_second_before_and_the_next_from_the_later(derive):
+def test_two_fixes_in_one_second_are_measured_from_the_second_before_and_the_next_from_the_later():
     rows = derive(
         [fix(0, 1.0), fix(5, 2.0), fix(5, 2.5, fetch_time=fix(5)["fetch_time"] + timedelta(seconds=1)), fix(6, 3.0)]
     )
@@ -67,40 +66,40 @@ def test_two_fixes_in_one_second_are_measured_from_the_second_before_and_the_nex
 
 
 @pytest.mark.parametrize(("gap_s", "is_measured"), [(119, True), (120, True), (121, False), (300, False)])
-def test_a_hole_longer_than_two_minutes_leaves_speed_and_phase_open(derive, gap_s, is_measured):
+def test_a_hole_longer_than_two_minutes_leaves_speed_and_phase_open(gap_s, is_measured):
     _, row = derive([fix(0, 1.0), fix(gap_s, 2.0)])
 
     assert (row["velocity_km_s"] is not None) is is_measured
     assert row["orbit_phase"] == ("ASCENDING" if is_measured else "UNKNOWN")
 
 
-def test_a_latitude_that_stays_has_no_phase(derive):
+def test_a_latitude_that_stays_has_no_phase():
     _, row = derive([fix(0, 1.0, 20.0), fix(5, 1.0, 20.1)])
 
     assert row["orbit_phase"] == "UNKNOWN"
     assert row["velocity_km_s"] > 0
 
 
-def test_the_pole_and_180_degrees_are_places_like_any_other(derive):
+def test_the_pole_and_180_degrees_are_places_like_any_other():
     places = [fix(0, 89.9, 0.0), fix(5, 90.0, 180.0), fix(10, 89.9, -180.0), fix(15, -90.0, 0.0)]
 
     assert derive(places) == approximately(expected_positions(places))
 
 
-def test_zero_is_north_and_east(derive):
+def test_zero_is_north_and_east():
     (row,) = derive([fix(0, 0.0, 0.0)])
 
     assert (row["hemisphere_ns"], row["hemisphere_ew"]) == ("North", "East")
 
 
-def test_objects_and_sources_do_not_touch_each_other(derive):
+def test_objects_and_sources_do_not_touch_each_other():
     rows = [fix(0, 1.0), fix(5, 2.0, object_id="2021-035A"), fix(6, 3.0, source="other")]
 
     assert [row["velocity_km_s"] for row in derive(rows)] == [None, None, None]
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_any_order_with_repeats_gives_what_plain_python_gives(derive, seed):
+def test_any_order_with_repeats_gives_what_plain_python_gives(seed):
     chance = random.Random(seed)
     seconds = sorted(chance.choices(range(2000), k=300))
     rows = (

@@ -11,31 +11,28 @@ import shutil
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.positions.published import derived, put_closed, put_live
 from tests.positions.samples import ISS, line, orbit
 
 from orbitlake import lake as lake_module
 from orbitlake.freshness import newest_first
 from orbitlake.inspection import facts, holdings
-from orbitlake.lake import Lake, days_in, printable, publish
+from orbitlake.lake import Lake, days_in, printable
 from orbitlake.page.newest import newest_day
-from orbitlake.positions.compaction import compact_day, pending_days
-from orbitlake.positions.lifecycle import AVAILABLE_NOW, Ending, run
-from orbitlake.positions.motion import positions_of
 from orbitlake.positions.raw.segments import raw_files
-from orbitlake.positions.retention import ClosedDayError, removals, remove
-from orbitlake.positions.state import published_state
-from orbitlake.positions.windows import minutes_of
+from orbitlake.positions.spark.compaction import compact_day
+from orbitlake.positions.spark.lifecycle import AVAILABLE_NOW, Ending, run
+from orbitlake.positions.store.day_files import pending_days
+from orbitlake.positions.store.retention import ClosedDayError, removals, remove
 from orbitlake.query import connect, files
 from orbitlake.settings import from_environment
-from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS
+from orbitlake.tables import POSITION_TABLES, POSITIONS
 
 COUNT = 500 if os.environ.get("ORBITLAKE_SWEEP") else 60
 CLOSED, OPEN = date(2025, 12, 21), date(2025, 12, 22)
 NOW = datetime(2025, 12, 23, 12, tzinfo=UTC)
-BASE = pa.schema([POSITIONS.schema.field(name) for name in orbit([0])[0]])
 PIECES = [
     *(f"date={day}".encode() for day in ("2025-12-20", "2025-12-21", "2025-12-2", "2025-02-30", "٢٠٢٥-١٢-٢٠", "")),
     *(
@@ -70,11 +67,12 @@ PIECES = [
         b".JSON",
         b"hour=12",
     ),
+    *(b"1203-0", b"2359-17", b"2400-0"),
     b"date=__HIVE_DEFAULT_PARTITION__",
 ]
 REAL_DAY = re.compile(r"date=20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])")
 REAL_PART = re.compile(r"part-(0|[1-9][0-9]*)\.parquet")
-REAL_LIVE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\.parquet")
+REAL_LIVE = re.compile(r"(?:[01][0-9]|2[0-3])[0-5][0-9]-(?:0|[1-9][0-9]{0,3})\.parquet")
 
 
 def generated(count: int) -> list[str]:
@@ -86,11 +84,6 @@ def generated(count: int) -> list[str]:
         if name not in (b"", b".", b".."):
             names[os.fsdecode(name)] = None
     return list(names)
-
-
-def derived(seconds) -> dict:
-    positions = positions_of(pa.Table.from_pylist(orbit(seconds), schema=BASE))
-    return {POSITIONS: positions, WINDOW_STATS: minutes_of(positions)}
 
 
 def put(path: Path, content: bytes) -> None:
@@ -105,14 +98,12 @@ def template(tmp_path_factory) -> Lake:
     """A closed day whose live files are old, an open day, and raw records of both."""
     lake = Lake(tmp_path_factory.mktemp("template") / "data")
     for day, seconds in ((CLOSED, range(0, 60, 5)), (OPEN, range(86_400, 86_460, 5))):
-        for table, rows in derived(seconds).items():
-            live = lake.live(table) / f"date={day}" / "aa-1.parquet"
-            publish(rows, table, live, lake.staging)
-            os.utime(live, (NOW.timestamp() - 200_000,) * 2)
+        for table, rows in derived(orbit(seconds)).items():
+            put_live(lake, table, rows)
         place = "hour=13/a.json" if day == CLOSED else "a.jsonl"
         put(lake.raw_open_notify / f"date={day}" / place, line(orbit(seconds)[0]).encode() + b"\n")
-    for table, rows in derived(range(0, 60, 5)).items():
-        publish(rows, table, lake.day(table, CLOSED), lake.staging)
+    for table, rows in derived(orbit(range(0, 60, 5))).items():
+        put_closed(lake, table, CLOSED, rows)
         os.utime(lake.day(table, CLOSED), (NOW.timestamp() - 100_000,) * 2)
     return lake
 
@@ -190,18 +181,17 @@ def test_each_name_is_counted_once_or_named_in_a_warning(template, tmp_path, cap
             going = [removal for removal in removals(lake, from_environment({}), NOW) if removal.kind == "live"]
         days = pending_days(lake, OPEN + timedelta(days=1))
         held = sum(holdings(place(POSITIONS)).rows for place in (lake.closed, lake.live))
-        newest, state, arrived = newest_day(lake, POSITIONS), published_state(lake), list(newest_first(lake))
+        newest, arrived = newest_day(lake, POSITIONS), list(newest_first(lake))
         counted += rows
 
         assert rows == seen == sum(pq.read_metadata(file).num_rows for file in found), name
         assert len(found_raw) == raw, name
         said = "\n".join(record.getMessage() for record in caplog.records)
         assert [path for path in strays if printable(path) not in said] == [], name
-        assert going is None or {Path(removal.path).name for removal in going} >= {"aa-1.parquet"}, name
+        assert going is None or {Path(removal.path).name for removal in going} >= {"1200-0.parquet"}, name
         assert OPEN in days, name
         assert held >= seen, name
         assert newest >= OPEN, name
-        assert state.positions.num_rows, name
         assert arrived, name
         assert told["days still live"].startswith("2025-12-22") or "2025-12-22" in told["days still live"], name
         shutil.rmtree(lake.root.parent)
@@ -223,7 +213,7 @@ def test_stream_compaction_and_retention_go_on_beside_all_names_at_once(spark, t
         put(raw, line(fix).encode() + b"\n")
         for table in POSITION_TABLES:
             put(lake.live(table) / name, b"no Parquet") if number % 3 else put(
-                lake.live(table) / name / "a.parquet", b"no"
+                lake.live(table) / name / "0000-0.parquet", b"no"
             )
             put(lake.closed(table) / name / "part-0.parquet", b"no Parquet")
             if not REAL_LIVE.fullmatch(name):
@@ -241,7 +231,7 @@ def test_stream_compaction_and_retention_go_on_beside_all_names_at_once(spark, t
         streamed = {row[0] for row in tables.sql("SELECT event_time FROM positions").fetchall()}
     closed = compact_day(spark, lake, OPEN)
     for removal in removals(lake, from_environment({}), datetime.now(UTC) + timedelta(days=2)):
-        remove(removal)
+        remove(lake, removal)
     with connect(lake.root) as tables:
         kept = [row[0] for row in tables.sql("SELECT event_time FROM positions").fetchall()]
     again = run(spark, lake, ISS, AVAILABLE_NOW, Ending(), now=lambda: NOW)

@@ -10,13 +10,12 @@ from datetime import UTC, date, datetime, timedelta
 import pyarrow as pa
 import pytest
 from tests.conftest import CHECKOUT
+from tests.positions.published import derived, put_closed, put_live, stream_in
 from tests.positions.samples import orbit
 
-from orbitlake.lake import publish, quarantine
-from orbitlake.positions.motion import positions_of
-from orbitlake.positions.retention import ClosedDayError, removals, remove
+from orbitlake.lake import quarantine
 from orbitlake.positions.state import Checkpoint
-from orbitlake.positions.windows import minutes_of
+from orbitlake.positions.store.retention import ClosedDayError, removals, remove
 from orbitlake.settings import from_environment
 from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS
 
@@ -26,27 +25,23 @@ CLOSED_AT = datetime(2025, 12, 22, 1, tzinfo=UTC)
 NEXT_DAY = CLOSED_AT + timedelta(hours=25)
 
 
-def derived(seconds):
-    """positions and window_stats of some fixes of DAY."""
-    base = pa.Table.from_pylist(orbit(seconds), schema=pa.schema([POSITIONS.schema.field(n) for n in orbit([0])[0]]))
-    positions = positions_of(base)
-    return {POSITIONS: positions, WINDOW_STATS: minutes_of(positions)}
+def derived_at(seconds):
+    return derived(orbit(seconds))
 
 
-def put(lake, rows, at, live=None):
+def close(lake, rows, at=CLOSED_AT, digest=None):
+    """Close DAY at a time with some rows, by default of the live files that there are."""
     for table in POSITION_TABLES:
-        closed = lake.day(table, DAY)
-        place = lake.live(table) / closed.parent.name / f"{live}.parquet" if live else closed
-        publish(rows[table], table, place, lake.staging)
-        os.utime(place, (at.timestamp(), at.timestamp()))
+        put_closed(lake, table, DAY, rows[table], digest)
+        os.utime(lake.day(table, DAY), (at.timestamp(), at.timestamp()))
 
 
 @pytest.fixture
 def closed_day(lake):
-    """A closed day of two live batches."""
-    put(lake, derived(range(0, 60, 5)), CLOSED_AT - timedelta(hours=3), live="a")
-    put(lake, derived(range(60, 120, 5)), CLOSED_AT - timedelta(hours=2), live="b")
-    put(lake, derived(range(0, 120, 5)), CLOSED_AT)
+    """A closed day of two minutes."""
+    for table, rows in derived_at(range(0, 120, 5)).items():
+        put_live(lake, table, rows)
+    close(lake, derived_at(range(0, 120, 5)))
     return lake
 
 
@@ -59,15 +54,25 @@ def test_live_files_of_a_closed_day_go_after_the_grace_and_not_before(closed_day
     found = going(closed_day)
     assert [removal.kind for removal in found] == ["live"] * 4
     for removal in found:
-        remove(removal)
+        remove(closed_day, removal)
     assert list((closed_day.root / "live").glob("*/*")) == []
     assert going(closed_day) == []
 
 
-def test_a_live_file_younger_than_the_closing_stays(closed_day):
-    put(closed_day, derived([130]), CLOSED_AT + timedelta(minutes=1), live="late")
+def test_nothing_of_a_day_goes_while_it_is_pending(closed_day):
+    stream_in(closed_day, orbit([130]))
+    pending = going(closed_day)
+    close(closed_day, derived_at([*range(0, 120, 5), 130]))
 
-    assert {removal.path.rsplit("/", 1)[1] for removal in going(closed_day)} == {"a.parquet", "b.parquet"}
+    assert pending == []
+    assert len(going(closed_day)) == 6
+
+
+def test_no_file_is_older_or_younger_than_the_closing(closed_day):
+    for file in closed_day.root.glob("live/*/*/*.parquet"):
+        os.utime(file, (2e9, 2e9))
+
+    assert len(going(closed_day)) == 4
 
 
 @pytest.mark.parametrize(
@@ -78,26 +83,26 @@ def test_a_live_file_younger_than_the_closing_stays(closed_day):
     ],
 )
 def test_a_closed_day_that_lacks_rows_of_its_live_files_stops_the_removal(closed_day, closed, reason):
-    put(closed_day, derived(closed), CLOSED_AT)
+    close(closed_day, derived_at(closed))
 
     with pytest.raises(ClosedDayError, match=reason):
         going(closed_day)
 
 
 def test_a_closed_day_with_a_row_twice_stops_the_removal(closed_day):
-    rows = derived(range(0, 120, 5))
-    put(closed_day, rows | {POSITIONS: pa.concat_tables([rows[POSITIONS], rows[POSITIONS].slice(3, 1)])}, CLOSED_AT)
+    rows = derived_at(range(0, 120, 5))
+    close(closed_day, rows | {POSITIONS: pa.concat_tables([rows[POSITIONS], rows[POSITIONS].slice(3, 1)])})
 
     with pytest.raises(ClosedDayError, match="25 rows, 24 distinct keys"):
         going(closed_day)
 
 
 def test_minutes_that_count_other_fixes_than_there_are_stop_the_removal(closed_day):
-    rows = derived(range(0, 120, 5))
+    rows = derived_at(range(0, 120, 5))
     counts = pa.array([12, 11])
     place = WINDOW_STATS.column_names.index("data_points")
     wrong = rows[WINDOW_STATS].set_column(place, WINDOW_STATS.schema.field("data_points"), counts)
-    put(closed_day, rows | {WINDOW_STATS: wrong}, CLOSED_AT)
+    close(closed_day, rows | {WINDOW_STATS: wrong})
 
     with pytest.raises(ClosedDayError, match="count 23 fixes, positions hold 24"):
         going(closed_day)

@@ -10,12 +10,9 @@ import pytest
 from tests.positions.reference import expected_minutes, expected_positions
 from tests.positions.samples import fix, line, lines, orbit
 
-from orbitlake import lake as lake_module
-from orbitlake.positions.track import BASE_COLUMNS
+from orbitlake.positions.derive.order import BASE_COLUMNS
+from orbitlake.positions.store import minute_files
 from orbitlake.tables import POSITIONS, WINDOW_STATS
-
-pytestmark = pytest.mark.spark
-SETTLE = lake_module.settle
 
 
 def live(lake, table):
@@ -64,7 +61,7 @@ def test_disorder_across_batches_gives_the_same_as_order(stream, lake, seed):
     assert_right(lake, rows)
 
 
-def test_a_fix_later_than_the_state_reaches_is_kept_counted_and_corrects_its_neighbours(stream, lake):
+def test_a_late_fix_is_counted_and_corrects_its_neighbours(stream, lake):
     rows = orbit(range(0, 1800, 20))
     late = rows.pop(10)
     stream.batch(lines(rows[:40]))
@@ -125,19 +122,20 @@ def test_a_crash_before_any_rename_of_a_batch_is_mended_by_doing_it_again(stream
 def crash_at_rename(number, monkeypatch, act) -> bool:
     """Act, but die in place of one rename; return whether it came to that."""
     renames = count()
+    rename = minute_files.rename
 
-    def crashing(aside, target):
+    def crashing(temporary, target):
         if next(renames) == number:
             raise KeyboardInterrupt
-        SETTLE(aside, target)
+        rename(temporary, target)
 
-    monkeypatch.setattr(lake_module, "settle", crashing)
+    monkeypatch.setattr(minute_files, "rename", crashing)
     try:
         act()
     except KeyboardInterrupt:
         return True
     finally:
-        monkeypatch.setattr(lake_module, "settle", SETTLE)
+        monkeypatch.setattr(minute_files, "rename", rename)
     return False
 
 
@@ -176,14 +174,6 @@ def test_bad_lines_go_to_quarantine_with_their_reason_and_the_rest_goes_on(strea
     assert "95.0 is out of range" in note["reason"]
     assert "not JSON" in note["reason"]
     assert [each["file_name"] for each in note["first_lines"]] == ["poll.json", "poll.json"]
-
-
-def test_the_state_stays_small(stream):
-    for start in range(0, 6000, 1000):
-        stream.batch(lines(orbit(range(start, start + 1000, 50))))
-
-    assert stream.checkpoint.load(6).positions.num_rows <= 8
-    assert len(list(stream.checkpoint.states.iterdir())) == 4
 
 
 def test_recorded_answers_of_the_feed_make_one_row_each(stream, lake, real_data):

@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 import pyarrow.json as pa_json
 
 from orbitlake.lake import SAFE_NAME
+from orbitlake.positions.derive.order import Mask, reals
 from orbitlake.positions.record import FIRST_TIMESTAMP_S, LAST_TIMESTAMP_S
-from orbitlake.positions.track import Mask, reals
 from orbitlake.tables import UTC_MICROSECONDS
 
 # One object, nothing nested in it, printable ASCII without an escape: what a JSON reader makes of it is beyond doubt.

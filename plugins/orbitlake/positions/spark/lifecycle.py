@@ -15,8 +15,8 @@ from pyspark.sql.streaming.query import StreamingQuery
 from orbitlake.lake import Lake, errors_in_utf8
 from orbitlake.positions.raw.sealing import seal_closed_days
 from orbitlake.positions.raw.source import BYTES_A_BATCH, raw_records
+from orbitlake.positions.spark.stream import PositionStream
 from orbitlake.positions.state import Checkpoint
-from orbitlake.positions.stream import PositionStream
 from orbitlake.positions.stream_run import on_record
 
 AVAILABLE_NOW: Final = "available-now"
@@ -63,6 +63,7 @@ def run(
     ending: Ending,
     max_bytes: int = BYTES_A_BATCH,
     now: Callable[[], datetime] = utc_now,
+    buckets: int = 1,
 ) -> dict[str, int]:
     """Stream until the input is done (trigger `available-now`) or the end is due (an interval such as `5 seconds`).
 
@@ -71,7 +72,7 @@ def run(
     Raises CheckpointError where another driver holds the checkpoint or it is of another version.
     """
     with Checkpoint(lake).held() as checkpoint, on_record(lake):
-        stream = PositionStream(checkpoint, object_id)
+        stream = PositionStream(checkpoint, object_id, buckets)
         totals = dict.fromkeys(("batches", *COUNTED), 0)
 
         @errors_in_utf8()

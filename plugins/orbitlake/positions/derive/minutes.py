@@ -2,22 +2,15 @@
 
 import numpy as np
 import pyarrow as pa
-from pyspark.sql import DataFrame
 
 from orbitlake.digits import rounded
-from orbitlake.lake import spark_schema
 from orbitlake.physics.kinematics import Reals, circular_means_deg, great_circle_km, ground_speed_km_s
-from orbitlake.positions.track import MINUTE_US, OF_OBJECT, Indices, Track, reals, starts_of_runs
+from orbitlake.positions.derive.order import MINUTE_US, OF_OBJECT, Indices, Track, reals, starts_of_runs
 from orbitlake.tables import WINDOW_STATS
 
 
-def aggregate_minutes(positions: DataFrame) -> DataFrame:
-    """Return window_stats of whole minutes of `positions` (its key, fetch_time and velocity_km_s)."""
-    return positions.groupBy(*OF_OBJECT).applyInArrow(minutes_of, spark_schema(WINDOW_STATS.schema))
-
-
 def minutes_of(positions: pa.Table) -> pa.Table:
-    """Return the same of positions in memory.
+    """Return window_stats of whole minutes of `positions` (its key, fetch_time and velocity_km_s).
 
     Sums of floating point depend on their order, so the fixes of each minute are sorted before they are summed.
     """

@@ -41,9 +41,9 @@ class Track:
     @classmethod
     def of(cls, fixes: pa.Table) -> "Track":
         """Take the columns of a table of fixes."""
-        times = (micros(fixes.column(name)) for name in ("event_time", "fetch_time"))
-        places = (reals(fixes.column(name)) for name in ("latitude_deg", "longitude_deg"))
-        return cls(object_numbers(fixes), *times, *places)
+        event_us, fetch_us = (micros(fixes.column(name)) for name in ("event_time", "fetch_time"))
+        latitude, longitude = (reals(fixes.column(name)) for name in ("latitude_deg", "longitude_deg"))
+        return cls(object_numbers(fixes), event_us, fetch_us, latitude, longitude)
 
     def take(self, rows: Indices) -> "Track":
         return Track(*(getattr(self, field.name)[rows] for field in fields(self)))

@@ -4,6 +4,7 @@ import glob
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -12,10 +13,12 @@ from typing import Final
 import duckdb
 
 from orbitlake.lake import REASON, Lake, bound_quarantine, days_in, over_bound, parts_of, quarantined
-from orbitlake.positions.live import live_files
 from orbitlake.positions.raw.sealing import Progress
 from orbitlake.positions.raw.segments import raw_files
 from orbitlake.positions.state import Checkpoint
+from orbitlake.positions.store.day_files import compaction_lock, digest_of, is_pending, page_digests
+from orbitlake.positions.store.minute_files import live_lock
+from orbitlake.positions.store.pages import Revision
 from orbitlake.settings import Settings, from_environment
 from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS, Table
 
@@ -35,9 +38,11 @@ class Removal:
     path: str
     bytes: int
     reason: str
+    digest: str = ""
+    """Of the pages of a live file."""
 
     def as_json(self) -> dict[str, object]:
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "digest"}
 
 
 def removals(lake: Lake, settings: Settings, now: datetime | None = None) -> Iterator[Removal]:
@@ -53,50 +58,58 @@ def removals(lake: Lake, settings: Settings, now: datetime | None = None) -> Ite
 def retire(dry_run: bool = False, show: Callable[[str], None] = print) -> dict[str, object]:
     """Remove what may go from the lake of the settings, a line of JSON for each file; return the summary."""
     settings = from_environment()
+    lake = Lake(settings.data)
     files: Counter[str] = Counter()
     freed: Counter[str] = Counter()
-    for removal in removals(Lake(settings.data), settings):
-        show(json.dumps(removal.as_json()))
-        if not dry_run:
-            remove(removal)
-        files[removal.kind] += 1
-        freed[removal.kind] += removal.bytes
+    with compaction_lock(lake):
+        for removal in removals(lake, settings):
+            show(json.dumps(removal.as_json()))
+            if not dry_run:
+                remove(lake, removal)
+            files[removal.kind] += 1
+            freed[removal.kind] += removal.bytes
     find = over_bound if dry_run else bound_quarantine
-    for entry in find(Lake(settings.data), settings.keep_quarantine_bytes):
+    for entry in find(lake, settings.keep_quarantine_bytes):
         show(json.dumps(Removal(QUARANTINE, str(entry.path), entry.bytes, "over the bound").as_json()))
         files[QUARANTINE] += 1
         freed[QUARANTINE] += entry.bytes
     return {"removed": not dry_run, "files": dict(files), "bytes": dict(freed)}
 
 
-def remove(removal: Removal) -> None:
-    """Remove one file, and its folder where that is empty now; of what is in quarantine first the reason beside it."""
+def remove(lake: Lake, removal: Removal) -> None:
+    """Remove one file, and its folder where that is empty now; of what is in quarantine first the reason beside it.
+
+    A live file that was replaced since it was looked at stays: its name says nothing, its pages do.
+    """
     path = Path(removal.path)
     if removal.kind == QUARANTINE:
         path.with_name(path.name + REASON).unlink(missing_ok=True)
-    path.unlink(missing_ok=True)
-    if removal.kind != QUARANTINE and not any(path.parent.iterdir()):
-        path.parent.rmdir()
+    with live_lock(lake), suppress(FileNotFoundError):
+        if removal.kind == LIVE and Revision.of(path).digest != removal.digest:
+            return
+        path.unlink()
+        if removal.kind != QUARANTINE and not any(path.parent.iterdir()):
+            path.parent.rmdir()
 
 
 def live_removals(lake: Lake, closed_before: datetime) -> Iterator[Removal]:
-    """Live files that are older than their day's closing, for days closed long enough; each row is looked up first."""
-    for day in days_in(lake.live(POSITIONS)):
+    """Live files of days that were closed from them, long enough ago; each row is looked up first."""
+    for day in sorted({day for table in POSITION_TABLES for day in days_in(lake.live(table))}):
         parts = {table: parts_of(lake, table, day) for table in POSITION_TABLES}
         if not all(parts.values()):
             continue
         closed_s = min(part.stat().st_mtime for found in parts.values() for part in found)
         if closed_s > closed_before.timestamp():
             continue
-        old = {
-            table: [file for file in live_files(lake, table, day) if file.stat().st_mtime < closed_s]
-            for table in POSITION_TABLES
-        }
-        verify_day(day, parts, old)
-        for table in POSITION_TABLES:
-            for file in old[table]:
+        digests = {table: page_digests(lake, table, day) for table in POSITION_TABLES}
+        # What came since is not closed yet; where nothing came, the day was closed from these very files.
+        if is_pending(lake, day, digest_of(digests[POSITIONS])):
+            continue
+        verify_day(day, parts, {table: list(files) for table, files in digests.items()})
+        for files in digests.values():
+            for file, digest in files.items():
                 reason = f"{day} is closed and holds its rows"
-                yield Removal(LIVE, str(file), file.stat().st_size, reason)
+                yield Removal(LIVE, str(file), file.stat().st_size, reason, digest)
 
 
 def verify_day(day: date, parts: dict[Table, list[Path]], live: dict[Table, list[Path]]) -> None:

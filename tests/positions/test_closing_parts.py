@@ -1,17 +1,17 @@
-"""Fixes on their way to the executors: none lost, none twice, those of an object together, old files left unread."""
+"""The parts of a closed day: each fix in the part of its object, objects whole and in order, old rows left unread."""
 
 from datetime import timedelta
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.positions.published import of_base
 from tests.positions.samples import START, fix, orbit
 
 from orbitlake.lake import LakeError, publish
-from orbitlake.positions import blocks
-from orbitlake.positions.blocks import BASE_SCHEMA, block_reader, by_objects
-from orbitlake.positions.motion import positions_of
-from orbitlake.positions.parts import PartWriter
+from orbitlake.positions.derive.motion import positions_of
+from orbitlake.positions.store import closing, roomy
+from orbitlake.positions.store.closing import by_objects, fixes_of
+from orbitlake.positions.store.roomy import RoomyWriter
 from orbitlake.tables import POSITIONS, WINDOW_STATS
 
 OBJECTS = [f"20{number:02d}-001A" for number in range(20)]
@@ -23,34 +23,26 @@ def landed(lake):
     """Publish rows of fixes as a file."""
 
     def land(name, rows):
-        target = lake.live(POSITIONS) / f"{name}.parquet"
-        publish(positions_of(pa.Table.from_pylist(rows, BASE_SCHEMA)), POSITIONS, target, lake.staging)
+        target = lake.root / f"{name}.parquet"
+        publish(positions_of(of_base(rows)), POSITIONS, target, lake.staging)
         return target
 
     return land
 
 
-def read(files, parts=PARTS, since=START):
-    """The blocks of all shares."""
-    shares = 2
-    numbers = pa.RecordBatch.from_arrays([pa.array(range(shares))], names=["id"])
-    return list(block_reader(files, shares, since, parts)(iter([numbers])))
-
-
-def fixes_of(batches):
+def read(files, part=0, parts=1, since=START):
     """The tables that an executor derives, as rows."""
-    return [table.to_pylist() for table in by_objects(iter(batches))]
+    return [table.to_pylist() for table in by_objects(fixes_of(files, since, part, parts))]
 
 
 def by_key(rows):
     return sorted(rows, key=lambda row: (row["object_id"], row["source"], row["event_time"]))
 
 
-def test_each_fix_goes_to_the_one_part_of_its_object(landed, monkeypatch):
-    monkeypatch.setattr(blocks, "ROWS_A_BLOCK", 7)
+def test_each_fix_goes_to_the_one_part_of_its_object(landed):
     rows = [row for name in OBJECTS for row in orbit(range(0, 50, 10), object_id=name)]
     files = [landed(name, rows[number::4]) for number, name in enumerate("abcd")]
-    found = [(batch.column("part")[0].as_py(), row) for batch in read(files) for row in fixes_of([batch])[0]]
+    found = [(part, row) for part in range(PARTS) for table in read(files, part, PARTS) for row in table]
 
     assert by_key(row for _, row in found) == by_key(rows)
     parts_of_objects = {(row["object_id"], part) for part, row in found}
@@ -59,12 +51,11 @@ def test_each_fix_goes_to_the_one_part_of_its_object(landed, monkeypatch):
 
 
 def test_an_executor_derives_whole_objects_in_their_order_some_at_a_time(landed, monkeypatch):
-    monkeypatch.setattr(blocks, "ROWS_A_BLOCK", 7)
-    monkeypatch.setattr(blocks, "ROWS_AT_ONCE", 12)
+    monkeypatch.setattr(closing, "ROWS_AT_ONCE", 12)
     rows = [
         row for name in reversed(OBJECTS) for s in "ba" for row in orbit(range(0, 30, 10), object_id=name, source=s)
     ]
-    tables = fixes_of(read([landed(name, rows[number::4]) for number, name in enumerate("abcd")], parts=1))
+    tables = read([landed(name, rows[number::4]) for number, name in enumerate("abcd")])
     objects = [sorted({(row["object_id"], row["source"]) for row in table}) for table in tables]
 
     assert [len(table) for table in tables] == [12] * 10
@@ -85,12 +76,12 @@ def test_fixes_before_the_wanted_time_stay_behind(landed, monkeypatch):
         ),
     )
 
-    assert by_key(fixes_of(read(files, since=since))[0]) == [fix(20), fix(25)]
+    assert by_key(read(files, since=since)[0]) == [fix(20), fix(25)]
     assert sorted(read_groups) == [[], [0], [0]]
 
 
 def test_a_part_without_fixes_is_derived_from_nothing():
-    assert fixes_of([]) == []
+    assert read([]) == []
 
 
 def test_a_file_of_another_schema_is_refused_by_name(landed):
@@ -103,11 +94,12 @@ def test_a_file_of_another_schema_is_refused_by_name(landed):
 
 
 def test_the_rows_of_a_part_make_the_same_bytes_however_many_come_at_a_time(lake, monkeypatch):
-    monkeypatch.setattr("orbitlake.positions.parts.ROW_GROUP_ROWS", 40)
-    rows = positions_of(pa.Table.from_pylist(orbit(range(0, 1000, 10)), BASE_SCHEMA))
+    monkeypatch.setattr(roomy, "ROW_GROUP_ROWS", 40)
+    monkeypatch.setattr(roomy, "SMALL_ROWS", 40)
+    rows = positions_of(of_base(orbit(range(0, 1000, 10))))
     written = []
-    for step in (100, 40, 7, 1):
-        with PartWriter(POSITIONS, lake.root / "none", lake.staging) as writer:
+    for step in (100, 50, 7, 1):
+        with RoomyWriter(POSITIONS, lake.root / "none", lake.staging) as writer:
             for start in range(0, rows.num_rows, step):
                 writer.write(rows.slice(start, step))
         written.append(writer.path)

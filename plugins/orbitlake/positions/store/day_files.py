@@ -1,0 +1,120 @@
+"""The files of a closed day: one a table, or several of a very large day; each says what it was closed from.
+
+`lake/<table>/date=D/part-<n>.parquet`. The footer holds a digest of the live files that the day was closed from, by
+their names and pages. A day is pending, that is to be closed (again), where its live files have another digest now: no
+clock has a say in it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import date
+from fcntl import LOCK_EX, flock
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from orbitlake.lake import Lake, days_in, open_checked, parts_of
+from orbitlake.positions.derive.order import MINUTE_US, micros
+from orbitlake.positions.store.minute_files import TIME_OF, live_files
+from orbitlake.positions.store.pages import Revision
+from orbitlake.tables import POSITION_TABLES, POSITIONS, Table
+
+CLOSED_FROM: Final = "orbitlake.closed_from"
+ROWS_AT_ONCE: Final = 2**17
+
+
+def closed_rows(lake: Lake, table: Table, day: date, starts_us: Sequence[int], objects: pa.Array) -> pa.Table:
+    """Return what a closed day holds of some objects in some minutes (their starts, microseconds since 1970).
+
+    Row groups are skipped whole where their footer says that they hold none of it. Raises LakeError by name.
+    """
+    found = [table.schema.empty_table()]
+    for part in parts_of(lake, table, day):
+        with open_checked(part, table) as opened:
+            groups = [
+                group
+                for group in range(opened.metadata.num_row_groups)
+                if may_hold(opened.metadata.row_group(group), table, starts_us, objects)
+            ]
+            for batch in opened.iter_batches(ROWS_AT_ONCE, groups, use_threads=False):
+                start_us = micros(batch.column(TIME_OF[table.name])) // MINUTE_US * MINUTE_US
+                wanted = pc.is_in(batch.column("object_id"), objects)
+                chosen = pc.and_(wanted, pa.array(np.isin(start_us, starts_us)))
+                found.append(pa.Table.from_batches([batch.filter(chosen)]))
+    return pa.concat_tables(found)
+
+
+def may_hold(group: pq.RowGroupMetaData, table: Table, starts_us: Sequence[int], objects: pa.Array) -> bool:
+    """Say whether a row group may hold rows of some objects and minutes, by its least and greatest values."""
+    of_object, of_time = (
+        group.column(table.column_names.index(name)).statistics for name in ("object_id", TIME_OF[table.name])
+    )
+    ends = pa.array([of_time.min, of_time.max], table.schema.field(TIME_OF[table.name]).type)
+    first_us, last_us = micros(ends) // MINUTE_US * MINUTE_US
+    if not any(first_us <= start_us <= last_us for start_us in starts_us):
+        return False
+    is_between = pc.and_(pc.greater_equal(objects, of_object.min), pc.less_equal(objects, of_object.max))
+    return bool(pc.any(is_between).as_py())
+
+
+@contextmanager
+def compaction_lock(lake: Lake) -> Iterator[None]:
+    """Wait until no other compaction or retirement is at work on the lake.
+
+    The slower of two compactions would bring back what it read before, and live files are not to go while one reads.
+    """
+    lock = lake.checkpoints / "compact_positions" / "lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as held:
+        flock(held, LOCK_EX)
+        yield
+
+
+def live_digest(lake: Lake, day: date) -> str:
+    """Return one digest of a day's live positions; empty for no files."""
+    return digest_of(page_digests(lake, POSITIONS, day))
+
+
+def page_digests(lake: Lake, table: Table, day: date) -> dict[Path, str]:
+    """Return the digest of the pages of each live file of a day."""
+    digests = {}
+    for file in live_files(lake, table, day):
+        # Retired meanwhile.
+        with suppress(FileNotFoundError):
+            digests[file] = Revision.of(file).digest
+    return digests
+
+
+def digest_of(digests: Mapping[Path, str]) -> str:
+    """Return one digest of files by their names and the digests of their pages; empty for none."""
+    lines = sorted(f"{file.name} {digest}\n" for file, digest in digests.items())
+    return blake2b("".join(lines).encode(), digest_size=16).hexdigest() if lines else ""
+
+
+def closed_from(part: Path) -> str:
+    """The digest of the live files that a part was made from; empty for one of an earlier version."""
+    return Revision.of(part).notes.get(CLOSED_FROM, "")
+
+
+def is_pending(lake: Lake, day: date, digest: str | None = None) -> bool:
+    """Tell whether a day is not closed, or was closed from other live files than it has now (whose digest this is)."""
+    digest = live_digest(lake, day) if digest is None else digest
+    parts = [parts_of(lake, table, day) for table in POSITION_TABLES]
+    return bool(digest) and not (
+        all(parts) and all(closed_from(part) == digest for of_table in parts for part in of_table)
+    )
+
+
+def days_before(lake: Lake, limit: date) -> list[date]:
+    """The days before `limit` that have live files."""
+    return sorted({day for table in POSITION_TABLES for day in days_in(lake.live(table)) if day < limit})
+
+
+def pending_days(lake: Lake, limit: date) -> list[date]:
+    """The days before `limit` that are to be closed: those never closed, and those that fixes came late for."""
+    return [day for day in days_before(lake, limit) if is_pending(lake, day)]

@@ -1,0 +1,186 @@
+"""The live files: the rows of one UTC minute and one bucket of objects each, replaced whole.
+
+`live/<table>/date=D/<HHMM>-<bucket>.parquet`. Objects are spread over the buckets of a day by a hash of object_id; how
+many a day has stands in its files, so that it stays what it was when the setting changes.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from fcntl import LOCK_EX, flock
+from pathlib import Path
+from typing import Final
+from zlib import crc32
+
+import numpy as np
+import pyarrow as pa
+
+from orbitlake.lake import (
+    LIVE_NAME,
+    Lake,
+    day_folder,
+    days_in,
+    files_of_day,
+    in_order,
+    open_checked,
+    settle,
+    sync_folder,
+)
+from orbitlake.positions.derive.order import BASE_COLUMNS, MINUTE_US, Indices
+from orbitlake.positions.store.pages import Revision
+from orbitlake.positions.store.roomy import SPLIT_BYTES, RoomyWriter
+from orbitlake.tables import POSITION_TABLES, POSITIONS, Table
+
+TIME_OF: Final = {"positions": "event_time", "window_stats": "window_start"}
+"""The column whose UTC minute and day say where a row lies."""
+BASE_SCHEMA: Final = pa.schema([POSITIONS.schema.field(name) for name in BASE_COLUMNS])
+BUCKETS: Final = "orbitlake.buckets"
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+OLD_NAME: Final = re.compile(r"[0-9a-f]{8}-[0-9]{9}\.parquet")
+"""What live files were called when each was of one batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """A minute (microseconds since 1970 at its start) and a bucket: what one live file a table holds."""
+
+    start_us: int
+    bucket: int
+
+    @property
+    def day(self) -> date:
+        return day_of(self.start_us)
+
+    def file(self, lake: Lake, table: Table) -> Path:
+        at = EPOCH + timedelta(microseconds=self.start_us)
+        return lake.live(table) / day_folder(at.date()) / f"{at:%H%M}-{self.bucket}.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A finished file in `staging/` and the live file of `table` that it is to become."""
+
+    table: str
+    temporary: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Buckets:
+    """Into how many buckets the objects of a day are spread: as its files say, or by the setting for a new day."""
+
+    setting: int
+    of_days: Mapping[date, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, lake: Lake, setting: int, known: Mapping[date, int] | None = None) -> "Buckets":
+        """Ask one file of each day that has any and is not among those `known`."""
+        found = dict(known or {})
+        for day in days_in(lake.live(POSITIONS)):
+            if day not in found and (count := buckets_of(lake, day)):
+                found[day] = count
+        return cls(setting, found)
+
+    def of_day(self, day: date) -> int:
+        return self.of_days.get(day, self.setting)
+
+    @property
+    def partitions(self) -> int:
+        """In how many parts a batch can be done so that no file is of two: a part takes whole buckets of every day."""
+        return math.gcd(self.setting, *self.of_days.values())
+
+
+def buckets_of(lake: Lake, day: date) -> int | None:
+    """Return the number of buckets of a day's live files; None where it has none."""
+    for file in live_files(lake, POSITIONS, day):
+        # Retired meanwhile.
+        with suppress(FileNotFoundError):
+            return int(Revision.of(file).notes[BUCKETS])
+    return None
+
+
+def live_files(lake: Lake, table: Table, day: date) -> list[Path]:
+    """The live files of a day, in order of their names."""
+    found, _ = files_of_day(lake.live(table) / day_folder(day), LIVE_NAME)
+    return sorted(Path(entry.path) for entry in found)
+
+
+def old_live_folder(lake: Lake) -> Path | None:
+    """Return a folder with live files of the earlier layout, one a batch, whose rows nobody reads any more."""
+    for table in POSITION_TABLES:
+        for folder in days_in(lake.live(table)).values():
+            if any(OLD_NAME.fullmatch(file.name) for file in folder.iterdir()):
+                return folder
+    return None
+
+
+def hashes_of(object_ids: pa.ChunkedArray) -> Indices:
+    """Return a number for the object of each row, the same on every machine."""
+    objects = object_ids.combine_chunks().dictionary_encode()
+    hashes: Indices = np.array([crc32(each.encode()) for each in objects.dictionary.to_pylist()], np.int64)
+    return np.asarray(hashes[objects.indices.to_numpy()])
+
+
+def read_minutes(lake: Lake, table: Table, minutes: Sequence[Minute]) -> dict[Minute, pa.Table]:
+    """Return the rows of the live files of some minutes; one without a file is left out. Raises LakeError by name."""
+    found = {}
+    for minute in minutes:
+        file = minute.file(lake, table)
+        with suppress(FileNotFoundError):
+            small = file.stat().st_size <= SPLIT_BYTES
+            with open_checked(file, table, at_once=small) as opened:
+                found[minute] = opened.read(use_threads=False)
+    return found
+
+
+def write_minute(lake: Lake, table: Table, minute: Minute, rows: pa.Table, buckets: int, staging: Path) -> Written:
+    """Write aside what is to be the live file of a minute, with the room that the minute before has come to."""
+    target = minute.file(lake, table)
+    before = Minute(minute.start_us - MINUTE_US, minute.bucket).file(lake, table)
+    least_bytes = 0
+    with suppress(FileNotFoundError):
+        least_bytes = before.stat().st_size
+    with RoomyWriter(table, target, staging, {BUCKETS: str(buckets)}, least_bytes) as writer:
+        writer.write(in_order(rows, table))
+    return Written(table.name, str(writer.path), str(target))
+
+
+def publish(lake: Lake, files: Sequence[Written]) -> None:
+    """Rename finished files to their places: positions before the minutes that sum them up; durable in the end.
+
+    In whatever order a batch is cut off, doing it again completes it.
+    """
+    with live_lock(lake):
+        for table in POSITION_TABLES:
+            of_table = [file for file in files if file.table == table.name]
+            for file in of_table:
+                rename(Path(file.temporary), Path(file.target))
+            for folder in sorted({Path(file.target).parent for file in of_table}):
+                sync_folder(folder)
+
+
+def rename(temporary: Path, target: Path) -> None:
+    """Give a finished file its name. Raises LakeError where a file has the name of the folder."""
+    try:
+        temporary.replace(target)
+    except (FileNotFoundError, NotADirectoryError):
+        # The first file of its day.
+        settle(temporary, target)
+
+
+@contextmanager
+def live_lock(lake: Lake) -> Iterator[None]:
+    """Hold the names of live files: whoever gives or takes one does so alone."""
+    lock = lake.checkpoints / "live_positions" / "lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as held:
+        flock(held, LOCK_EX)
+        yield
+
+
+def day_of(start_us: int) -> date:
+    """The UTC day of a time in microseconds since 1970."""
+    return (EPOCH + timedelta(microseconds=int(start_us))).date()
