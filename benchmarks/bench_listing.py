@@ -43,7 +43,11 @@ def spark_text_source(spark: SparkSession, checkpoint: Checkpoint) -> DataFrame:
         .option("pathGlobFilter", "*.jsonl*")
         .option("maxFilesPerTrigger", MAX_FILES)
         .load(str(checkpoint.lake.raw_open_notify))
-        .select(F.col("value").cast("binary").alias("value"), F.col("_metadata.file_name").alias("file_name"))
+        .select(
+            F.col("value").cast("binary").alias("value"),
+            F.col("_metadata.file_name").alias("file_name"),
+            F.lit(None).cast("long").alias("offset"),
+        )
     )
 
 
