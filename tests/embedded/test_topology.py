@@ -85,6 +85,23 @@ def test_secrets_are_made_once_and_read_by_their_owner_alone(tmp_path: Path):
         assert (one.run / name).stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize(("content", "word"), [(None, "gone"), ('{"fernet', "damaged")])
+def test_keys_that_are_lost_are_not_made_anew_for_a_database_that_needs_them(tmp_path: Path, content, word):
+    one = make(tmp_path)
+    one.environment()
+    kept, database = one.run / "secrets.json", one.run / "database"
+    database.mkdir()
+    kept.unlink()
+    if content:
+        kept.write_text(content)
+
+    with pytest.raises(TopologyError, match=rf"^{kept} is {word}, .*: rm -r {database} "):
+        one.environment()
+    assert (kept.read_text() if content else kept.exists()) == (content or False)
+    database.rmdir()
+    assert one.environment()["AIRFLOW__CORE__FERNET_KEY"]
+
+
 def test_down_finds_a_process_that_left_its_parent_and_its_session(tmp_path: Path):
     one = make(tmp_path)
     orphaning = "import subprocess, sys; subprocess.Popen(['sleep', '600'], start_new_session=True)"

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import secrets
+import shlex
 import shutil
 import signal
 import subprocess
@@ -288,10 +289,22 @@ class Topology:
             return running
 
     def _secrets(self) -> dict[str, str]:
-        """Keys and the password of this topology, made once and readable by their owner alone."""
+        """Keys and the password of this topology, made once and readable by their owner alone.
+
+        Raises TopologyError where a database stands whose keys are gone: others would open nothing of it.
+        """
         self.run.mkdir(parents=True, exist_ok=True)
-        kept = self.run / "secrets.json"
-        found: dict[str, str] = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
+        kept, database = self.run / "secrets.json", self.run / "database"
+        try:
+            found: dict[str, str] = json.loads(kept.read_bytes())
+        except (FileNotFoundError, ValueError) as error:
+            if database.exists():
+                raise TopologyError(
+                    f"{kept} is {'gone' if isinstance(error, FileNotFoundError) else 'damaged'}, and without its keys"
+                    f" nobody opens Airflow's database: put it back, or begin with an empty history of runs:"
+                    f" rm -r {shlex.quote(str(database))} (the tables lie elsewhere and stay)"
+                ) from error
+            found = {}
         made = {
             "fernet_key": urlsafe_b64encode(secrets.token_bytes(32)).decode(),
             "api_secret_key": secrets.token_urlsafe(32),
