@@ -172,7 +172,7 @@ def test_a_day_without_fixes_writes_nothing(spark, lake):
 
 
 def test_a_damaged_live_file_is_named(spark, lake):
-    damaged = lake.live(POSITIONS) / "date=2026-03-01" / "torn.parquet"
+    damaged = lake.live(POSITIONS) / "date=2026-03-01" / "1200-0.parquet"
     damaged.parent.mkdir(parents=True)
     damaged.write_bytes(b"PAR1 and half a file")
 

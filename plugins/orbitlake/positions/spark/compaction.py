@@ -1,20 +1,19 @@
 """Live files of a finished UTC day -> one file a table, derived anew from all of the day's fixes by executors."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
-from orbitlake.lake import Lake, errors_in_utf8, part_number, parts_of, sweep_staging
+from orbitlake.lake import Lake, errors_in_utf8, open_checked, part_number, parts_of, sweep_staging
 from orbitlake.positions.store.closing import files_of, publish_parts, write_part
 from orbitlake.positions.store.day_files import closed_from, compaction_lock, live_digest
-from orbitlake.tables import POSITION_TABLES, POSITIONS
+from orbitlake.tables import POSITION_TABLES, POSITIONS, Table
 
 ROWS_A_PART: Final = 5_000_000
 """A larger day is split by object into several files, written at once."""
@@ -60,7 +59,7 @@ def compact_day(spark: SparkSession, lake: Lake, day: date) -> Compacted:
         # A day that is closed keeps its split, so that an object's rows stay in one file while others are replaced.
         closed = parts_of(lake, POSITIONS, day)
         digest = digest or closed_from(closed[0])
-        parts = part_number(closed[-1]) + 1 if closed else math.ceil(sum(map(rows_in, files)) / ROWS_A_PART)
+        parts = part_number(closed[-1]) + 1 if closed else math.ceil(rows_in(files, POSITIONS) / ROWS_A_PART)
         numbers = spark.range(0, parts, 1, parts)
         schema = "part long, name string, path string"
         written = numbers.mapInArrow(part_writer(lake, day, parts, digest), schema).collect()
@@ -68,7 +67,7 @@ def compact_day(spark: SparkSession, lake: Lake, day: date) -> Compacted:
         for table in POSITION_TABLES:
             temporary = {row.part: Path(row.path) for row in written if row.name == table.name}
             replaced |= publish_parts(temporary, lake.day(table, day).parent)
-        counts = {table.name: sum(map(rows_in, parts_of(lake, table, day))) for table in POSITION_TABLES}
+        counts = {table.name: rows_in(parts_of(lake, table, day), table) for table in POSITION_TABLES}
         return Compacted(day, **counts, parts=parts, replaced=replaced)
 
 
@@ -89,6 +88,10 @@ def part_writer(
     return write
 
 
-def rows_in(file: Path) -> int:
-    """The rows of a Parquet file, from its footer."""
-    return int(pq.read_metadata(file).num_rows)
+def rows_in(files: Iterable[Path], table: Table) -> int:
+    """Return how many rows files of a table hold, by their footers. Raises LakeError as open_checked does."""
+    rows = 0
+    for file in files:
+        with open_checked(file, table) as opened:
+            rows += opened.metadata.num_rows
+    return rows

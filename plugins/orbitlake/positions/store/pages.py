@@ -10,6 +10,7 @@ from typing import BinaryIO, Final, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from orbitlake.lake import DamagedFileError
 from orbitlake.tables import Table
 
 START: Final = len(b"PAR1")
@@ -28,9 +29,12 @@ class Revision:
 
     @classmethod
     def of(cls, file: Path) -> Self:
-        """Read a file's footer. Raises FileNotFoundError, and pyarrow's ArrowInvalid on a damaged file."""
+        """Read a file's footer. Raises FileNotFoundError, and DamagedFileError by name."""
         with file.open("rb") as opened:
-            metadata = pq.read_metadata(opened)
+            try:
+                metadata = pq.read_metadata(opened)
+            except pa.ArrowInvalid as error:
+                raise DamagedFileError(f"{file} is damaged: {error}") from error
             length = opened.seek(0, os.SEEK_END)
         groups = map(metadata.row_group, range(metadata.num_row_groups))
         chunks = [group.column(column) for group in groups for column in range(metadata.num_columns)]
