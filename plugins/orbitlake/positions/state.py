@@ -2,6 +2,7 @@
 
 import fcntl
 import shutil
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -89,7 +90,10 @@ class Checkpoint:
         """
         with self.locked():
             for folder in self.root.glob("v*"):
-                shutil.rmtree(folder)
+                # Gone in one step: Spark would not understand half of a checkpoint. The next stream sweeps the rest.
+                self.staging.mkdir(parents=True, exist_ok=True)
+                folder.rename(aside := self.staging / uuid.uuid4().hex)
+                shutil.rmtree(aside)
             with live_lock(self.lake):
                 for table in POSITION_TABLES:
                     for folder in days_in(self.lake.live(table)).values():
