@@ -1,5 +1,7 @@
 """The one rule: what is published is a function of the set of fixes, whatever came in between, crashes too."""
 
+import os
+import random
 import shutil
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
@@ -29,7 +31,9 @@ from orbitlake.query import files
 from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS
 
 MIDNIGHT_S = 43_200
-LATER = date(2026, 1, 1)
+LATER = date(2026, 6, 1)
+HISTORY_DAYS = int(os.environ.get("ORBITLAKE_HISTORY_DAYS", "3"))
+SEED = int(os.environ.get("ORBITLAKE_HISTORY_SEED", "1"))
 FIXES = st.builds(
     lambda second, object_id, latitude, fetched: fix(
         MIDNIGHT_S + second,
@@ -140,6 +144,45 @@ def test_any_history_of_batches_closings_retirements_and_kills_ends_in_the_same_
         for table, rows in ((POSITIONS, expected), (WINDOW_STATS, expected_minutes(expected))):
             right = {tuple(row[name] for name in table.key) for row in rows}
             assert set(keys_of(world.lake, table)) == right
+
+
+def test_days_of_trouble_end_in_the_bytes_of_one_batch_over_all(tmp_path):
+    """Two objects around each midnight; a tenth of the fixes comes up to three days late, a tenth comes twice."""
+    chance = random.Random(SEED)
+    seconds = [day * 86_400 + MIDNIGHT_S + s for day in range(HISTORY_DAYS) for s in range(-1800, 1800, 20)]
+    rows = [row for name in (ISS, "2021-035A") for row in orbit(seconds, object_id=name)]
+    arrivals = [(row["event_time"], row) for row in rows]
+    arrivals += [
+        (at + timedelta(days=3 * chance.random()), row) for at, row in chance.sample(arrivals, len(rows) // 10)
+    ]
+    late = set(chance.sample(range(len(rows)), len(rows) // 10))
+    arrivals = [
+        (at + timedelta(days=3 * chance.random()) if number in late else at, row)
+        for number, (at, row) in enumerate(arrivals)
+    ]
+    arrivals.sort(key=lambda arrival: arrival[0])
+    coming = [row for _, row in arrivals]
+    world, done = World(tmp_path / "world"), 0
+    while done < len(coming):
+        batch = coming[done : done + chance.randint(1, 120)]
+        chance.shuffle(batch)
+        world.do("batch", batch)
+        done += len(batch)
+        if chance.random() < 0.5:
+            world.do(chance.choice(["again", "close", "retire", "restart"]), None)
+        if chance.random() < 0.02:
+            # The checkpoint is lost: all that came so far comes again.
+            world.restart()
+            world.batch(coming[:done])
+    world.close()
+    world.retire()
+    once = World(tmp_path / "once")
+    once.batch(rows)
+    once.close()
+
+    assert len(world.digests()) == 2 * (HISTORY_DAYS + 1)
+    assert world.digests() == once.digests()
+    assert not list((world.lake.root / "live").rglob("*.parquet"))
 
 
 @given(batches=st.lists(st.lists(FIXES, min_size=1, max_size=12), min_size=1, max_size=8))
