@@ -1,6 +1,7 @@
 """One running topology for all of the end-to-end tests: starting and stopping it costs more than most of them."""
 
 import socket
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from orbitlake.settings import from_environment
 HERE = Path(__file__).parent
 COLLECT_S = 15
 WITHIN_S = 300
+POLL_S = 1.0
 PACE = {
     "ORBITLAKE_COLLECT_INTERVAL_S": "1",
     "ORBITLAKE_COLLECT_DURATION_S": str(COLLECT_S),
@@ -32,7 +34,10 @@ def task_policy(task):
 """Airflow's cluster policy, as an operator would set it: the compaction that fails on purpose fails at once."""
 
 
-LAST = ("test_no_click_fails", "test_killed_process_is_back", "test_up_after_a_crash", "test_down_leaves_no_process")
+LAST = (
+    *("test_failed_day_of_a_backfill", "test_no_click_fails", "test_killed_process_is_back"),
+    *("test_up_after_a_crash", "test_down_leaves_no_process"),
+)
 """The topology is shared: what leaves runs behind, kills its parts and stops it comes last, in this order."""
 
 
@@ -44,6 +49,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     slots = [slot for slot, item in enumerate(items) if item.path.is_relative_to(HERE)]
     for slot, item in zip(slots, sorted((items[slot] for slot in slots), key=place), strict=True):
         items[slot] = item
+
+
+def await_owed_run(airflow: Airflow, dag_id: str) -> None:
+    """Let a daily DAG do the one run that its schedule owes once it is unpaused, and pause it again; once for all."""
+    if airflow.succeeded(dag_id):
+        return
+    deadline = time.monotonic() + WITHIN_S
+    airflow.unpause(dag_id)
+    while not airflow.succeeded(dag_id):
+        assert time.monotonic() < deadline, airflow.tasks(dag_id)
+        time.sleep(POLL_S)
+    airflow.pause(dag_id)
 
 
 def free_ports() -> dict[str, int]:

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import pyarrow.parquet as pq
 import pytest
 from playwright.sync_api import Locator, Page, expect, sync_playwright
+from tests.e2e.conftest import await_owed_run
 from tests.page.conftest import FIX, rows_of
 
 from orbitlake import query
@@ -53,6 +54,8 @@ def page(topology: Topology) -> Iterator[Page]:
 def live_days(topology: Topology, airflow: Airflow) -> Iterator[Lake]:
     """Three days of live fixes, one of them in a file that no reader understands; gone again afterwards."""
     lake = Lake(topology.settings.data)
+    # Else it would be done beside the backfill, and close its days as well.
+    await_owed_run(airflow, "compact_positions")
     for day in DAYS:
         publish(fixes_of(day), POSITIONS, live_file(lake, day), lake.staging)
     live_file(lake, DAMAGED).write_bytes(b"not a Parquet file")
