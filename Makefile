@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 WITH_JAVA := $(BIN)/python -m orbitlake.embedded.java
+PYTEST := $(WITH_JAVA) $(BIN)/python -m pytest -n 2 --no-loadscope-reorder
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 export PYTHONPATH := plugins
 export PYTHONNOUSERSITE := 1
@@ -9,7 +10,7 @@ export PYTHONNOUSERSITE := 1
 unexport PYTHONHOME PYTHONSTARTUP PYTHONINSPECT PYTHONUSERBASE PYTHONPLATLIBDIR
 export PYTHON TO FROM REPLAY
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench pictures inspect up down lock audit env backup restore test-compose
+.PHONY: help setup demo test test-long lint bench pictures inspect up down lock audit env backup restore test-compose
 
 help:    ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' Makefile
@@ -26,8 +27,11 @@ up: setup    ## start Airflow, Spark and the live upstreams; ORBITLAKE_UPSTREAM=
 down: setup    ## stop what `up` or `demo` left running
 	@$(BIN)/python -m orbitlake.embedded down
 
-test: setup    ## every test, the end-to-end one too
-	@$(WITH_JAVA) $(BIN)/python -m pytest -n 2 --no-loadscope-reorder
+test: setup    ## the tests, the end-to-end one too, in about ten minutes
+	@$(PYTEST) -m "not long"
+
+test-long: setup    ## the tests that take long: kills, interruptions, a hostile machine, long histories
+	@$(PYTEST) -m long
 
 lint: setup    ## ruff, formatting, strict types on the engine-free packages
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python -m mypy

@@ -13,8 +13,11 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 
 END_TO_END = "tests/e2e/"
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
-LONG = ("e2e", "embedded", "kills", "positions/test_eight_hours.py", "page/test_use.py")
-"""What takes minutes, the longest first: begun last, it would keep one worker busy while the others are done."""
+FIRST = (
+    *("e2e", "embedded/test_topology.py", "kills", "embedded/test_strangers.py", "jobs", "embedded/test_setup.py"),
+    *("oem/ingest", "page/test_use.py", "positions", "test_examples.py", "test_readme.py"),
+)
+"""What takes minutes, the longest first: begun last, it would keep one worker busy while the other is done."""
 
 # Airflow reads these once, at its first import, whichever test comes first; its database has one user.
 os.environ["AIRFLOW_HOME"] = str(CHECKOUT / ".run" / "tests" / f"airflow-{WORKER}")
@@ -34,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes long."""
     names = {item: item.path.relative_to(CHECKOUT / "tests").as_posix() for item in items}
     items.sort(
-        key=lambda item: next((place for place, part in enumerate(LONG) if names[item].startswith(part)), len(LONG))
+        key=lambda item: next((place for place, part in enumerate(FIRST) if names[item].startswith(part)), len(FIRST))
     )
 
 

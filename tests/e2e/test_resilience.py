@@ -73,6 +73,7 @@ def test_no_click_fails(topology: Topology, airflow: Airflow):
     assert {code for what, code, _ in clicks.answers if what == "trigger"} <= {200, 409}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", PARTS)
 def test_killed_process_is_back(topology: Topology, airflow: Airflow, name: str):
     before = parts(topology)[name]
@@ -97,6 +98,7 @@ def test_killed_process_is_back(topology: Topology, airflow: Airflow, name: str)
     assert f"{name} started again" in told
 
 
+@pytest.mark.long
 def test_up_after_a_crash_finds_runs_pauses_and_password(topology: Topology, airflow: Airflow):
     assert set(parts(topology)) == set(PARTS)
     run_id = run_once(topology, airflow)

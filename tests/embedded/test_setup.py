@@ -407,7 +407,15 @@ def dangling(venv: Path) -> None:
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize("damage", [half_made, of_a_lost_python, dangling, Path.mkdir])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        half_made,
+        pytest.param(of_a_lost_python, marks=pytest.mark.long),
+        pytest.param(dangling, marks=pytest.mark.long),
+        pytest.param(Path.mkdir, marks=pytest.mark.long),
+    ],
+)
 def test_what_an_earlier_set_up_left_is_made_anew(local: Tree, damage: Callable[[Path], None]):
     damage(local.place / ".venv")
 
@@ -417,6 +425,7 @@ def test_what_an_earlier_set_up_left_is_made_anew(local: Tree, damage: Callable[
     assert local.works()
 
 
+@pytest.mark.long
 @pytest.mark.e2e
 def test_a_venv_of_another_python_is_made_anew_and_new_packages_come_in_place(local: Tree):
     assert local.make("setup").returncode == 0
@@ -448,6 +457,7 @@ def test_of_two_at_once_one_waits_and_both_end_well(local: Tree):
     assert local.works()
 
 
+@pytest.mark.long
 @pytest.mark.e2e
 def test_without_a_package_index_one_line_says_so_and_the_next_works(local: Tree):
     nowhere = {
@@ -467,6 +477,7 @@ def test_without_a_package_index_one_line_says_so_and_the_next_works(local: Tree
     assert local.works()
 
 
+@pytest.mark.long
 @pytest.mark.e2e
 @pytest.mark.timeout(300 + 120 * INTERRUPTIONS)
 def test_an_interruption_at_any_moment_leaves_what_the_next_set_up_mends(local: Tree):

@@ -17,7 +17,7 @@ from tests.embedded.strangers import (
     without_programs_in_tmp,
 )
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.long, pytest.mark.e2e, pytest.mark.timeout(1500)]
 
 
 @pytest.fixture

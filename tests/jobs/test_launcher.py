@@ -20,7 +20,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 SPARK_SUBMIT = Path(sys.executable).parent / "spark-submit"
 STARTS_WITHIN_S = 180
 ENDS_WITHIN_S = 60
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.long, pytest.mark.spark]
 
 # Stands for Airflow's task: it starts spark-submit, waits for it, and leads a process group as a task does.
 TASK = f"import subprocess, sys; sys.exit(subprocess.run(['{SPARK_SUBMIT}', *sys.argv[1:]]).returncode)"

@@ -35,7 +35,7 @@ WHOLE_DAY, SMALL_PARTS = 5_000_000, 400
 TWO_OBJECTS = ("1998-067A", "2021-035A")
 SIX_OBJECTS = tuple(f"20{number}-001A" for number in range(10, 16))
 
-pytestmark = [pytest.mark.spark, pytest.mark.timeout(300 + 20 * COMPACTIONS + 40 * KILLS)]
+pytestmark = [pytest.mark.long, pytest.mark.spark, pytest.mark.timeout(300 + 20 * COMPACTIONS + 40 * KILLS)]
 
 
 @pytest.fixture

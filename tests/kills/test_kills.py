@@ -29,7 +29,7 @@ VICTIMS = ("driver", "worker", "master", "driver")
 STALLED_AFTER_S = 120
 DONE_WITHIN_S = 600
 
-pytestmark = [pytest.mark.spark, pytest.mark.timeout(120 + 90 * KILLS + DONE_WITHIN_S)]
+pytestmark = [pytest.mark.long, pytest.mark.spark, pytest.mark.timeout(120 + 90 * KILLS + DONE_WITHIN_S)]
 
 
 @pytest.fixture

@@ -35,6 +35,7 @@ STRETCH_TICKS = (5, 20)
 CLOCK_TOLERANCE_S = 300
 PATIENCE_S = 20.0  # of this machine, where no answer is held back
 LAST_DECIMAL_DEG = 0.5e-4 + 1e-9
+pytestmark = pytest.mark.long
 STATUS = {
     "http 429": 429,
     "http 500": 500,

@@ -612,6 +612,7 @@ def delivered(real_issues, counted_issues, tmp_path_factory) -> Lake:
     return lake
 
 
+@pytest.mark.long
 @pytest.mark.real
 def test_the_real_issues_shuffled_doubled_and_killed_change_nothing(real_issues, delivered):
     before = contents(delivered.root, "lake", "raw")
@@ -628,6 +629,7 @@ def test_the_real_issues_shuffled_doubled_and_killed_change_nothing(real_issues,
     assert contents(delivered.root, "lake", "raw") == before
 
 
+@pytest.mark.long
 @pytest.mark.real
 def test_the_real_issues_killed_on_their_way_in_end_as_if_undisturbed(real_issues, delivered, tmp_path):
     lake = Lake(tmp_path)
