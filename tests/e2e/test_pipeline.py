@@ -171,8 +171,8 @@ class TestStreamThatPeopleLookAt:
         yield
         for dag_id in ("collect_positions", "stream_positions"):
             airflow.pause(dag_id)
-        await_idle(airflow, "collect_positions")
         airflow.call("PATCH", f"dags/stream_positions/dagRuns/{run_id}", json={"state": "success"})
+        await_idle(airflow, "collect_positions")
         deadline = time.monotonic() + WITHIN_S
         while drivers(topology):
             assert time.monotonic() < deadline
