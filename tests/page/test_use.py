@@ -193,9 +193,12 @@ def test_coastline_that_did_not_come_is_asked_for_again(browser: Browser, addres
 
     page.route("**/coastline.json", once)
     page.clock.install()
-    page.goto(address)
-    while not page.locator("#map .land path").count():
-        pass_time(page, 1)
+    with page.expect_event("requestfailed"):
+        page.goto(address)
+    with page.expect_event("requestfailed"):
+        pass_time(page, SOON_S)
+    pass_time(page, SOON_S)
+    page.locator("#map .land path").first.wait_for(state="attached")
 
     assert len(refused) == 2
     page.context.close()
