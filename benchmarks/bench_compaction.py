@@ -31,7 +31,9 @@ import psutil
 from bars import Bar, print_machine, scaled, verdict
 from live_days import BLOCKS_A_DAY, DAY_S, FIXES_A_DAY, fixes_at, land_block, land_day, midnight_s, name_of
 
-from orbitlake.lake import Lake, open_session
+from orbitlake.lake import Lake
+from orbitlake.lake.paths import day_folder
+from orbitlake.lake.session import open_session
 from orbitlake.positions.derive.motion import positions_of
 from orbitlake.positions.spark.compaction import compact_day
 from orbitlake.positions.store.closing import publish_parts
@@ -123,7 +125,7 @@ def duckdb_s(lake: Lake, out: Path) -> float:
 
 
 def day_files(folder: Path) -> Path:
-    return folder / f"date={DAY}" / "*.parquet"
+    return folder / day_folder(DAY) / "*.parquet"
 
 
 def check_equal(lake: Lake, out: Path) -> None:
@@ -215,7 +217,7 @@ def asked(lake: Lake) -> tuple[list[tuple[object, ...]], float, int]:
 
 def close(lake: Lake, day: date) -> None:
     """Publish the closed day of one object."""
-    part = lake.closed(POSITIONS) / f"date={day}" / "part-0.parquet"
+    part = lake.day(POSITIONS, day)
     at_s = midnight_s(day) + np.arange(LIVE_FILES_OF_DAY) * DAY_S // LIVE_FILES_OF_DAY
     with RoomyWriter(POSITIONS, part, lake.staging) as writer:
         writer.write(positions_of(fixes_at(1, at_s)))

@@ -21,7 +21,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
-from orbitlake.lake import Lake, open_session
+from orbitlake.lake import Lake
+from orbitlake.lake.paths import day_folder
+from orbitlake.lake.session import open_session
 from orbitlake.positions.raw.sealing import seal_closed_days
 from orbitlake.positions.raw.source import raw_records
 from orbitlake.positions.record import OPEN_NOTIFY, RawRecord
@@ -71,7 +73,7 @@ class Contender:
         """Put a segment of one record in place."""
         lake = self.checkpoint.lake
         at = DAY + timedelta(seconds=5 * self.landed)
-        folder = lake.raw_open_notify / f"date={at:%Y-%m-%d}"
+        folder = lake.raw_open_notify / day_folder(at.date())
         folder.mkdir(parents=True, exist_ok=True)
         aside = lake.root / "aside"
         aside.write_bytes(self.record(at))
@@ -88,7 +90,7 @@ class Contender:
         lake = self.checkpoint.lake
         for back in range(1, count + 1):
             at = DAY - timedelta(days=back)
-            folder = lake.raw_open_notify / f"date={at:%Y-%m-%d}"
+            folder = lake.raw_open_notify / day_folder(at.date())
             folder.mkdir(parents=True)
             (folder / f"{at:%Y%m%dT%H%M%S}.000000Z-{back:08x}.jsonl").write_bytes(self.record(at))
         self.start(availableNow=True).awaitTermination()

@@ -28,7 +28,9 @@ from fastapi.responses import HTMLResponse
 from live_days import land_minutes
 from playwright.sync_api import sync_playwright
 
-from orbitlake.lake import Lake, publish
+from orbitlake.lake import Lake
+from orbitlake.lake.parquet import write_table
+from orbitlake.lake.paths import DAY_PREFIX, day_folder
 from orbitlake.oem.ingest.steps import ingest_source
 from orbitlake.page.app import create_app
 from orbitlake.positions.derive.minutes import minutes_of
@@ -102,8 +104,10 @@ def fill(lake: Lake, issues_from: Path) -> None:
     for back in range(YEAR_DAYS, 0, -1):
         day = NOW.date() - timedelta(days=back)
         fixes = fixes_of(day, NOW)
-        publish(fixes, POSITIONS, lake.day(POSITIONS, day), lake.staging)
-        publish(minutes_of(fixes), WINDOW_STATS, lake.day(WINDOW_STATS, day), lake.staging)
+        for table, rows in ((POSITIONS, fixes), (WINDOW_STATS, minutes_of(fixes))):
+            file = lake.day(table, day)
+            file.parent.mkdir(parents=True)
+            write_table(rows, table, file)
     today = fixes_of(NOW.date(), NOW)
     land_minutes(lake, {POSITIONS: today, WINDOW_STATS: minutes_of(today)})
     polls(lake)
@@ -122,7 +126,7 @@ def polls(lake: Lake) -> None:
         came = NOW - timedelta(seconds=back * CADENCE_S)
         record = {"latitude": back % 90, "longitude": 1.5, "timestamp": came.timestamp(), "error": None}
         record["fetch_time"] = came.isoformat()
-        segments.setdefault(f"date={came:%Y-%m-%d}/{came:%Y%m%dT%H}0000.000000Z-a1b2c3d4.jsonl", []).append(record)
+        segments.setdefault(f"{day_folder(came.date())}/{came:%Y%m%dT%H}0000.000000Z-a1b2c3d4.jsonl", []).append(record)
     for name, records in segments.items():
         file = lake.raw_open_notify / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -137,7 +141,7 @@ def with_closed_days(whole: Lake, root: Path, days: int) -> Lake:
     first = NOW.date() - timedelta(days=days)
 
     def older(_folder: str, names: Sequence[str]) -> list[str]:
-        return [name for name in names if name.startswith("date=") and name < f"date={first}"]
+        return [name for name in names if name.startswith(DAY_PREFIX) and name < day_folder(first)]
 
     shutil.copytree(whole.root, root, copy_function=os.link, ignore=older)
     return Lake(root)

@@ -23,7 +23,9 @@ import psutil
 import pyarrow.parquet as pq
 from bars import SMALL, Bar, print_machine, scaled, verdict
 
-from orbitlake.lake import Lake, open_session
+from orbitlake.lake import Lake
+from orbitlake.lake.paths import DAY_PREFIX, day_folder
+from orbitlake.lake.session import open_session
 from orbitlake.positions.raw.source import BYTES_A_BATCH
 from orbitlake.positions.spark.lifecycle import AVAILABLE_NOW, Ending, run
 from orbitlake.positions.state import Checkpoint
@@ -66,7 +68,7 @@ def record(object_id: str, phase: float, at: datetime, latency_ms: float) -> str
 
 def land(lake: Lake, at: datetime, text: str) -> None:
     """Put a whole segment in its place."""
-    folder = lake.raw_open_notify / f"date={at:%Y-%m-%d}"
+    folder = lake.raw_open_notify / day_folder(at.date())
     folder.mkdir(parents=True, exist_ok=True)
     aside = lake.root / "aside"
     aside.write_text(text)
@@ -171,7 +173,7 @@ def throughput(folder: Path, objects: int, ticks: int) -> list[Bar]:
 
     # Before and after: a shared machine may be faster at one time than at another. A small run judges no figure.
     before = passed(folder / "before")
-    sizes = [file.stat().st_size for file in lake.raw_open_notify.glob("date=*/*.jsonl")]
+    sizes = [file.stat().st_size for file in lake.raw_open_notify.glob(f"{DAY_PREFIX}*/*.jsonl")]
     ours = started("stream", lake.root, AVAILABLE_NOW, max_files * max(sizes))
     samples = watch(ours)
     finish(ours)

@@ -23,7 +23,8 @@ def main() -> int:
     options = parser.parse_args()
     end_with_launcher()
 
-    from orbitlake.lake import Lake, LakeError, open_session
+    from orbitlake.lake import Lake, LakeError
+    from orbitlake.lake.session import open_session
     from orbitlake.positions.spark.compaction import DayNotOverError, compact_day, refuse_open_day
     from orbitlake.positions.store.day_files import days_before, pending_days
 

@@ -30,7 +30,9 @@ from collections.abc import Iterable, Iterator
 from rich.console import Console
 from rich.progress import track
 
-from orbitlake.lake import Lake, bound_quarantine, sweep_staging
+from orbitlake.lake import Lake
+from orbitlake.lake.files import sweep_staging
+from orbitlake.lake.quarantine import bound_quarantine
 from orbitlake.oem.ingest.archive import finish_all
 from orbitlake.oem.ingest.outcome import Outcome
 from orbitlake.oem.ingest.rebuild import rebuild

@@ -13,7 +13,11 @@ import argparse
 import json
 import sys
 
-from orbitlake.lake import Lake, bound_quarantine, errors_in_utf8, open_session, sweep_staging
+from orbitlake.lake import Lake
+from orbitlake.lake.errors import errors_in_utf8
+from orbitlake.lake.files import sweep_staging
+from orbitlake.lake.quarantine import bound_quarantine
+from orbitlake.lake.session import open_session
 from orbitlake.oem.ingest.archive import finish_all
 from orbitlake.oem.ingest.outcome import Outcome
 from orbitlake.oem.ingest.sources import group_by_issue, list_sources

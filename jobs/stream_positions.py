@@ -27,7 +27,8 @@ def main() -> int:
     options = parser.parse_args()
     end_with_launcher()
 
-    from orbitlake.lake import Lake, open_session
+    from orbitlake.lake import Lake
+    from orbitlake.lake.session import open_session
     from orbitlake.positions.raw.source import BYTES_A_BATCH
     from orbitlake.positions.spark.lifecycle import Ending, run
     from orbitlake.positions.state import Checkpoint, CheckpointError, VersionError

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from orbitlake.freshness import Limits, arrivals
-from orbitlake.lake import Lake, issue_name, write_file
+from orbitlake.lake import Lake
+from orbitlake.lake.files import write_file
+from orbitlake.lake.paths import issue_name
 from orbitlake.tables import OEM_ISSUES
 from orbitlake.verdicts import FEED, ISSUES, STREAM, judged
 

@@ -8,9 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from tests.conftest import CHECKOUT
 from tests.page.conftest import FIX, NEWER, OLDER, publish_issue, rows_of
+from tests.published import publish
 
 from orbitlake.inspection import age, facts, gaps, holdings, size
-from orbitlake.lake import publish
 from orbitlake.query import connect
 from orbitlake.tables import POSITIONS, STATE_VECTORS
 

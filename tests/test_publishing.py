@@ -10,14 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from orbitlake.lake import Lake, write_file
+from orbitlake.lake import Lake
+from orbitlake.lake.files import write_file
 from orbitlake.settings import CHECKOUT
 
 ROOM_BYTES = 64 * 2**10
 FILLING = """
 import resource, sys
 from pathlib import Path
-from orbitlake.lake import Lake, write_file
+from orbitlake.lake import Lake
+from orbitlake.lake.files import write_file
 resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))
 lake = Lake(Path(sys.argv[1]))
 write_file(lake.root / "raw" / "file", b"x" * (2 * {room}), lake.staging)

@@ -8,8 +8,9 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from tests.published import publish
 
-from orbitlake.lake import Lake, LakeError, publish
+from orbitlake.lake import Lake, LakeError
 from orbitlake.query import connect, files
 from orbitlake.tables import POSITIONS, TABLES, WINDOW_STATS
 

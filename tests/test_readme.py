@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from tests.published import publish
 
 from orbitlake.embedded.topology import PORTS
-from orbitlake.lake import Lake, publish
+from orbitlake.lake import Lake
 from orbitlake.settings import CHECKOUT, from_environment
 from orbitlake.tables import POSITIONS, TABLES, WINDOW_STATS, dictionary, overview
 from orbitlake.verdicts import overview as states

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from orbitlake.settings import CHECKOUT, SettingError, from_environment
+from orbitlake.settings import CHECKOUT, PARTITION_KEYS, SettingError, from_environment
+from orbitlake.tables import TABLES
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,15 @@ def test_the_data_root_is_a_folder_or_its_url(given: str, root: Path):
 def test_a_data_root_that_cannot_rename_is_refused_by_name(url: str):
     with pytest.raises(SettingError, match=f"ORBITLAKE_DATA is '{url}': expected a folder"):
         from_environment({"ORBITLAKE_DATA": url})
+
+
+def test_a_data_root_below_a_partition_of_any_table_is_refused():
+    keys = {f"{key}=" for table in TABLES.values() for key in table.partition_by}
+
+    assert set(PARTITION_KEYS) == keys
+    for key in keys:
+        with pytest.raises(SettingError, match="for a partition of every table"):
+            from_environment({"ORBITLAKE_DATA": f"/srv/{key}x/lake"})
 
 
 @pytest.mark.parametrize("text", ["soon", "0", "1.5", "1025"])

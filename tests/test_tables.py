@@ -13,7 +13,8 @@ from tests.oem.sample_oem import kvn
 from tests.positions.published import derived, put_closed, put_live
 from tests.positions.samples import orbit
 
-from orbitlake.lake import LakeError, check_file
+from orbitlake.lake import LakeError
+from orbitlake.lake.parquet import check_file
 from orbitlake.oem.ingest.steps import ingest_source
 from orbitlake.settings import from_environment
 from orbitlake.tables import OEM_TABLES, POSITION_TABLES, POSITIONS, TABLES, Table

@@ -11,7 +11,9 @@ import pytest
 
 from orbitlake.alerts import Condition
 from orbitlake.freshness import HAND_OVER, Limits, arrivals, page_limits
-from orbitlake.lake import Lake, issue_name, write_file
+from orbitlake.lake import Lake
+from orbitlake.lake.files import write_file
+from orbitlake.lake.paths import issue_name
 from orbitlake.positions.stream_run import StreamRun, on_record
 from orbitlake.settings import from_environment
 from orbitlake.tables import OEM_ISSUES

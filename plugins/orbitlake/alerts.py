@@ -10,7 +10,9 @@ from os import O_RDONLY, close, open
 from pathlib import Path
 from typing import Final
 
-from orbitlake.lake import Lake, safe_name, write_file
+from orbitlake.lake import Lake
+from orbitlake.lake.files import write_file
+from orbitlake.lake.paths import safe_name
 
 SUFFIX: Final = ".json"
 

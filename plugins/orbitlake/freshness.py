@@ -10,7 +10,9 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
 
-from orbitlake.lake import PART, Lake, LakeError, days_in
+from orbitlake.lake import Lake, LakeError
+from orbitlake.lake.listing import days_in
+from orbitlake.lake.paths import ISSUE_PREFIX, PART
 from orbitlake.positions.raw.segments import SEALED, is_older, lines_from_end, raw_files
 from orbitlake.positions.record import RecordError, zoned_time
 from orbitlake.positions.stream_run import StreamRun
@@ -240,12 +242,12 @@ def issue_files(lake: Lake, object_id: str) -> list[Path]:
     except LakeError:
         # An object whose name can have no folder.
         return []
-    return [file for file in folder.glob(f"issue=*/{PART}") if created_at(file) is not None]
+    return [file for file in folder.glob(f"{ISSUE_PREFIX}*/{PART}") if created_at(file) is not None]
 
 
 def created_at(issue_file: Path) -> datetime | None:
     """The creation date in the name of an issue's folder; what follows it there tells issues of one moment apart."""
-    name = issue_file.parent.name.removeprefix("issue=").partition("-")[0]
+    name = issue_file.parent.name.removeprefix(ISSUE_PREFIX).partition("-")[0]
     try:
         return datetime.strptime(name, ISSUE_NAME_TIME).replace(tzinfo=UTC)
     except ValueError:

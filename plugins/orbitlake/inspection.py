@@ -14,17 +14,11 @@ from rich.console import Console
 from rich.table import Table as Printout
 from rich.text import Text
 
-from orbitlake.lake import (
-    DROPPED,
-    LIVE_NAME,
-    PART_NAME,
-    Lake,
-    day_of_folder,
-    days_in,
-    files_of_day,
-    printable,
-    quarantined,
-)
+from orbitlake.lake import Lake
+from orbitlake.lake.errors import printable
+from orbitlake.lake.listing import days_in, files_of_day
+from orbitlake.lake.paths import LIVE_NAME, PART_NAME, day_of_folder
+from orbitlake.lake.quarantine import DROPPED, quarantined
 from orbitlake.query import Connection, connect
 from orbitlake.settings import SettingError, from_environment
 from orbitlake.tables import POSITION_TABLES, POSITIONS, TABLES
@@ -141,7 +135,7 @@ def facts(lake: Lake, tables: Connection, now: datetime) -> Iterable[tuple[str, 
     yield "closed days", f"{len(closed)}" + (f", {closed[0]} to {closed[-1]}" if closed else "")
     yield "days still live", ", ".join(map(str, sorted(set(live) - set(closed)))) or "none"
     yield "gaps in days", ", ".join(gaps(sorted({*closed, *live}))) or "none"
-    for name, folder in (("raw position files", lake.raw_open_notify), ("raw OEM files", lake.root / "raw" / "oem")):
+    for name, folder in (("raw position files", lake.raw_open_notify), ("raw OEM files", lake.raw_oem_root)):
         files = [file for file in folder.glob("**/*") if file.is_file() and not file.name.endswith(".receipt.json")]
         yield name, f"{len(files):,}, {size(sum(file.stat().st_size for file in files))}"
     held = quarantined(lake)

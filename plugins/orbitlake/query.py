@@ -13,17 +13,11 @@ from typing import Any, Final, Self
 import duckdb
 import pyarrow as pa
 
-from orbitlake.lake import (
-    LIVE_NAME,
-    PART,
-    DamagedFileError,
-    Lake,
-    check_file,
-    days_in,
-    files_of_day,
-    issue_folder,
-    parts_of,
-)
+from orbitlake.lake import Lake
+from orbitlake.lake.errors import DamagedFileError
+from orbitlake.lake.listing import days_in, files_of_day, parts_of
+from orbitlake.lake.parquet import check_file
+from orbitlake.lake.paths import LIVE_NAME, PART, issue_pattern
 from orbitlake.settings import data_root, from_environment
 from orbitlake.tables import POSITION_TABLES, TABLES, Table
 
@@ -147,7 +141,7 @@ def check_issues(lake: Lake, table: Table, issue: str | None) -> None:
 
     Issues of both versions lie side by side until the old ones are made anew, so that each is looked into, once.
     """
-    for file in lake.closed(table).glob(below(issue)):
+    for file in lake.closed(table).glob(issue_pattern(issue)):
         # One removed meanwhile is none of the table's; a damaged one is named by DuckDB when it is read.
         with suppress(FileNotFoundError, DamagedFileError):
             found = file.stat()
@@ -160,20 +154,15 @@ def check_once(file: str, _inode: int, _mtime_ns: int, table: str) -> None:
     check_file(Path(file), TABLES[table])
 
 
-def below(issue: str | None) -> str:
-    """The pattern of an OEM table's files below its folder, of all issues or of one by its value of `issue`."""
-    return f"object_id=*/issue={issue_folder(issue)}/{PART}" if issue else f"object_id=*/issue=*/{PART}"
-
-
 def view_sql(
     lake: Lake, table: Table, *, since: date | None = None, issue: str | None = None, live: str | None = None
 ) -> str:
     """The SELECT behind a table's view, its columns in the order of `tables.py`; `live` names its live rows."""
     columns = ", ".join(table.column_names)
     if table not in POSITION_TABLES:
-        found = any(lake.closed(table).glob(below(issue)))
+        found = any(lake.closed(table).glob(issue_pattern(issue)))
         place = glob.escape(str(lake.closed(table)))
-        files = reading([f"{place}/{below(issue)}"])
+        files = reading([f"{place}/{issue_pattern(issue)}"])
         return f"SELECT issue, {columns} FROM {files}" if found else empty(table, key="issue", kind="VARCHAR")  # noqa: S608
     closed, open_days = standing_days(lake, table, since)
     selected = f"SELECT date, {columns} FROM"

@@ -10,11 +10,12 @@ import pytest
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 from tests.e2e.conftest import await_owed_run
 from tests.page.conftest import FIX, rows_of
+from tests.published import publish
 
 from orbitlake import query
 from orbitlake.embedded.airflow_api import Airflow
 from orbitlake.embedded.topology import Topology
-from orbitlake.lake import Lake, publish
+from orbitlake.lake import Lake
 from orbitlake.tables import POSITION_TABLES, POSITIONS
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -17,7 +17,7 @@ from tests.e2e.conftest import COLLECT_S, POLL_S, WITHIN_S, YESTERDAY_NOON, awai
 from orbitlake import query
 from orbitlake.embedded.airflow_api import Airflow
 from orbitlake.embedded.topology import MARK, PORTS, Topology
-from orbitlake.lake import day_folder
+from orbitlake.lake.paths import day_folder
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 

@@ -8,7 +8,8 @@ import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from orbitlake.lake import Lake, open_session
+from orbitlake.lake import Lake
+from orbitlake.lake.session import open_session
 from orbitlake.positions.spark import compaction
 from orbitlake.positions.store.retention import live_removals, remove
 

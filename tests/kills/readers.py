@@ -14,7 +14,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orbitlake.lake import Lake, write_file
+from orbitlake.lake import Lake
+from orbitlake.lake.files import write_file
 from orbitlake.tables import POSITION_TABLES, Table
 
 Look = Callable[[Table], pa.Table]

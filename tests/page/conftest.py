@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from fastapi.testclient import TestClient
+from tests.published import publish
 
-from orbitlake.lake import Lake, publish
+from orbitlake.lake import Lake
 from orbitlake.page.app import create_app
 from orbitlake.tables import OEM_ISSUES, POSITIONS, STATE_VECTORS, THRUST_EPISODES, WINDOW_STATS
 

@@ -9,9 +9,10 @@ import duckdb
 import pytest
 from pydantic import TypeAdapter
 from tests.page.conftest import BURN, FIX, NEWER, NOW, OBJECT_ID, OLDER, client_of, publish_issue, rows_of
+from tests.published import publish
 
 from orbitlake.alerts import Board, Condition
-from orbitlake.lake import Lake, publish
+from orbitlake.lake import Lake
 from orbitlake.page import app, desk
 from orbitlake.page.app import OwnFile
 from orbitlake.query import connect

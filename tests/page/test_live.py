@@ -5,8 +5,9 @@ from datetime import date, timedelta
 
 import pytest
 from tests.page.conftest import FIX, NOW, rows_of
+from tests.published import publish
 
-from orbitlake.lake import Lake, LakeError, publish
+from orbitlake.lake import Lake, LakeError
 from orbitlake.page import live
 from orbitlake.page.live import LiveRows
 from orbitlake.query import connect

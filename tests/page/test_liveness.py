@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 from tests.page.conftest import NOW, OBJECT_ID, client_of
 
-from orbitlake.lake import Lake, write_file
+from orbitlake.lake import Lake
+from orbitlake.lake.files import write_file
 
 
 def log_batch(lake: Lake, finished_at: datetime, torn: str = "") -> None:

@@ -100,9 +100,10 @@ def test_api_server_reads_the_open_day_before_the_first_request(mounted, tmp_pat
     from datetime import UTC, datetime
 
     from tests.page.conftest import FIX, rows_of
+    from tests.published import publish
 
     import position_page
-    from orbitlake.lake import Lake, publish
+    from orbitlake.lake import Lake
     from orbitlake.tables import POSITIONS
 
     lake, now = Lake(tmp_path), datetime.now(UTC)

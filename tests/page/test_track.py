@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.page.conftest import NOW, OBJECT_ID, client_of
+from tests.published import publish
 
 from orbitlake import oem
-from orbitlake.lake import Lake, publish
+from orbitlake.lake import Lake
 from orbitlake.page import questions
 from orbitlake.page.desk import Desk
 from orbitlake.page.track import ground_track, steps

@@ -14,9 +14,10 @@ from playwright.sync_api import Browser, Page, Route, expect
 from tests.page.browser import CHROMIUM, LAPTOP, NO_CHROMIUM, PHONE, await_panels, launched, served
 from tests.page.conftest import FIX, NOW, rows_of
 from tests.page.test_liveness import land, log_batch
+from tests.published import publish
 
 from orbitlake.alerts import Board, Condition
-from orbitlake.lake import Lake, publish
+from orbitlake.lake import Lake
 from orbitlake.page.app import create_app
 from orbitlake.tables import OEM_ISSUES, POSITIONS
 

@@ -8,7 +8,8 @@ from pyspark.sql import SparkSession
 from tests.positions.engine import Frame, Session
 from tests.positions.killer import Killer
 
-from orbitlake.lake import Lake, open_session
+from orbitlake.lake import Lake
+from orbitlake.lake.session import open_session
 from orbitlake.positions.spark.stream import PositionStream, Progress
 from orbitlake.positions.state import Checkpoint
 

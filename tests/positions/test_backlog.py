@@ -7,8 +7,8 @@ import os
 import pytest
 from tests.positions.streamed import DAY, Streamed, quarantined, reasons
 
-from orbitlake import lake as lake_module
-from orbitlake.lake import settle
+from orbitlake.lake import quarantine
+from orbitlake.lake.listing import warned_of
 from orbitlake.positions.raw import backlog as backlog_module
 from orbitlake.positions.raw.backlog import COPIED_S, nothing_read
 from orbitlake.positions.raw.reading import RawFileError
@@ -178,14 +178,12 @@ def test_a_damaged_sealed_file_goes_to_quarantine_and_the_others_are_read(stream
 
 
 def test_a_kill_before_a_damaged_file_is_moved_leaves_one_reason(stream, monkeypatch):
-    def settle_reasons_alone(aside, target):
-        if target.suffix != ".json":
-            raise KeyboardInterrupt
-        settle(aside, target)
+    def die(_temporary, _target):
+        raise KeyboardInterrupt
 
     land_sealed(stream, f"{DAY}/b.jsonl.gz", b"no gzip")
     with monkeypatch.context() as killed:
-        killed.setattr(lake_module, "settle", settle_reasons_alone)
+        killed.setattr(quarantine, "publish_file", die)
         with pytest.raises(KeyboardInterrupt):
             stream.read()
     stream.read()
@@ -217,7 +215,7 @@ def test_a_planned_file_that_is_gone_is_named(stream):
 
 
 def test_only_the_folders_of_days_are_read_and_others_named(stream, caplog):
-    lake_module.said.clear()
+    warned_of.clear()
     stream.land({"a.jsonl": b"a\n", "other/a.jsonl": b"a\n", "date=20261120/a.jsonl": b"a\n", f"{DAY}/b.jsonl": b"b\n"})
 
     assert stream.read() == [b"b"]

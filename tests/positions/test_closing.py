@@ -12,7 +12,7 @@ from tests.positions.killer import Killed
 from tests.positions.reference import expected_minutes, expected_positions
 from tests.positions.samples import line, lines, orbit
 
-from orbitlake.lake import parts_of
+from orbitlake.lake.listing import parts_of
 from orbitlake.positions.spark import compaction
 from orbitlake.positions.spark.compaction import compact_day
 from orbitlake.positions.store.day_files import pending_days

@@ -6,8 +6,9 @@ import pyarrow.parquet as pq
 import pytest
 from tests.positions.published import of_base
 from tests.positions.samples import START, fix, orbit
+from tests.published import publish
 
-from orbitlake.lake import LakeError, publish
+from orbitlake.lake import LakeError
 from orbitlake.positions.derive.motion import positions_of
 from orbitlake.positions.store import closing, roomy
 from orbitlake.positions.store.closing import by_objects, fixes_of

@@ -11,7 +11,8 @@ import pytest
 from tests.positions.reference import expected_minutes, expected_positions
 from tests.positions.samples import fix, line, lines, orbit
 
-from orbitlake.lake import LakeError, parts_of
+from orbitlake.lake import LakeError
+from orbitlake.lake.listing import parts_of
 from orbitlake.positions.spark import compaction
 from orbitlake.positions.spark.compaction import DayNotOverError, compact_day
 from orbitlake.positions.store import closing

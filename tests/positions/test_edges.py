@@ -11,22 +11,13 @@ import pyarrow as pa
 import pytest
 from pyspark.errors import PythonException, StreamingQueryException
 from tests.positions.samples import ISS, line, lines, orbit
+from tests.published import publish
 
-from orbitlake import lake as lake_module
-from orbitlake.lake import (
-    DROPPED,
-    Lake,
-    LakeError,
-    bound_quarantine,
-    day_of_folder,
-    days_in,
-    errors_in_utf8,
-    parts_of,
-    printable,
-    publish,
-    quarantine,
-    quarantined,
-)  # fmt: skip
+from orbitlake.lake import Lake, LakeError
+from orbitlake.lake.errors import errors_in_utf8, printable
+from orbitlake.lake.listing import NAMED_AT_ONCE, days_in, parts_of, warn_of, warned_of
+from orbitlake.lake.paths import day_of_folder
+from orbitlake.lake.quarantine import DROPPED, bound_quarantine, quarantine, quarantined
 from orbitlake.positions.derive.motion import positions_of
 from orbitlake.positions.spark.compaction import compact_day
 from orbitlake.positions.spark.lifecycle import AVAILABLE_NOW, Ending, run
@@ -45,7 +36,7 @@ NOT_TEXT = os.fsdecode(b"b\xff.jsonl")
 
 @pytest.fixture(autouse=True)
 def _nothing_said_yet():
-    lake_module.said.clear()
+    warned_of.clear()
 
 
 def land(lake, name, *raw_lines):
@@ -127,9 +118,9 @@ def test_a_file_in_the_place_of_a_days_folder_is_named(lake):
 
 
 def test_many_strays_are_counted_rather_than_named_one_by_one(caplog):
-    lake_module.warn_of((f"/raw/{number}.txt" for number in range(1000)), "not read")
+    warn_of((f"/raw/{number}.txt" for number in range(1000)), "not read")
 
-    assert len(warnings(caplog)) == lake_module.NAMED_AT_ONCE + 1
+    assert len(warnings(caplog)) == NAMED_AT_ONCE + 1
     assert warnings(caplog)[-1] == "and 980 more like the last"
 
 

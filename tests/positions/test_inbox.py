@@ -8,7 +8,7 @@ import time
 import pytest
 from tests.positions.streamed import Streamed, quarantined, reasons
 
-from orbitlake import lake as lake_module
+from orbitlake.lake.listing import warned_of
 from orbitlake.positions.raw import backlog, inbox, merging, reading
 from orbitlake.positions.raw.inbox import SETTLED_S
 
@@ -144,7 +144,7 @@ def test_a_gzip_bomb_is_bounded_and_goes_to_quarantine(stream, monkeypatch):
 
 
 def test_links_pipes_and_hidden_files_stay_and_the_first_two_are_named(stream, tmp_path, caplog):
-    lake_module.said.clear()
+    warned_of.clear()
     (tmp_path / "elsewhere").write_bytes(b"mine\n")
     for name in ("a.json", "_b.json", ".hidden/c.json"):
         drop(stream, name, b"x\n")
@@ -187,7 +187,7 @@ def test_a_crash_between_any_two_steps_of_taking_is_mended_by_the_next_start(str
             return call
 
         with monkeypatch.context() as patched:
-            for name in ("settle", "quarantine_file"):
+            for name in ("publish_file", "quarantine_file"):
                 patched.setattr(merging, name, watched(getattr(merging, name)))
             patched.setattr(merging.Path, "rename", watched(merging.Path.rename))
             patched.setattr(merging.Path, "mkdir", watched(merging.Path.mkdir))

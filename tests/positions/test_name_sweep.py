@@ -16,10 +16,11 @@ import pytest
 from tests.positions.published import derived, put_closed, put_live
 from tests.positions.samples import ISS, line, orbit
 
-from orbitlake import lake as lake_module
 from orbitlake.freshness import newest_first
 from orbitlake.inspection import facts, holdings
-from orbitlake.lake import Lake, days_in, printable
+from orbitlake.lake import Lake
+from orbitlake.lake.errors import printable
+from orbitlake.lake.listing import days_in, warned_of
 from orbitlake.page.newest import newest_day
 from orbitlake.positions.raw.segments import raw_files
 from orbitlake.positions.spark.compaction import compact_day
@@ -165,7 +166,7 @@ def test_each_name_is_counted_once_or_named_in_a_warning(template, tmp_path, cap
         shutil.copytree(template.root, lake.root)
         seen, raw, strays = strew(lake, number, name)
         caplog.clear()
-        lake_module.said.clear()
+        warned_of.clear()
         found = files("positions", lake.root)
         with connect(lake.root) as tables:
             (rows,) = tables.sql("SELECT count(*) FROM positions").fetchone()

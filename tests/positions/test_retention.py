@@ -13,7 +13,7 @@ from tests.conftest import CHECKOUT
 from tests.positions.published import derived, put_closed, put_live, stream_in
 from tests.positions.samples import orbit
 
-from orbitlake.lake import quarantine
+from orbitlake.lake.quarantine import quarantine
 from orbitlake.positions.state import Checkpoint
 from orbitlake.positions.store.retention import ClosedDayError, removals, remove
 from orbitlake.settings import from_environment

@@ -267,7 +267,7 @@ def crash_points(monkeypatch):
 
         return call
 
-    for name in ("settle", "quarantine"):
+    for name in ("publish_file", "quarantine"):
         monkeypatch.setattr(merging, name, watched(getattr(merging, name)))
     for name in ("rename", "mkdir"):
         monkeypatch.setattr(Path, name, watched(getattr(Path, name)))

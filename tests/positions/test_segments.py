@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.conftest import CHECKOUT
 
-from orbitlake import lake as lake_module
+from orbitlake.lake.listing import warned_of
 from orbitlake.positions.raw.segments import SegmentWriter, end_of_lines, is_held, is_older, lines_from_end, raw_files
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -130,7 +130,7 @@ def test_what_is_hidden_is_passed_over_in_silence(tmp_path, caplog, name):
 
 
 def test_links_and_other_endings_are_named_in_a_warning(tmp_path, caplog):
-    lake_module.said.clear()
+    warned_of.clear()
     (tmp_path / "a.jsonl").touch()
     names = ["loop", "self.jsonl", "gone.json", "link.jsonl", "pipe.jsonl", "x.txt", "json", "z.json.gz", "W.JSONL"]
     for name, target in zip(names, (tmp_path, tmp_path / "self.jsonl", "nowhere", "a.jsonl"), strict=False):

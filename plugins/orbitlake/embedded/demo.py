@@ -19,12 +19,13 @@ from orbitlake import query
 from orbitlake.embedded import interruption, report
 from orbitlake.embedded.airflow_api import Airflow, RunError
 from orbitlake.embedded.environment import OURS, for_airflow
+from orbitlake.embedded.history import write_history
 from orbitlake.embedded.roots import FOLDERS, TopologyError, claim
 from orbitlake.embedded.running import Running
 from orbitlake.embedded.topology import PORTS, Topology, loopback
 from orbitlake.lake import Lake
+from orbitlake.lake.paths import DAY_PREFIX
 from orbitlake.settings import MARKER, Settings, from_environment, held_by
-from orbitlake.simulator.history import write_history
 from orbitlake.simulator.station import station
 
 DAGS: Final = ("collect_positions", "compact_positions", "ingest_oem", "stream_positions", "watch_freshness")
@@ -193,7 +194,7 @@ class Demo:
         return {(r["timestamp"], r["latitude"], r["longitude"]) for r in records if r["latitude"] is not None}
 
     def _raw_files(self) -> list[Path]:
-        return list((self.settings.data / "raw" / "open_notify").glob("date=*/*.jsonl*"))
+        return list(Lake(self.settings.data).raw_open_notify.glob(f"{DAY_PREFIX}*/*.jsonl*"))
 
     def _lines_of(self, path: Path) -> list[bytes]:
         content = path.read_bytes()

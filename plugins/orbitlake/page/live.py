@@ -11,7 +11,10 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from orbitlake.lake import DAY_PREFIX, LIVE_NAME, Lake, days_in, files_of_day, open_checked
+from orbitlake.lake import Lake
+from orbitlake.lake.listing import days_in, files_of_day
+from orbitlake.lake.parquet import open_checked
+from orbitlake.lake.paths import DAY_PREFIX, LIVE_NAME
 from orbitlake.tables import Table
 
 LOOK_AGAIN_AFTER_S: Final = 1.0

@@ -4,7 +4,9 @@ from datetime import date
 from urllib.parse import unquote
 
 from orbitlake.freshness import issue_files
-from orbitlake.lake import Lake, days_in
+from orbitlake.lake import Lake
+from orbitlake.lake.listing import days_in
+from orbitlake.lake.paths import ISSUE_PREFIX
 from orbitlake.tables import Table
 
 
@@ -16,7 +18,7 @@ def newest_day(lake: Lake, table: Table) -> date | None:
 def issue_names(lake: Lake, object_id: str) -> list[str]:
     """The values of `issue` of a spacecraft, that of the issue created last first: they sort as their times do."""
     files = issue_files(lake, object_id)
-    return sorted((unquote(file.parent.name.removeprefix("issue=")) for file in files), reverse=True)
+    return sorted((unquote(file.parent.name.removeprefix(ISSUE_PREFIX)) for file in files), reverse=True)
 
 
 def newest_issue(lake: Lake, object_id: str) -> str | None:

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pa_json
 
-from orbitlake.lake import SAFE_NAME
+from orbitlake.lake.paths import SAFE_NAME
 from orbitlake.positions.derive.order import Mask, reals
 from orbitlake.positions.record import FIRST_TIMESTAMP_S, LAST_TIMESTAMP_S
 from orbitlake.tables import UTC_MICROSECONDS

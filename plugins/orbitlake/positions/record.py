@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from orbitlake.lake import SAFE_NAME
+from orbitlake.lake.paths import SAFE_NAME
 
 OPEN_NOTIFY: Final = "open_notify"
 WHERETHEISS: Final = "wheretheiss"

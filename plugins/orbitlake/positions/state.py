@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from orbitlake.lake import Lake, days_in
+from orbitlake.lake import Lake
+from orbitlake.lake.listing import days_in
 from orbitlake.positions.store.minute_files import live_lock, old_live_folder
 from orbitlake.tables import POSITION_TABLES
 

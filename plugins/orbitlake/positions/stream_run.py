@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from orbitlake.lake import Lake, write_file
+from orbitlake.lake import Lake
+from orbitlake.lake.files import write_file
 
 
 @dataclass(frozen=True, slots=True)

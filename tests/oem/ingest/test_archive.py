@@ -19,9 +19,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tests.oem.sample_oem import METADATA, STATES, kvn, xml
+from tests.published import publish
 
-from orbitlake import lake as lake_module
-from orbitlake.lake import Lake, quarantine, quarantine_file
+from orbitlake.lake import Lake, files
+from orbitlake.lake.files import sweep_staging
+from orbitlake.lake.parquet import write_table
+from orbitlake.lake.quarantine import quarantine, quarantine_file
 from orbitlake.oem.ingest import inbox, raw_files, staged_issue, steps, stored_issue
 from orbitlake.oem.ingest.archive import finish_all
 from orbitlake.oem.ingest.delivery import Delivery
@@ -352,7 +355,7 @@ def test_a_refused_source_passes_the_steps_and_fails_the_check(lake, folder):
 
 def test_tables_are_checked_as_they_lie_in_staging_and_nobody_reads_those_that_fail(lake, folder, monkeypatch):
     def lose_a_state(rows: pa.Table, table: Table, file: Path) -> None:
-        lake_module.write_table(rows.slice(1) if table is STATE_VECTORS else rows, table, file)
+        write_table(rows.slice(1) if table is STATE_VECTORS else rows, table, file)
 
     with monkeypatch.context() as patch:
         patch.setattr(staged_issue, "write_table", lose_a_state)
@@ -368,7 +371,7 @@ def test_tables_are_checked_as_they_lie_in_staging_and_nobody_reads_those_that_f
 def test_published_tables_that_fail_a_check_stay_and_are_named_with_the_command(lake, folder):
     outcome = take(put(folder / "issue.txt", kvn()), lake, SETTINGS)
     (file,) = lake.closed(STATE_VECTORS).glob("**/*.parquet")
-    lake_module.publish(pq.ParquetFile(file).read().slice(1), STATE_VECTORS, file, lake.staging)
+    publish(pq.ParquetFile(file).read().slice(1), STATE_VECTORS, file, lake.staging)
     before = contents(lake.root)
 
     with pytest.raises(
@@ -431,7 +434,7 @@ class Killed(BaseException):
 
 def dies_after(monkeypatch: pytest.MonkeyPatch, renames: int) -> None:
     """Let the program die where it is about to give one more file, or folder of files, its final name."""
-    settle, rename, left = lake_module.settle, Path.rename, renames
+    publish_file, rename, left = files.publish_file, Path.rename, renames
 
     def count() -> None:
         nonlocal left
@@ -439,16 +442,16 @@ def dies_after(monkeypatch: pytest.MonkeyPatch, renames: int) -> None:
             raise Killed
         left -= 1
 
-    def dying_settle(temporary: Path, target: Path) -> None:
+    def dying_publish(temporary: Path, target: Path) -> None:
         count()
-        settle(temporary, target)
+        publish_file(temporary, target)
 
     def dying_rename(path: Path, target: Path) -> Path:
         count()
         return rename(path, target)
 
-    monkeypatch.setattr(lake_module, "settle", dying_settle)
-    monkeypatch.setattr(stored_issue, "settle", dying_settle)
+    for module in (files, stored_issue):
+        monkeypatch.setattr(module, "publish_file", dying_publish)
     monkeypatch.setattr(Path, "rename", dying_rename)
 
 
@@ -488,7 +491,7 @@ def test_a_kill_between_two_renames_is_made_good_by_a_run_that_takes_in_nothing(
             take(source, lake, SETTINGS)
     for left in [*lake.staging.iterdir(), *lake.staging.glob("*/*")]:
         os.utime(left, (ARRIVED, ARRIVED))
-    lake_module.sweep_staging(lake)
+    sweep_staging(lake)
     (outcome,) = finish_all(lake)
 
     assert outcome == {
@@ -516,7 +519,7 @@ def test_what_a_kill_left_half_written_in_staging_is_swept_and_nothing_published
 
     assert list(finish_all(lake)) == []
     assert contents(lake.root, "lake", "raw") == {}
-    lake_module.sweep_staging(lake)
+    sweep_staging(lake)
     assert contents(lake.root) == {}
 
 

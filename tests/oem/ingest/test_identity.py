@@ -10,7 +10,9 @@ import pyarrow.dataset as ds
 import pytest
 from tests.oem.sample_oem import STATES, kvn, xml
 
-from orbitlake.lake import Lake, LakeError, folder_name, issue_folder, issue_name, open_session
+from orbitlake.lake import Lake, LakeError
+from orbitlake.lake.paths import folder_name, issue_folder, issue_name
+from orbitlake.lake.session import open_session
 from orbitlake.oem.ingest.identity import names_no_object
 from orbitlake.oem.ingest.steps import ingest_source
 from orbitlake.page.newest import newest_issue

@@ -21,7 +21,8 @@ from tests.oem.ingest.test_archive import ARRIVED
 from tests.oem.ingest.test_ingest_job import run
 from tests.oem.sample_oem import kvn, xml
 
-from orbitlake.lake import MOST_NAME_BYTES, Lake
+from orbitlake.lake import Lake
+from orbitlake.lake.paths import MOST_NAME_BYTES
 from orbitlake.oem.ingest.identity import names_no_object
 from orbitlake.query import connect
 

@@ -12,9 +12,10 @@ import pytest
 from tests.oem.ingest.test_archive import ARRIVED, SETTINGS, Killed, contents, put, quarantined, take
 from tests.oem.ingest.test_ingest_job import run
 from tests.oem.sample_oem import STATES, kvn, xml
+from tests.published import publish
 
-from orbitlake import lake as lake_module
-from orbitlake.lake import Lake, LakeError, check_file, publish
+from orbitlake.lake import Lake, LakeError, files
+from orbitlake.lake.parquet import check_file
 from orbitlake.oem.ingest import stored_issue
 from orbitlake.oem.ingest.rebuild import rebuild
 from orbitlake.query import connect
@@ -161,7 +162,7 @@ def test_a_kill_before_any_step_of_a_rebuild_is_made_good_by_the_next(lake, tmp_
 def rebuild_and_die(lake: Lake, of: Lake, steps: int, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Rebuild a copy and stop before a rename or removal, after so many of them; say whether it came to that."""
     shutil.copytree(of.root, lake.root)
-    settle, unlink = lake_module.settle, Path.unlink
+    publish_file, unlink = files.publish_file, Path.unlink
     left = steps
 
     def count() -> None:
@@ -170,9 +171,9 @@ def rebuild_and_die(lake: Lake, of: Lake, steps: int, monkeypatch: pytest.Monkey
             raise Killed
         left -= 1
 
-    def dying_settle(aside: Path, target: Path) -> None:
+    def dying_publish(temporary: Path, target: Path) -> None:
         count()
-        settle(aside, target)
+        publish_file(temporary, target)
 
     def dying_unlink(path: Path, *, missing_ok: bool = False) -> None:
         if path.parent != lake.staging:
@@ -180,8 +181,8 @@ def rebuild_and_die(lake: Lake, of: Lake, steps: int, monkeypatch: pytest.Monkey
         unlink(path, missing_ok=missing_ok)
 
     with monkeypatch.context() as patch:
-        patch.setattr(lake_module, "settle", dying_settle)
-        patch.setattr(stored_issue, "settle", dying_settle)
+        for module in (files, stored_issue):
+            patch.setattr(module, "publish_file", dying_publish)
         patch.setattr(Path, "unlink", dying_unlink)
         try:
             labels(lake)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from tests.oem.sample_oem import COVARIANCE, state_vector
 
-from orbitlake.lake import in_order
+from orbitlake.lake.parquet import in_order
 from orbitlake.oem import Issue, OemError, read_all_bytes
 from orbitlake.tables import (
     OEM_COVARIANCES,

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-from orbitlake.lake import Lake, LakeError, quarantine
+from orbitlake.lake import Lake, LakeError
+from orbitlake.lake.quarantine import quarantine
 from orbitlake.oem.ingest.identity import names_no_object
 from orbitlake.oem.ingest.outcome import Outcome, RefusedError, iso_utc, rejected
 from orbitlake.oem.ingest.raw_files import Receipt, keep_raw, read_raw, receipt_in, remove_raw

@@ -6,7 +6,9 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from orbitlake.lake import Lake, bound_quarantine, sweep_staging
+from orbitlake.lake import Lake
+from orbitlake.lake.files import sweep_staging
+from orbitlake.lake.quarantine import bound_quarantine
 from orbitlake.oem.ingest import steps
 from orbitlake.oem.ingest.archive import finish_all
 from orbitlake.oem.ingest.delivery import Delivery, DeliveryError, PermanentDeliveryError, is_url, without_password

@@ -18,7 +18,8 @@ from urllib3.util import Retry
 
 from orbitlake.bounded_http import BoundedAdapter, RefusedError, bounded_session, status_text
 from orbitlake.destinations import DestinationError, Destinations, endpoint_of
-from orbitlake.lake import Lake, write_file
+from orbitlake.lake import Lake
+from orbitlake.lake.files import write_file
 from orbitlake.oem.ingest.delivery import Delivery, DeliveryError, PermanentDeliveryError, without_password
 from orbitlake.settings import Settings
 
@@ -93,7 +94,7 @@ def fetch(url: str, lake: Lake, settings: Settings) -> Delivery:
     name = without_password(url)
     if endpoint_of(url) is None:
         raise PermanentDownloadError(f"{name[:200]!r} is not an http or https URL")
-    folder = lake.root / "raw" / "oem" / "_http"
+    folder = lake.raw_oem_root / "_http"
     key = hashlib.sha256(name.encode()).hexdigest()[:16]
     note = folder / f"{key}.json"
     known = _load(note)

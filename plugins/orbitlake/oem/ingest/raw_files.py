@@ -9,7 +9,8 @@ from typing import Final, TypedDict
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orbitlake.lake import Lake, write_file
+from orbitlake.lake import Lake
+from orbitlake.lake.files import write_file
 from orbitlake.oem.reader import unpacking
 from orbitlake.oem.reader.errors import OemError
 from orbitlake.oem.reader.issue import Issue

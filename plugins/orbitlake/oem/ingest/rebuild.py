@@ -10,7 +10,11 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from orbitlake.lake import PART, Lake, LakeError, check_file, quarantine, write_file
+from orbitlake.lake import Lake, LakeError
+from orbitlake.lake.files import write_file
+from orbitlake.lake.parquet import check_file
+from orbitlake.lake.paths import issue_pattern
+from orbitlake.lake.quarantine import quarantine
 from orbitlake.oem.ingest.archive import check_issue, contradiction, finish_all, place_of
 from orbitlake.oem.ingest.outcome import Outcome, RefusedError, outcome_of, rejected
 from orbitlake.oem.ingest.raw_files import RAW_NAME, in_order_of_arrival, read_raw, receipt_in, receipt_of
@@ -28,7 +32,7 @@ class Place(NamedTuple):
 
     def file(self, lake: Lake, table: Table) -> Path:
         """The issue's file in a table."""
-        return lake.closed(table) / f"object_id={self.object_folder}" / f"issue={self.issue_folder}" / PART
+        return lake.issue_file(table, self.object_folder, self.issue_folder)
 
     def is_current(self, lake: Lake) -> bool:
         """Whether the issue's tables, as many as there are, are of this program's versions."""
@@ -122,7 +126,7 @@ def _rebuild_from(lake: Lake, raw: Path, made: set[Place]) -> tuple[Path, Outcom
 def _without_raw_file(lake: Lake, made: set[Place]) -> Iterator[Outcome]:
     """Yield a rejected outcome for each issue of an older version that has no raw file to rebuild it from."""
     for table in OEM_TABLES:
-        for file in sorted(lake.closed(table).glob(f"object_id=*/issue=*/{PART}")):
+        for file in sorted(lake.closed(table).glob(issue_pattern())):
             issue, object_id = (folder.name.partition("=")[2] for folder in (file.parent, file.parent.parent))
             place = Place(object_id, issue)
             if place not in made and not place.is_current(lake):

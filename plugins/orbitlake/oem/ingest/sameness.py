@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from orbitlake.lake import in_order
+from orbitlake.lake.parquet import in_order
 from orbitlake.tables import OEM_COVARIANCES, OEM_ISSUES, OEM_SEGMENTS, STATE_VECTORS, TRAJECTORY_EVENTS, Table
 
 COMPARED: Final = (STATE_VECTORS, OEM_COVARIANCES, TRAJECTORY_EVENTS, OEM_ISSUES, OEM_SEGMENTS)

@@ -17,7 +17,9 @@ from typing import Any, Final, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orbitlake.lake import PARTS_ASIDE, Lake, gone_if_failed, sync_folder, write_table
+from orbitlake.lake import Lake
+from orbitlake.lake.files import PARTS_ASIDE, removed_on_error, sync_folder
+from orbitlake.lake.parquet import write_table
 from orbitlake.oem.ingest.raw_files import NO_RECEIPT, Receipt, raw_bytes, receipt_bytes
 from orbitlake.oem.reader.issue import Issue
 from orbitlake.tables import (
@@ -81,13 +83,13 @@ class StagedIssue:
 
     def add_table(self, table: Table, rows: pa.Table) -> None:
         """Write the issue's rows of a table."""
-        with gone_if_failed(self.file(table)):
+        with removed_on_error(self.file(table)):
             write_table(rows, table, self.file(table))
 
     def add_raw(self, text: bytes, receipt: Receipt) -> None:
         """Write the raw file and its receipt."""
         for file, content in ((self.receipt, receipt_bytes(receipt)), (self.raw, raw_bytes(text))):
-            with gone_if_failed(file), file.open("wb") as sink:
+            with removed_on_error(file), file.open("wb") as sink:
                 sink.write(content)
                 sink.flush()
                 os.fsync(sink.fileno())

@@ -6,7 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypedDict
 
-from orbitlake.lake import REBUILD, Lake, LakeError, quarantine, quarantine_file
+from orbitlake.lake import Lake, LakeError
+from orbitlake.lake.parquet import REBUILD
+from orbitlake.lake.quarantine import quarantine, quarantine_file
 from orbitlake.oem.ingest import inbox
 from orbitlake.oem.ingest.archive import archive_issue, finish
 from orbitlake.oem.ingest.delivery import Delivery, DeliveryError, is_url

@@ -13,7 +13,10 @@ from typing import Any, Final, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orbitlake.lake import Lake, LakeError, check_file, issue_folder, issue_name, settle
+from orbitlake.lake import Lake, LakeError
+from orbitlake.lake.files import publish_file
+from orbitlake.lake.parquet import check_file
+from orbitlake.lake.paths import issue_folder, issue_name
 from orbitlake.oem.ingest.identity import names_no_object
 from orbitlake.oem.ingest.raw_files import RAW_NAME, in_order_of_arrival, raw_name, receipt_in, receipt_of
 from orbitlake.oem.ingest.staged_issue import COMMITTED, StagedIssue
@@ -146,4 +149,4 @@ class StoredIssue:
 
 def _rename_if_there(temporary: Path, target: Path) -> None:
     if temporary.exists():
-        settle(temporary, target)
+        publish_file(temporary, target)

@@ -10,7 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from orbitlake.lake import Lake, days_in, printable, quarantine_file
+from orbitlake.lake import Lake
+from orbitlake.lake.errors import printable
+from orbitlake.lake.listing import days_in
+from orbitlake.lake.quarantine import quarantine_file
 from orbitlake.positions.raw.inbox import SETTLED_S, Inbox, gather_older
 from orbitlake.positions.raw.merging import finish_all
 from orbitlake.positions.raw.reading import DAMAGE, Packed, Piece, RawFileError

@@ -12,7 +12,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from orbitlake.lake import Lake, day_folder, printable, warn_of
+from orbitlake.lake import Lake
+from orbitlake.lake.errors import printable
+from orbitlake.lake.listing import warn_of
+from orbitlake.lake.paths import day_folder
 from orbitlake.positions.raw.merging import merge
 from orbitlake.positions.raw.segments import HIDDEN, SEGMENT
 

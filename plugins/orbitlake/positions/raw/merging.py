@@ -16,7 +16,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from orbitlake.lake import Lake, days_in, gone_if_failed, printable, quarantine, quarantine_file, settle, sync_folder
+from orbitlake.lake import Lake
+from orbitlake.lake.errors import printable
+from orbitlake.lake.files import publish_file, removed_on_error, sync_folder
+from orbitlake.lake.listing import days_in
+from orbitlake.lake.quarantine import quarantine, quarantine_file
 from orbitlake.positions.raw.reading import DAMAGE, Packed
 from orbitlake.positions.raw.segments import MOST_NAME_BYTES, SEALED
 
@@ -68,14 +72,14 @@ def finish(lake: Lake, folder: Path) -> None:
     temporary.parent.mkdir(parents=True, exist_ok=True)
     members = sorted(folder.iterdir())
     if members and not target.exists():
-        with gone_if_failed(temporary):
+        with removed_on_error(temporary):
             is_sealed = target.name.endswith(SEALED)
             pieces = lines_whole(lake, members) if is_sealed else lines_gathered(lake, members)
             write(temporary, pieces, is_sealed)
             # As old as the newest poll in it, for whoever asks when the feed was heard of.
             newest_ns = max((member.stat().st_mtime_ns for member in members if member.exists()), default=0)
             os.utime(temporary, ns=(newest_ns, newest_ns))
-            settle(temporary, target)
+            publish_file(temporary, target)
     shutil.rmtree(folder)
 
 

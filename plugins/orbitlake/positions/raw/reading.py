@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from orbitlake.lake import printable
+from orbitlake.lake.errors import printable
 from orbitlake.positions.record import MAX_LINE_BYTES
 
 PACKED_AT_ONCE: Final = 64 * 2**10

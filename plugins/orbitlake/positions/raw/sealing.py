@@ -14,7 +14,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Self
 
-from orbitlake.lake import Lake, days_in
+from orbitlake.lake import Lake
+from orbitlake.lake.listing import days_in
 from orbitlake.positions.raw.merging import finish_all, merge
 from orbitlake.positions.raw.segments import (
     MOST_NAME_BYTES,

@@ -14,7 +14,10 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final
 
-from orbitlake.lake import Lake, day_folder, settle, warn_of
+from orbitlake.lake import Lake
+from orbitlake.lake.files import publish_file
+from orbitlake.lake.listing import warn_of
+from orbitlake.lake.paths import day_folder
 
 SEGMENT: Final = ".jsonl"
 SEALED: Final = ".jsonl.gz"
@@ -68,7 +71,7 @@ class SegmentWriter:
         temporary = self.lake.staging / f"{name}.{uuid.uuid4().hex}"
         self.descriptor = os.open(temporary, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o666)
         fcntl.flock(self.descriptor, fcntl.LOCK_EX)
-        settle(temporary, self.path)
+        publish_file(temporary, self.path)
 
     def close(self) -> None:
         """Let go of the segment."""

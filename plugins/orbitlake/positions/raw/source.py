@@ -16,7 +16,9 @@ from pyspark.sql.datasource import DataSource, DataSourceStreamReader, InputPart
 from pyspark.sql.streaming.datasource import ReadLimit, ReadMaxBytes, SupportsTriggerAvailableNow
 from pyspark.sql.types import StructType
 
-from orbitlake.lake import Lake, errors_in_utf8, printable, spark_schema
+from orbitlake.lake import Lake
+from orbitlake.lake.errors import errors_in_utf8, printable
+from orbitlake.lake.session import spark_schema
 from orbitlake.positions.raw.backlog import Backlog, Offset, nothing_read
 from orbitlake.positions.raw.reading import Piece, lines_of
 

@@ -10,7 +10,12 @@ from typing import Final
 import pyarrow as pa
 from pyspark.sql import SparkSession
 
-from orbitlake.lake import Lake, errors_in_utf8, open_checked, part_number, parts_of, sweep_staging
+from orbitlake.lake import Lake
+from orbitlake.lake.errors import errors_in_utf8
+from orbitlake.lake.files import sweep_staging
+from orbitlake.lake.listing import parts_of
+from orbitlake.lake.parquet import open_checked
+from orbitlake.lake.paths import part_number
 from orbitlake.positions.store.closing import files_of, publish_parts, write_part
 from orbitlake.positions.store.day_files import closed_from, compaction_lock, live_digest
 from orbitlake.tables import POSITION_TABLES, POSITIONS, Table

@@ -12,7 +12,8 @@ from typing import Final
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from orbitlake.lake import Lake, errors_in_utf8
+from orbitlake.lake import Lake
+from orbitlake.lake.errors import errors_in_utf8
 from orbitlake.positions.raw.sealing import seal_closed_days
 from orbitlake.positions.raw.source import BYTES_A_BATCH, raw_records
 from orbitlake.positions.spark.stream import PositionStream

@@ -11,7 +11,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from orbitlake.lake import errors_in_utf8, printable
+from orbitlake.lake.errors import errors_in_utf8, printable
 from orbitlake.positions.derive.order import BASE_COLUMNS
 from orbitlake.positions.plain import read_plain
 from orbitlake.positions.record import MAX_LINE_BYTES, Fix, RecordError, read_line, text_of

@@ -13,7 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 
-from orbitlake.lake import Lake, errors_in_utf8, write_file
+from orbitlake.lake import Lake
+from orbitlake.lake.errors import errors_in_utf8
+from orbitlake.lake.files import write_file
 from orbitlake.positions.spark.records import BAD, BAD_SCHEMA, FIX, TALLY, judge, rows_of
 from orbitlake.positions.state import Checkpoint
 from orbitlake.positions.store.bad_lines import IN_ORDER, keep_bad_lines

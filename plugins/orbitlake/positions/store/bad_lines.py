@@ -7,7 +7,8 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from orbitlake.lake import Lake, bound_quarantine, quarantine
+from orbitlake.lake import Lake
+from orbitlake.lake.quarantine import bound_quarantine, quarantine
 
 MOST_BAD_BYTES: Final = 8 * 2**20
 """Bad lines that are kept whole; of more than so many bytes nobody can make use, and the raw files have them."""

@@ -16,7 +16,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from orbitlake.digits import same_files
-from orbitlake.lake import PARTS_ASIDE, Lake, open_checked, parts_of, settle, sync_folder
+from orbitlake.lake import Lake
+from orbitlake.lake.files import PARTS_ASIDE, publish_file, sync_folder
+from orbitlake.lake.listing import parts_of
+from orbitlake.lake.parquet import open_checked
+from orbitlake.lake.paths import part_name
 from orbitlake.positions.derive.minutes import minutes_of
 from orbitlake.positions.derive.motion import positions_of
 from orbitlake.positions.derive.order import BASE_COLUMNS, LONGEST_GAP_S, OF_OBJECT, object_numbers
@@ -50,7 +54,7 @@ def write_part(lake: Lake, day: date, part: int, parts: int, digest: str) -> dic
         positions, minutes = writers = [
             stack.enter_context(RoomyWriter(table, target, lake.staging, {CLOSED_FROM: digest}))
             for table in POSITION_TABLES
-            for target in [lake.day(table, day).with_name(f"part-{part}.parquet")]
+            for target in [lake.day(table, day).with_name(part_name(part))]
         ]
         for fixes in by_objects(fixes_of(files, since, part, parts)):
             derived = positions_of(fixes)
@@ -112,13 +116,13 @@ def publish_parts(temporary: Mapping[int, Path], folder: Path) -> bool:
         return True
     replaced = False
     for number, file in temporary.items():
-        part = folder / f"part-{number}.parquet"
+        part = folder / part_name(number)
         holds_same = part.exists() and same_part(file, part)
         if holds_same and closed_from(file) == closed_from(part):
             file.unlink()
         else:
             # The same rows, closed from other files: then these are what the day is known to hold now.
-            settle(file, part)
+            publish_file(file, part)
             replaced |= not holds_same
     return replaced
 
@@ -128,7 +132,7 @@ def gathered(temporary: Mapping[int, Path]) -> Path:
     folder = next(iter(temporary.values())).with_suffix(PARTS_ASIDE)
     folder.mkdir()
     for number, file in temporary.items():
-        file.rename(folder / f"part-{number}.parquet")
+        file.rename(folder / part_name(number))
     sync_folder(folder)
     return folder
 

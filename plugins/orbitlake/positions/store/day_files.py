@@ -18,7 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from orbitlake.lake import Lake, days_in, open_checked, parts_of
+from orbitlake.lake import Lake
+from orbitlake.lake.listing import days_in, parts_of
+from orbitlake.lake.parquet import open_checked
 from orbitlake.positions.derive.order import MINUTE_US, micros
 from orbitlake.positions.store.minute_files import TIME_OF, live_files
 from orbitlake.positions.store.pages import Revision

@@ -18,17 +18,11 @@ from zlib import crc32
 import numpy as np
 import pyarrow as pa
 
-from orbitlake.lake import (
-    LIVE_NAME,
-    Lake,
-    day_folder,
-    days_in,
-    files_of_day,
-    in_order,
-    open_checked,
-    settle,
-    sync_folder,
-)
+from orbitlake.lake import Lake
+from orbitlake.lake.files import publish_file, sync_folder
+from orbitlake.lake.listing import days_in, files_of_day
+from orbitlake.lake.parquet import in_order, open_checked
+from orbitlake.lake.paths import LIVE_NAME, day_folder, live_name
 from orbitlake.positions.derive.order import BASE_COLUMNS, MINUTE_US, Indices
 from orbitlake.positions.store.pages import Revision
 from orbitlake.positions.store.roomy import SPLIT_BYTES, RoomyWriter
@@ -56,7 +50,7 @@ class Minute:
 
     def file(self, lake: Lake, table: Table) -> Path:
         at = EPOCH + timedelta(microseconds=self.start_us)
-        return lake.live(table) / day_folder(at.date()) / f"{at:%H%M}-{self.bucket}.parquet"
+        return lake.live(table) / day_folder(at.date()) / live_name(at, self.bucket)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +162,7 @@ def rename(temporary: Path, target: Path) -> None:
         temporary.replace(target)
     except (FileNotFoundError, NotADirectoryError):
         # The first file of its day.
-        settle(temporary, target)
+        publish_file(temporary, target)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import BinaryIO, Final, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orbitlake.lake import DamagedFileError
+from orbitlake.lake.errors import DamagedFileError
 from orbitlake.tables import Table
 
 START: Final = len(b"PAR1")

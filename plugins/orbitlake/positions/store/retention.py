@@ -12,7 +12,9 @@ from typing import Final
 
 import duckdb
 
-from orbitlake.lake import REASON, Lake, bound_quarantine, days_in, over_bound, parts_of, quarantined
+from orbitlake.lake import Lake
+from orbitlake.lake.listing import days_in, parts_of
+from orbitlake.lake.quarantine import REASON, bound_quarantine, over_bound, quarantined
 from orbitlake.positions.raw.sealing import Progress
 from orbitlake.positions.raw.segments import raw_files
 from orbitlake.positions.state import Checkpoint

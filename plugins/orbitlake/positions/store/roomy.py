@@ -45,7 +45,8 @@ from typing import Final, Self
 
 import pyarrow as pa
 
-from orbitlake.lake import BLOCK_BYTES, ROW_GROUP_ROWS, conform, gone_if_failed
+from orbitlake.lake.files import BLOCK_BYTES, removed_on_error
+from orbitlake.lake.parquet import ROW_GROUP_ROWS, conform
 from orbitlake.positions.store.pages import START, Pages, Revision
 from orbitlake.tables import Table
 
@@ -95,7 +96,7 @@ class RoomyWriter:
             self._rows = self._rows.slice(ROW_GROUP_ROWS)
 
     def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
-        with gone_if_failed(self.path), self._file:
+        with removed_on_error(self.path), self._file:
             if failed is None:
                 self._finish()
         if failed is not None:

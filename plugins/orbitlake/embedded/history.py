@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from orbitlake.lake.paths import day_folder
 from orbitlake.simulator.feeds import geocentric_deg
 from orbitlake.simulator.station import Station
 
@@ -37,7 +38,7 @@ def write_history(
         ticks_s = np.arange(0.0, (end - begin).total_seconds(), interval_s)
         latency_ms = random.uniform(*LATENCY_MS, ticks_s.size)
         lines = records(station, object_id, begin, ticks_s, latency_ms)
-        folder = raw / f"date={begin:%Y-%m-%d}"
+        folder = raw / day_folder(begin.date())
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / f"{begin:%Y%m%dT%H%M%S}.000000Z-history.jsonl"
         aside = target.with_name(f".{target.name}")

@@ -7,9 +7,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from orbitlake.embedded.history import write_history
 from orbitlake.positions.record import read_line
 from orbitlake.simulator.feeds import Moment, open_notify
-from orbitlake.simulator.history import write_history
 from orbitlake.simulator.station import station
 
 ISS = "1998-067A"
