@@ -40,7 +40,7 @@ bench: setup    ## measure speed beside other readers and streams, in one run (S
 	@$(WITH_JAVA) $(BIN)/python -m benchmarks $(if $(SMALL),--small)
 
 pictures: setup    ## the pictures of README and docs, of the demo that `make demo KEEP=1` left running
-	@$(BIN)/python -m orbitlake.embedded.pictures
+	@$(BIN)/python tools/pictures.py
 
 inspect: setup    ## what lies in the data root: rows, days, sizes, the newest, gaps
 	@$(BIN)/python -m orbitlake.inspection

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from examples.renew import executed
+from tools.notebooks import executed
 
 from orbitlake.query import Connection, connect
 from orbitlake.settings import CHECKOUT

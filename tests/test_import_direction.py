@@ -14,6 +14,7 @@ MAY_IMPORT = {
     "tables": set(),
     "settings": set(),
     "lake": {"tables"},
+    "upstream": {"settings"},
     "digits": {"tables"},
     "query": {"tables", "settings", "lake"},
     "inspection": {"tables", "settings", "lake", "query"},
@@ -27,8 +28,8 @@ MAY_IMPORT = {
     "freshness": {"lake", "tables", "settings", "positions"},
     "verdicts": {"alerts", "freshness"},
     "orchestration": {"tables", "settings", "lake", "alerts", "freshness", "verdicts"},
-    "page": {"query", "tables", "settings", "lake", "physics", "alerts", "freshness", "verdicts"},
-    "embedded": {"query", "tables", "settings", "lake", "simulator"},
+    "page": {"query", "tables", "settings", "lake", "physics", "alerts", "freshness", "verdicts", "upstream"},
+    "embedded": {"query", "tables", "settings", "lake", "simulator", "upstream"},
     "dags": {"orchestration", "tables", "settings", "positions", "oem"},
     "jobs": {"positions", "oem", "lake", "tables", "settings"},
 }

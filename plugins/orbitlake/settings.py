@@ -1,6 +1,5 @@
 """Environment -> one frozen dataclass. Every setting of ours is an ORBITLAKE_ variable; .env.example lists them all."""
 
-import json
 import os
 import re
 import sys
@@ -30,8 +29,6 @@ DEFAULT_MAX_FILE_BYTES: Final = 64 * 2**20
 """Half a million states in text: eleven days of powered flight at 2 s; a whole ISS issue takes 0.8."""
 
 MOST_BUCKETS: Final = 1024
-MARKER: Final = "upstream.json"
-"""File in a data root that names the upstream whose numbers it holds."""
 LIVE: Final = "live"
 REFUSED: Final = 3
 """Exit status of a job that is asked for what it must not do: trying again is no use."""
@@ -221,24 +218,6 @@ def data_root(root: str, name: str) -> Path:
         if folder.startswith(PARTITION_KEYS):
             raise SettingError(f"{name} is {root!r}: readers would take {folder!r} for a partition of every table")
     return path.absolute()
-
-
-def held_by(data: Path) -> str | None:
-    """Return the upstream whose numbers a data root holds; None where it holds none. Without a mark they count as real.
-
-    Raises SettingError where the mark cannot be read.
-    """
-    if not any((data / folder).exists() for folder in ("live", "lake", "raw")):
-        return None
-    marker = data / MARKER
-    try:
-        return str(json.loads(marker.read_bytes())["upstream"])
-    except FileNotFoundError:
-        return LIVE
-    except (ValueError, KeyError, TypeError) as error:
-        raise SettingError(
-            f'{marker} cannot be read ({error}): expected {{"upstream": "live"}} or another name'
-        ) from None
 
 
 def of_command_line(data: str | None) -> Settings:

@@ -291,16 +291,15 @@ def test_the_database_keeps_no_capability_but_those_of_its_start(running: float,
     assert held == {0}, told.stdout
 
 
-def test_the_simulator_lies_in_its_own_image_alone_and_tools_in_none(running: float, cluster: Cluster):
+def test_the_simulator_lies_in_its_own_image_alone_and_the_embedded_topology_in_none(running: float, cluster: Cluster):
     look = """
 import json
 from pathlib import Path
 package = Path("/opt/orbitlake/plugins/orbitlake")
-tools = ("embedded/demo.py", "embedded/pictures.py", "embedded/setup.sh", "page/coastline")
-print(json.dumps([(package / "simulator").exists(), [tool for tool in tools if (package / tool).exists()]]))"""
+print(json.dumps([(package / name).exists() for name in ("simulator", "embedded")]))"""
 
-    assert cluster.python(look, "scheduler") == [False, []]
-    assert cluster.python(look, "simulator") == [True, []]
+    assert cluster.python(look, "scheduler") == [False, False]
+    assert cluster.python(look, "simulator") == [True, False]
 
 
 @pytest.mark.parametrize("inner", ["http://api-server:8080/api/v2/version", "http://spark-master:8081/json/"])

@@ -196,6 +196,15 @@ def test_the_image_is_sent_nothing_but_what_it_copies():
     assert [tool for tool in tools if not (CHECKOUT / tool).exists()] == []
 
 
+def test_what_the_scripts_of_the_image_import_is_sent_to_it():
+    left_out = re.findall(r"^plugins/(\S+)$", (CHECKOUT / ".dockerignore").read_text(), re.MULTILINE)
+    scripts = "".join(path.read_text() for path in (CHECKOUT / "docker").iterdir() if path.suffix != ".py")
+    imported = {name.replace(".", "/") for name in re.findall(r"from (orbitlake[\w.]*) import", scripts)}
+
+    assert len(imported) >= 2
+    assert [name for name in imported if f"{name}/".startswith(tuple(f"{folder}/" for folder in left_out))] == []
+
+
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_service_restarts_rotates_its_log_and_tells_its_health(name: str):
     service = SERVICES[name]

@@ -17,10 +17,11 @@ from tests.embedded.strangers import checkout_at, command, plain_environment, po
 
 from orbitlake.embedded import topology as embedded
 from orbitlake.embedded.demo import clear
-from orbitlake.embedded.roots import TopologyError, claim, locked
+from orbitlake.embedded.roots import TopologyError, locked
 from orbitlake.embedded.supervisor import MARK
 from orbitlake.embedded.topology import PORTS, Topology
-from orbitlake.settings import CHECKOUT, MARKER, SettingError, from_environment, held_by
+from orbitlake.settings import CHECKOUT, SettingError, from_environment
+from orbitlake.upstream import MARKER, claim, held_by
 
 ENDS_WITHIN_S = 180
 
@@ -51,14 +52,6 @@ def test_a_port_that_is_none_is_refused_by_name(monkeypatch, value: str):
 
     with pytest.raises(SettingError, match="ORBITLAKE_AIRFLOW_PORT"):
         embedded.port_setting("ORBITLAKE_AIRFLOW_PORT")
-
-
-def test_a_root_of_real_tables_is_not_taken_by_a_simulation(tmp_path: Path):
-    live = make(tmp_path).settings
-    (live.data / "lake").mkdir(parents=True)
-
-    with pytest.raises(TopologyError, match="holds tables of upstream 'live'"):
-        claim(live, "simulator")
 
 
 def test_what_a_demo_filled_is_known_and_cleared_and_nothing_else(tmp_path: Path):
@@ -222,13 +215,6 @@ def test_file_where_a_folder_should_be_is_named_in_one_line(tmp_path: Path):
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert str(tmp_path / "run") in done.stderr
-
-
-def test_mark_that_cannot_be_read_is_named(filled: Path):
-    (filled / MARKER).write_text("")
-
-    with pytest.raises(SettingError, match=MARKER):
-        held_by(filled)
 
 
 def test_database_of_an_earlier_version_is_left_alone_and_said_so(tmp_path: Path):

@@ -7,8 +7,9 @@ from typing import Any
 
 from orbitlake.embedded import interruption
 from orbitlake.embedded.environment import restart_in_own_environment
-from orbitlake.embedded.roots import TopologyError, claim
+from orbitlake.embedded.roots import TopologyError
 from orbitlake.settings import CHECKOUT, SettingError, from_environment
+from orbitlake.upstream import claim
 
 
 def up(run: Path) -> int:

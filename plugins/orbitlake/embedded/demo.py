@@ -20,13 +20,14 @@ from orbitlake.embedded import interruption, report
 from orbitlake.embedded.airflow_api import Airflow, RunError
 from orbitlake.embedded.environment import OURS, for_airflow
 from orbitlake.embedded.history import write_history
-from orbitlake.embedded.roots import FOLDERS, TopologyError, claim
+from orbitlake.embedded.roots import FOLDERS, TopologyError
 from orbitlake.embedded.running import Running
 from orbitlake.embedded.topology import PORTS, Topology, loopback
 from orbitlake.lake import Lake
 from orbitlake.lake.paths import DAY_PREFIX
-from orbitlake.settings import MARKER, Settings, from_environment, held_by
+from orbitlake.settings import Settings, from_environment
 from orbitlake.simulator.station import station
+from orbitlake.upstream import MARKER, claim, held_by
 
 DAGS: Final = ("collect_positions", "compact_positions", "ingest_oem", "stream_positions", "watch_freshness")
 REPLAY_PACE: Final = {

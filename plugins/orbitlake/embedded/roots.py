@@ -1,14 +1,11 @@
-"""Who uses a folder, and whose numbers a data root holds: one lock a folder, one mark a root."""
+"""Who uses a folder: one lock a folder."""
 
 import fcntl
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
-
-from orbitlake.settings import MARKER, Settings, held_by
 
 LOCK: Final = "topology.lock"
 FOLDERS: Final = ("inbox", "raw", "live", "lake", "quarantine", "staging", "checkpoints", "alerts")
@@ -67,22 +64,3 @@ def sign(descriptor: int, holder: str) -> None:
     """Write into a lock file who holds it."""
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, holder.encode(), 0)
-
-
-def claim(settings: Settings, label: str | None = None) -> None:
-    """Mark the data root with its upstream, so that simulated and real numbers never share a table.
-
-    `label` says more than live or simulator. Raises TopologyError where the root is marked otherwise.
-    """
-    wanted = label or settings.upstream
-    held = held_by(settings.data)
-    if held not in (None, wanted):
-        raise TopologyError(
-            f"{settings.data} holds tables of upstream {held!r}, not {wanted!r}: set ORBITLAKE_DATA to another folder"
-        )
-    settings.data.mkdir(parents=True, exist_ok=True)
-    marker = settings.data / MARKER
-    if held is None or not marker.is_file():
-        aside = marker.with_name(f".{MARKER}.{os.getpid()}")
-        aside.write_text(json.dumps({"upstream": wanted}) + "\n", encoding="utf-8")
-        aside.replace(marker)

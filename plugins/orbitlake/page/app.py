@@ -38,8 +38,9 @@ from orbitlake.page.answers import (
 from orbitlake.page.desk import Desk
 from orbitlake.page.newest import issue_names, newest_day, newest_issue
 from orbitlake.page.track import TRACK_STEP_S, call_of, ground_track, steps
-from orbitlake.settings import LIVE, MARKER, SettingError, Settings, from_environment, held_by
+from orbitlake.settings import LIVE, SettingError, Settings, from_environment
 from orbitlake.tables import POSITIONS
+from orbitlake.upstream import MARKER, held_by
 from orbitlake.verdicts import ISSUES, judged
 
 STATIC: Final = Path(__file__).parent / "static"

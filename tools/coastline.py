@@ -1,4 +1,15 @@
-"""land-50m.json of world-atlas -> coastline.json: python derive.py land-50m.json > ../static/coastline.json"""
+"""The coastline of the page: `python tools/coastline.py land-50m.json > plugins/orbitlake/page/static/coastline.json`.
+
+What: the land areas of Natural Earth 4.1.0, 1:50m physical vectors, which are in the public domain
+(https://www.naturalearthdata.com/about/terms-of-use/).
+
+From: `land-50m.json` of the npm package world-atlas 2.0.2 (https://github.com/topojson/world-atlas, ISC licence,
+copyright 2013-2019 Michael Bostock), which redistributes them as TopoJSON; SHA-256 of the file
+619477ff690c086885e45cb91707d783805561bd75ae8e437b7d4694b0204e0f.
+
+How: simplified to 0.12 degrees, without islands smaller than 0.4 degrees, rounded to 0.1 degrees, Antarctica closed
+along the map's lower edge; SHA-256 of the result cd6f1d74910327aaca12003275379293a22ae665e6914e3c98b9193534f0b764.
+"""
 
 import json
 import sys

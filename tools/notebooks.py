@@ -1,4 +1,4 @@
-"""Run the notebooks of this folder and keep what they show: `python examples/renew.py`."""
+"""Run the notebooks of `examples/` and keep what they show: `python tools/notebooks.py`."""
 
 import sys
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-HERE = Path(__file__).parent
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 CELL_WITHIN_S = 600
 
 
@@ -30,7 +30,7 @@ def executed(notebook: Path) -> nbformat.NotebookNode:
 
 def main() -> None:
     """Renew every notebook of the folder."""
-    for notebook in sorted(HERE.glob("*.ipynb")):
+    for notebook in sorted(EXAMPLES.glob("*.ipynb")):
         nbformat.write(executed(notebook), notebook)
         print(f"{notebook.name}: {notebook.stat().st_size / 1000:.0f} kB", file=sys.stderr)
 
