@@ -5,13 +5,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from fcntl import LOCK_EX, LOCK_UN, flock
-from os import O_RDONLY, close, open
 from pathlib import Path
 from typing import Final
 
 from orbitlake.lake import Lake
 from orbitlake.lake.files import write_file
+from orbitlake.lake.locks import lock_folder
 from orbitlake.lake.paths import safe_name
 
 SUFFIX: Final = ".json"
@@ -137,13 +136,8 @@ class Board:
     def locked(self) -> Iterator[None]:
         """Let one process at a time raise and clear; a killed one lets go by itself."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        descriptor = open(self.folder, O_RDONLY)
-        try:
-            flock(descriptor, LOCK_EX)
+        with lock_folder(self.folder):
             yield
-        finally:
-            flock(descriptor, LOCK_UN)
-            close(descriptor)
 
 
 def folder_of(lake: Lake) -> Path:

@@ -1,12 +1,10 @@
 """The place of one issue in the lake: its lock, its raw files, its tables, and how all of them get there."""
 
 import hashlib
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from fcntl import LOCK_EX, LOCK_UN, flock
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -15,6 +13,7 @@ import pyarrow.parquet as pq
 
 from orbitlake.lake import Lake, LakeError
 from orbitlake.lake.files import publish_file
+from orbitlake.lake.locks import lock_folder
 from orbitlake.lake.parquet import check_file
 from orbitlake.lake.paths import issue_folder, issue_name
 from orbitlake.oem.ingest.identity import names_no_object
@@ -52,14 +51,8 @@ class StoredIssue:
             folder.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError) as error:
             raise LakeError(f"{folder} must be a folder, and a file has that name: move it away") from error
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            flock(descriptor, LOCK_EX)
+        with lock_folder(folder):
             yield
-        finally:
-            # Closing alone would leave the lock to a process forked meanwhile, which inherits the descriptor.
-            flock(descriptor, LOCK_UN)
-            os.close(descriptor)
 
     def file(self, table: Table) -> Path:
         """The issue's file in a table."""

@@ -8,7 +8,6 @@ clock has a say in it.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date
-from fcntl import LOCK_EX, flock
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
@@ -20,6 +19,7 @@ import pyarrow.parquet as pq
 
 from orbitlake.lake import Lake
 from orbitlake.lake.listing import days_in, parts_of
+from orbitlake.lake.locks import lock_file
 from orbitlake.lake.parquet import open_checked
 from orbitlake.positions.derive.order import MINUTE_US, micros
 from orbitlake.positions.store.minute_files import TIME_OF, live_files
@@ -70,10 +70,7 @@ def compaction_lock(lake: Lake) -> Iterator[None]:
 
     The slower of two compactions would bring back what it read before, and live files are not to go while one reads.
     """
-    lock = lake.checkpoints / "compact_positions" / "lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as held:
-        flock(held, LOCK_EX)
+    with lock_file(lake.checkpoints / "compact_positions" / "lock"):
         yield
 
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import Final
 from zlib import crc32
@@ -21,6 +20,7 @@ import pyarrow as pa
 from orbitlake.lake import Lake
 from orbitlake.lake.files import publish_file, sync_folder
 from orbitlake.lake.listing import days_in, files_of_day
+from orbitlake.lake.locks import lock_file
 from orbitlake.lake.parquet import in_order, open_checked
 from orbitlake.lake.paths import LIVE_NAME, day_folder, live_name
 from orbitlake.positions.derive.order import BASE_COLUMNS, MINUTE_US, Indices
@@ -168,10 +168,7 @@ def rename(temporary: Path, target: Path) -> None:
 @contextmanager
 def live_lock(lake: Lake) -> Iterator[None]:
     """Hold the names of live files: whoever gives or takes one does so alone."""
-    lock = lake.checkpoints / "live_positions" / "lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as held:
-        flock(held, LOCK_EX)
+    with lock_file(lake.checkpoints / "live_positions" / "lock"):
         yield
 
 

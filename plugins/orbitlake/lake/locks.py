@@ -1,0 +1,33 @@
+"""One process at a time: the lock of a folder or a file, which a killed process lets go of by itself."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fcntl import LOCK_EX, LOCK_UN, flock
+from pathlib import Path
+
+
+@contextmanager
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder, waiting until whoever holds it lets go: no lock file is left in it."""
+    with _lock(os.open(folder, os.O_RDONLY)):
+        yield
+
+
+@contextmanager
+def lock_file(path: Path) -> Iterator[None]:
+    """Hold the lock of a file that is there for nothing else, waiting likewise; it is made where it is absent."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _lock(os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)):
+        yield
+
+
+@contextmanager
+def _lock(descriptor: int) -> Iterator[None]:
+    try:
+        flock(descriptor, LOCK_EX)
+        yield
+    finally:
+        # Closing alone would leave the lock to a process forked meanwhile, which inherits the descriptor.
+        flock(descriptor, LOCK_UN)
+        os.close(descriptor)
