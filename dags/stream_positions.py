@@ -15,9 +15,9 @@ The live tables stand still while raw records keep arriving; nothing is lost. Th
 where the last whole micro-batch ended.
 
 ### To run again
-Press Trigger: the run at work ends after its batch in hand and yours begins, with the values of its form. After it the
-schedule goes on by the settings. A second stream on the same checkpoint refuses to start, so nothing is done twice.
-`available-now` handles what has arrived and ends.
+Press Trigger: the run at work ends after its batch in hand, one that has just begun after its first, and yours begins,
+with the values of its form. After it the schedule goes on by the settings. A second stream on the same checkpoint
+refuses to start, so nothing is done twice. `available-now` handles what has arrived and ends.
 """
 
 from datetime import timedelta

@@ -5,6 +5,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,7 +16,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from orbitlake.orchestration import succession
 from orbitlake.orchestration.assets import POSITIONS, WINDOW_STATS
 from orbitlake.orchestration.outcomes import compacted, of_batches, of_compaction
-from orbitlake.orchestration.spark import SparkJob, spark_job
+from orbitlake.orchestration.spark import FIRST_RESULT_WITHIN_S, SparkJob, spark_job
 from orbitlake.orchestration.succession import Succession
 from orbitlake.settings import CHECKOUT, REFUSED
 
@@ -170,23 +171,59 @@ def test_the_log_holds_neither_sparks_chatter_nor_a_line_a_batch():
     assert list(job().condensed(lines)) == [lines[2], *lines[3:]]
 
 
-def test_a_job_gives_way_by_a_signal_to_its_driver_once_another_run_waits(tmp_path: Path, monkeypatch):
+@pytest.fixture
+def driver():
+    """A process that looks like the driver of the task's job."""
     script = str(CHECKOUT / "jobs" / "compact_positions.py")
-    waiting = [0, 0, 1]
-    of_this_dag = {"dag_id": "stream_positions", "states": ["queued"]}
-    monkeypatch.setattr(succession, "ASK_EVERY_S", 0.0)
-    context = {
-        "dag": SimpleNamespace(dag_id="stream_positions"),
-        "ti": SimpleNamespace(get_dr_count=lambda **asked: waiting.pop(0) if asked == of_this_dag else 9),
-    }
-    driver = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", script])
-    task = job(gives_way=True)
-    task.said, task.results, task.succession = "", [], Succession(context)
-    try:
-        assert list(task.heard(["one", "two"])) == ["one", "two"]
-        assert driver.poll() is None
-        assert list(task.heard(["three", "four"])) == ["three", "four"]
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", script])
+    yield process
+    process.kill()
+    process.wait()
 
-        assert driver.wait(timeout=10) == -signal.SIGTERM
-    finally:
-        driver.kill()
+
+@pytest.fixture
+def giving_way(monkeypatch: pytest.MonkeyPatch):
+    """Return the task at work while so many runs of its DAG wait, the last number for ever."""
+
+    def task(*waiting: int) -> SparkJob:
+        left = list(waiting)
+        of_this_dag = {"dag_id": "stream_positions", "states": ["queued"]}
+
+        def count(**asked):
+            assert asked == of_this_dag
+            return left.pop(0) if len(left) > 1 else left[0]
+
+        monkeypatch.setattr(succession, "ASK_EVERY_S", 0.0)
+        context = {"dag": SimpleNamespace(dag_id="stream_positions"), "ti": SimpleNamespace(get_dr_count=count)}
+        found = job(gives_way=True)
+        found.said, found.results, found.began = "", [], time.monotonic()
+        found.succession = Succession(context)
+        return found
+
+    return task
+
+
+def test_a_job_gives_way_by_a_signal_to_its_driver_once_another_run_waits(driver, giving_way):
+    task = giving_way(0, 0, 1)
+    list(task.heard(['{"batch": 0}', "one", "two"]))
+    assert not task.succession.given
+    list(task.heard(["three"]))
+
+    assert driver.wait(timeout=10) == -signal.SIGTERM
+
+
+def test_a_job_does_its_first_batch_before_it_gives_way(driver, giving_way):
+    task = giving_way(1)
+    list(task.heard([NOISE, "one", "two", '{"batch": 0}']))
+    assert not task.succession.given
+    list(task.heard(["three"]))
+
+    assert driver.wait(timeout=10) == -signal.SIGTERM
+
+
+def test_a_job_that_finds_nothing_to_do_gives_way_within_a_bound(driver, giving_way):
+    task = giving_way(1)
+    task.began -= FIRST_RESULT_WITHIN_S
+    list(task.heard(["one"]))
+
+    assert driver.wait(timeout=10) == -signal.SIGTERM

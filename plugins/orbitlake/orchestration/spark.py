@@ -32,6 +32,8 @@ SPARKS_CHATTER: Final = re.compile(
 )
 """Lines that a Spark driver prints however well it goes."""
 SAY_EVERY_S: Final = 60.0
+FIRST_RESULT_WITHIN_S: Final = 120.0
+"""How long a job that gives way is given for its first result, the start of Java and Spark included."""
 
 
 class SparkJob(SparkSubmitOperator):
@@ -39,7 +41,8 @@ class SparkJob(SparkSubmitOperator):
 
     `told` makes the sentence of the run's note from all objects that the job printed, `wrote` the rows that it wrote to
     each outlet, by name: an asset event exists only where there are some. `summary_of` makes one line of the log from
-    the objects of a minute. With `gives_way` the job is asked to end once another run of its DAG waits.
+    the objects of a minute. With `gives_way` the job is asked to end once another run of its DAG waits, but not before
+    its first object, for which it has `FIRST_RESULT_WITHIN_S`.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class SparkJob(SparkSubmitOperator):
         self.said = ""
         self.results: list[dict[str, Any]] = []
         self.succession = Succession(context) if self.gives_way else None
+        self.began = time.monotonic()
         try:
             super().execute(context)
         except AirflowException as error:
@@ -110,9 +114,15 @@ class SparkJob(SparkSubmitOperator):
         if self.summary_of and objects:
             yield self.summary_of(objects)
 
+    @property
+    def has_worked(self) -> bool:
+        """Whether the job has printed a result; one that had long enough for it is taken to have nothing to do."""
+        return bool(self.results) or time.monotonic() - self.began >= FIRST_RESULT_WITHIN_S
+
     def give_way(self) -> None:
-        """Ask the job to end in good order once another run of its DAG waits for this one."""
-        if self.succession and self.succession.is_due():
+        """Ask the job to end in good order once it has done something and another run of its DAG waits for it."""
+        # Asked while it starts, it would end without a batch: runs triggered in quick succession would never do one.
+        if self.succession and self.has_worked and self.succession.is_due():
             self.log.info("another run of this DAG waits: this one ends after the batch in hand")
             script = str(self.application)
             for process in psutil.Process().children(recursive=True):
