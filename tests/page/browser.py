@@ -12,6 +12,16 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NO_CHROMIUM = "no chromium: apt-get install chromium to run this test"
+DRAWN = {
+    "ground speed": "#speed .line[d^=M]",
+    "minute by minute": "#windows .line[d^=M]",
+    "altitude": "#altitude .line[d^=M]",
+    "burns": "#burns tbody tr",
+    "days": "#days tbody tr",
+    "ground track": "#map .past[d^=M]",
+    "coastline": "#map .land path",
+}
+"""What each panel has once it has been asked for and drawn."""
 LAPTOP = {"viewport": {"width": 1280, "height": 900}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
@@ -42,13 +52,5 @@ def launched() -> Iterator[Browser]:
 
 def await_panels(page: Page) -> None:
     """Wait until every panel has been asked for and drawn."""
-    for drawn in (
-        "#speed .line",
-        "#windows .line",
-        "#altitude .line",
-        "#burns tbody tr",
-        "#days tbody tr",
-        "#map .past[d]",
-    ):
-        page.locator(drawn).first.wait_for(state="attached")
-    page.locator("#map .land path").first.wait_for(state="attached")
+    for selector in DRAWN.values():
+        page.locator(selector).first.wait_for(state="attached")
