@@ -23,7 +23,7 @@ ones.
 
 from datetime import timedelta
 
-from airflow.sdk import CronPartitionTimetable, dag, task
+from airflow.sdk import dag, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from orbitlake.orchestration.assets import LIVE_POSITIONS, LIVE_WINDOW_STATS, POSITIONS, WINDOW_STATS
@@ -31,6 +31,7 @@ from orbitlake.orchestration.defaults import FIRST_DAY, RETRYING, TOLD
 from orbitlake.orchestration.forms import params_of
 from orbitlake.orchestration.outcomes import compacted, of_compaction
 from orbitlake.orchestration.spark import spark_job
+from orbitlake.orchestration.timetable import NamedByPartition
 
 # The partition is the day that ended when the run is due; a run that a person triggers may have none.
 DAY = "{{ params.date or partition_key or (dag_run.run_after - macros.timedelta(days=1)).strftime('%Y-%m-%d') }}"
@@ -39,7 +40,7 @@ DAY = "{{ params.date or partition_key or (dag_run.run_after - macros.timedelta(
 @dag(
     dag_display_name="Compact positions",
     description="Live positions and window_stats of a closed UTC day -> one file a table",
-    schedule=CronPartitionTimetable("0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d"),
+    schedule=NamedByPartition("0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d"),
     start_date=FIRST_DAY,
     catchup=False,
     max_active_runs=1,

@@ -16,6 +16,7 @@ PUBLIC = (
     "airflow.listeners",
     "airflow.configuration",
     "airflow.providers.",
+    "airflow.timetables.",
     "pyspark",
     "pyspark.sql",
     "pyspark.sql.types",

@@ -163,8 +163,7 @@ def test_failed_day_of_a_backfill_is_found_and_run_again(page: Page, live_days: 
     expect(form).to_be_hidden()
 
     page.get_by_role("link", name="Runs", exact=True).click()
-    # A run's name ends with its partition key, the day that it closes.
-    rows = {day: page.get_by_role("row").filter(has_text=f"__{day}__") for day in DAYS}
+    rows = {day: page.get_by_role("row").filter(has_text=f"backfill__{day}__") for day in DAYS}
     for day in DAYS:
         expect(rows[day]).to_contain_text("Failed" if day == DAMAGED else "Success", timeout=RUN_MS)
 
