@@ -32,8 +32,8 @@ SPARKS_CHATTER: Final = re.compile(
 )
 """Lines that a Spark driver prints however well it goes."""
 SAY_EVERY_S: Final = 60.0
-FIRST_RESULT_WITHIN_S: Final = 120.0
-"""How long a job that gives way is given for its first result, the start of Java and Spark included."""
+FIRST_RESULT_WITHIN_S: Final = 300.0
+"""How long a job that gives way has for its first result, the start of Java and Spark on a busy machine included."""
 
 
 class SparkJob(SparkSubmitOperator):
