@@ -397,6 +397,19 @@ def test_one_question_that_fails_makes_no_verdict_unknown(open_page):
     assert page.evaluate(LEVELS) == ["ok", "ok", "ok"]
 
 
+def test_question_that_failed_is_asked_again_soon_however_seldom_it_is_asked_else(browser: Browser, address: str):
+    page = browser.new_context(**LAPTOP).new_page()
+    page.clock.install()
+    fail_with(page, 500, only="days")
+    page.goto(address)
+    expect(page.locator("#connection")).to_contain_text("(500 to days)")
+    page.unroute("**/api/days?*")
+    page.clock.run_for(5_000)
+
+    expect(page.locator("#connection")).to_be_hidden(timeout=10_000)
+    page.context.close()
+
+
 def test_simulated_data_bears_a_badge(open_page, filled: Lake):
     (filled.root / "upstream.json").write_text('{"upstream": "simulator"}')
 

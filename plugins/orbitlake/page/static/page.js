@@ -143,9 +143,11 @@ async function run(task) {
   try {
     await task();
     state.succeeded(task);
+    return true;
   } catch (error) {
     state.failed(task, error, now());
     tick();
+    return false;
   }
 }
 
@@ -153,9 +155,10 @@ function every(intervalMs, task) {
   let waiting = 0;
   const again = async () => {
     clearTimeout(waiting);
-    if (!document.hidden) await run(task);
+    const hasFailed = !document.hidden && !await run(task);
     clearTimeout(waiting);
-    waiting = setTimeout(again, intervalMs);
+    // The banner stands until each question has an answer again: one asked seldom must not keep it.
+    waiting = setTimeout(again, hasFailed ? SOON_MS : intervalMs);
   };
   // A window that comes to the front must not speak of when it went to the back.
   document.addEventListener("visibilitychange", () => document.hidden || again());
