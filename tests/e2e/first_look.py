@@ -98,56 +98,47 @@ class Outage:
 
     def __init__(self, topology: Topology, name: str, page: Page) -> None:
         self.topology, self.name, self.page = topology, name, page
-        self.said: dict[str, str] = {}
-        """What the page said that was not well: a state, and when and why it was first shown."""
+        self.said: dict[str, tuple[float, float, str]] = {}
+        """What was not well: the seconds after the kill at which it was seen first and last, and in words why."""
         self.before = self.restarts()
 
     def restarts(self) -> dict[str, int]:
         return {name: part["restarts"] for name, part in status(self.topology.run)["parts"].items()}
 
     def endure(self) -> bool:
-        """Kill the process and watch the page until all has been well for a while, or too long was not; say whether."""
+        """Kill the process and watch until all has been well for a while, or too long was not; say whether it is."""
         log = self.topology.logs / LOG
         told_before = log.stat().st_size
         os.kill(status(self.topology.run)["parts"][self.name]["pid"], signal.SIGKILL)
         killed = time.monotonic()
-        back_s, unwell_s, passed_s = None, 0.0, 0.0
-        while passed_s < WELL_WITHIN_S and (back_s is None or passed_s - max(back_s, unwell_s) < QUIET_S):
+        unwell_s = passed_s = 0.0
+        while passed_s < WELL_WITHIN_S and passed_s - unwell_s < QUIET_S:
             time.sleep(1)
             passed_s = time.monotonic() - killed
-            if back_s is None and self.is_back():
-                back_s = passed_s
             if self.listen(passed_s):
                 unwell_s = passed_s
-        is_well = back_s is not None and passed_s - unwell_s >= QUIET_S
         again = [name for name, count in self.restarts().items() if count > self.before[name]]
-        print(
-            f"{clock()} {self.name} killed: restarted {', '.join(again) or 'nothing'}; "
-            + (f"all answered after {back_s:.0f} s; " if back_s else f"not all answer after {passed_s:.0f} s; ")
-            + (f"page well after {unwell_s:.0f} s" if is_well else f"page not well after {passed_s:.0f} s")
-        )
+        is_well = self.name in again and passed_s - unwell_s >= QUIET_S
+        well = f"all well after {unwell_s:.0f} s" if is_well else f"not all well after {passed_s:.0f} s"
+        print(f"{clock()} {self.name} killed: restarted {', '.join(again) or 'nothing'}; {well}")
         for line in log.read_text()[told_before:].splitlines():
             if not line.startswith(" "):
                 print(f"           log: {line}")
-        for state, words in self.said.items():
-            print(f"           page: {state} {words}", flush=True)
+        for state, (first_s, last_s, words) in self.said.items():
+            print(f"           {first_s:3.0f} to {last_s:3.0f} s: {state} {words}", flush=True)
         return is_well
 
-    def is_back(self) -> bool:
-        parts = status(self.topology.run)["parts"]
-        is_up = all(part["pid"] for part in parts.values())
-        return is_up and parts[self.name]["restarts"] > self.before[self.name] and not self.topology.unwell()
-
     def listen(self, passed_s: float) -> bool:
-        """Take down what the page says that is not well; return whether there is any."""
+        """Take down what does not answer and what the page says that is not well; return whether there is any."""
         shown = self.page.locator("html").evaluate(SHOWN)
-        told = {
-            state["text"]: f"({state['level']}) {state['why']}" for state in shown["states"] if state["level"] != "ok"
-        }
-        told |= {"banner": shown["connection"]} if shown["connection"] else {}
-        told |= {f"alert {name}": "stands" for name in shown["alerts"]}
+        unwell = [state for state in shown["states"] if state["level"] != "ok"]
+        told = {f"page: {state['text']}": f"({state['level']}) {state['why']}" for state in unwell}
+        told |= {"page: banner:": shown["connection"]} if shown["connection"] else {}
+        told |= {f"page: alert {name}": "stands" for name in shown["alerts"]}
+        told |= {f"no answer: {name}": "" for name in self.topology.unwell()}
         for state, words in told.items():
-            self.said.setdefault(TIME.sub("", state), f"{passed_s:.0f} s after the kill: {words}")
+            first_s, _, why = self.said.get(TIME.sub("", state), (passed_s, 0, words))
+            self.said[TIME.sub("", state)] = (first_s, passed_s, why)
         return bool(told)
 
 

@@ -108,6 +108,21 @@ def test_killed_part_is_started_again_without_what_it_forked_and_said_so(start, 
     assert "a started again" in one.log
 
 
+def test_part_that_cannot_go_on_without_a_killed_one_is_started_again_with_it(start, tmp_path: Path):
+    one = start(Part("a", python(SLEEP)), Part("b", python(FORK + SLEEP), ends_with=("a",)), Part("c", python(SLEEP)))
+    one.start("a", "b", "c")
+    await_that(lambda: len(marked(tmp_path, "b")) == 2)
+    forked = set(marked(tmp_path, "b"))
+    a, b, c = (one.pid(name) for name in "abc")
+
+    os.kill(a, signal.SIGKILL)
+    await_that(lambda: one.pid("a") not in (None, a) and one.pid("b") not in (None, b))
+
+    assert not any(process.is_running() for process in forked)
+    assert one.pid("c") == c
+    assert "b is ended with a" in one.log
+
+
 def test_part_that_ends_during_the_start_stops_all_and_is_named_with_its_last_lines(start, tmp_path: Path):
     failing = "print('before'); raise SystemExit('no room for me')"
     one = start(Part("a", python(SLEEP)), Part("b", python(failing)))

@@ -52,6 +52,8 @@ class Part:
     stop_with: int = signal.SIGTERM
     last: bool = False
     """Stopped after all others."""
+    ends_with: tuple[str, ...] = ()
+    """Parts at whose end this one is ended, to be started again: it would not go on by itself."""
 
 
 @dataclass
@@ -177,6 +179,10 @@ class Supervisor:
             )
         # What it forked would work on beside its successor, unknown to it.
         end(marked(self.run, part.name))
+        for other in self.children.values():
+            if part.name in other.part.ends_with and other.process is not None and other.runs:
+                self._say(f"{other.part.name} is ended with {part.name}")
+                other.process.kill()
         pause_s = min(0.5 * 2**child.quick_deaths, LONGEST_PAUSE_S)
         child.start_at = time.monotonic() + pause_s
         self._write_status()
@@ -339,7 +345,10 @@ def main() -> int:
             return 0
         first += chunk
     told = json.loads(first)
-    parts = [Part(**{**part, **{k: tuple(part[k]) for k in ("command", "needs", "check")}}) for part in told["parts"]]
+    parts = [
+        Part(**{**part, **{k: tuple(part[k]) for k in ("command", "needs", "check", "ends_with")}})
+        for part in told["parts"]
+    ]
     supervisor = Supervisor(Path(told["run"]), parts, told["about"])
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, supervisor.ask)

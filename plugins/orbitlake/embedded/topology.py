@@ -192,7 +192,13 @@ class Topology:
             Part("migration", airflow("db", "migrate"), needs=("database",), once=True),
             Part("pools", airflow("pools", "set", *SPARK_POOL), needs=("migration",), once=True),
             Part("api-server", airflow("api-server"), needs=("migration",)),
-            Part("scheduler", airflow("scheduler", "--skip-serve-logs"), needs=("migration",)),
+            # Without its database it schedules nothing any more, and waits for its tasks, which last an hour, to end.
+            Part(
+                "scheduler",
+                airflow("scheduler", "--skip-serve-logs"),
+                needs=("migration",),
+                ends_with=("database",),
+            ),
             Part("dag-processor", airflow("dag-processor"), needs=("migration",)),
             Part("triggerer", airflow("triggerer", "--skip-serve-logs"), needs=("migration",)),
         ]
