@@ -65,8 +65,8 @@ def batch(lake: Lake, ended: datetime, **values: Any) -> None:
         sink.write(json.dumps(line) + "\n")
 
 
-def run(lake: Lake, started: datetime, ended: datetime | None = None) -> None:
-    StreamRun(started, ended).write(lake)
+def run(lake: Lake, started: datetime, ended: datetime | None = None, tries: int = 0) -> None:
+    StreamRun(started, ended, tries).write(lake)
 
 
 def issue(lake: Lake, created: datetime, arrived: datetime) -> None:
@@ -152,6 +152,13 @@ def stream_starting_for_the_first_time(lake: Lake) -> None:
     run(lake, ago(seconds=8))
 
 
+def stream_starting_after_a_long_pause(lake: Lake) -> None:
+    poll(lake, 5000, until_s=4990)
+    feed_fresh(lake)
+    batch(lake, ago(seconds=5005))
+    run(lake, ago(seconds=8), tries=1)
+
+
 def stream_ended_for_good(lake: Lake) -> None:
     poll(lake, 300)
     batch(lake, ago(seconds=130))
@@ -169,6 +176,12 @@ def stream_that_fails_at_each_start(lake: Lake) -> None:
     poll(lake, 300)
     batch(lake, ago(minutes=20))
     run(lake, ago(seconds=30), ago(seconds=10))
+
+
+def stream_that_failed_and_starts_again(lake: Lake) -> None:
+    poll(lake, 300)
+    batch(lake, ago(minutes=20))
+    run(lake, ago(seconds=10), tries=2)
 
 
 def stream_killed_just_now(lake: Lake) -> None:
@@ -241,9 +254,11 @@ PRODUCED: list[tuple[str, str, Callable[[Lake], None], str]] = [
     (STREAM, "handing over", stream_handing_over, "ended at 2026-11-20 11:59:20 UTC, the next one takes over"),
     (STREAM, "starting", stream_starting, "started at 2026-11-20 11:59:52 UTC"),
     (STREAM, "starting", stream_starting_for_the_first_time, "started at 2026-11-20 11:59:52 UTC"),
+    (STREAM, "starting", stream_starting_after_a_long_pause, "started at 2026-11-20 11:59:52 UTC"),
     (STREAM, "stopped", stream_ended_for_good, "the last run at 2026-11-20 11:57:55 UTC; read stream_positions' log"),
     (STREAM, "stopped", stream_killed_long_ago, "the last batch ended at 2026-11-20 11:57:55 UTC"),
     (STREAM, "behind", stream_that_fails_at_each_start, "the last batch ended at 2026-11-20 11:40:00 UTC"),
+    (STREAM, "behind", stream_that_failed_and_starts_again, "the last batch ended at 2026-11-20 11:40:00 UTC"),
     (STREAM, "behind", stream_killed_just_now, "raw records wait since 2026-11-20 11:59:35 UTC"),
     (STREAM, "stopped", stream_never_begun, "no batch has ended yet"),
     (STREAM, "behind", stream_slow, "was 300 s old when it became visible"),
@@ -391,6 +406,18 @@ def test_folder_beside_the_issues_that_is_none_is_left_alone(lake: Lake, name: s
     write_file(file.parent.with_name(name) / file.name, b"", lake.staging)
 
     assert verdicts(lake)[ISSUES].text == "the newest issue is of 2026-11-16 12:00:00 UTC"
+
+
+def test_runs_of_the_stream_in_a_row_without_a_batch_are_counted(lake: Lake):
+    counts = []
+    for batches in (0, 0, 2, 0):
+        with on_record(lake) as had_batch:
+            counts.append(StreamRun.read(lake).tries)
+            for _ in range(batches):
+                had_batch()
+        counts.append(StreamRun.read(lake).tries)
+
+    assert counts == [1, 1, 2, 2, 3, 0, 1, 1]
 
 
 def test_run_of_the_stream_leaves_its_start_and_its_end(lake: Lake):

@@ -57,6 +57,11 @@ class Case:
         return self.seen.run is not None and self.seen.run.ended_at is None
 
     @property
+    def is_first_try(self) -> bool:
+        """Whether the newest run is not one of several in a row without a batch: records may have waited long."""
+        return self.seen.run is not None and self.seen.run.tries <= 1
+
+    @property
     def run_ended(self) -> datetime | None:
         return self.seen.run.ended_at if self.seen.run else None
 
@@ -197,8 +202,8 @@ RULES: Final = (
     ),
     Rule(
         STREAM, "starting", "wait",
-        lambda case: case.records_wait and case.may_hand_over and case.run_works and not case.has_batch_since_start
-        and case.within(case.last_sign, HAND_OVER),
+        lambda case: case.records_wait and (case.may_hand_over or case.is_first_try) and case.run_works
+        and not case.has_batch_since_start and case.within(case.last_sign, HAND_OVER),
         lambda case: case.last_sign,
         lambda case: f"stream_positions started at {shown(case.last_sign)} and has its first batch in hand",
         "a run has begun, its first batch is in hand",

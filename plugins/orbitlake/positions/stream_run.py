@@ -1,9 +1,9 @@
-"""When the stream's newest run started and ended: a small file beside the checkpoint, replaced whole."""
+"""When the stream's newest run started and ended, and what came of it: a small file beside the checkpoint."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -14,10 +14,14 @@ from orbitlake.lake.files import write_file
 
 @dataclass(frozen=True, slots=True)
 class StreamRun:
-    """The newest run of the stream, times in UTC; `ended_at` is None while it works, and after a kill."""
+    """The newest run of the stream, times in UTC; `ended_at` is None while it works, and after a kill.
+
+    `tries` counts the runs in a row, this one included, that began and had no batch; 0 from its first batch on.
+    """
 
     started_at: datetime
     ended_at: datetime | None = None
+    tries: int = 0
 
     @classmethod
     def read(cls, lake: Lake) -> Self | None:
@@ -25,7 +29,8 @@ class StreamRun:
         try:
             times = json.loads(file_of(lake).read_bytes())
             ended = times["ended_at"]
-            return cls(datetime.fromisoformat(times["started_at"]), ended and datetime.fromisoformat(ended))
+            started = datetime.fromisoformat(times["started_at"])
+            return cls(started, ended and datetime.fromisoformat(ended), int(times.get("tries", 0)))
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             # It only explains a pause; the next run writes it anew.
             return None
@@ -36,14 +41,25 @@ class StreamRun:
 
 
 @contextmanager
-def on_record(lake: Lake) -> Iterator[None]:
-    """Write down the start of a run and, however it ends short of a kill, its end."""
-    run = StreamRun(datetime.now(UTC))
+def on_record(lake: Lake) -> Iterator[Callable[[], None]]:
+    """Write down the start of a run and, however it ends short of a kill, its end.
+
+    Yields what is to be called after each batch.
+    """
+    before = StreamRun.read(lake)
+    run = StreamRun(datetime.now(UTC), tries=before.tries + 1 if before else 1)
     run.write(lake)
+
+    def had_batch() -> None:
+        nonlocal run
+        if run.tries:
+            run = replace(run, tries=0)
+            run.write(lake)
+
     try:
-        yield
+        yield had_batch
     finally:
-        StreamRun(run.started_at, datetime.now(UTC)).write(lake)
+        replace(run, ended_at=datetime.now(UTC)).write(lake)
 
 
 def file_of(lake: Lake) -> Path:

@@ -72,7 +72,7 @@ def run(
     counts of all batches together.
     Raises CheckpointError where another driver holds the checkpoint or it is of another version.
     """
-    with Checkpoint(lake).held() as checkpoint, on_record(lake):
+    with Checkpoint(lake).held() as checkpoint, on_record(lake) as had_batch:
         stream = PositionStream(checkpoint, object_id, buckets)
         totals = dict.fromkeys(("batches", *COUNTED), 0)
 
@@ -80,6 +80,7 @@ def run(
         def batch(lines: DataFrame, number: int) -> None:
             progress = stream.process(lines, number)
             stream.report(progress)
+            had_batch()
             totals["batches"] += 1
             for name in COUNTED:
                 totals[name] += getattr(progress, name)
