@@ -15,7 +15,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,12 +146,12 @@ def clock() -> str:
     return time.strftime("%H:%M:%S", time.gmtime())
 
 
-def kill_each(visitor: Visitor, topology: Topology) -> None:
-    """Kill each process in turn; look again once all is well."""
+def kill(names: Sequence[str], visitor: Visitor, topology: Topology) -> None:
+    """Kill processes in turn; look again once all is well."""
     with visitor.logged_in() as page:
         complaints = complaints_of(page)
         page.goto(f"{visitor.url}/position/")
-        for name in status(topology.run)["parts"]:
+        for name in names:
             visitor.faults += not Outage(topology, name, page).endure()
             visitor.look(f"after the kill of {name}")
         # What cannot be fetched is told on the console: of an outage that is no fault, an exception is.
@@ -166,6 +166,7 @@ def main() -> int:
     parser.add_argument("--run", type=Path, required=True, help="the run folder of a topology that is up")
     parser.add_argument("--again-after", type=float, metavar="SECONDS", help="look again after so long")
     parser.add_argument("--kill-each", action="store_true", help="then kill each process in turn and look again")
+    parser.add_argument("--kill", nargs="+", metavar="NAME", default=[], help="kill these, as `make up` names them")
     parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="keep a picture of each look")
     arguments = parser.parse_args()
     run = arguments.run.resolve()
@@ -176,8 +177,10 @@ def main() -> int:
         if arguments.again_after:
             time.sleep(arguments.again_after)
             visitor.look(f"{arguments.again_after:.0f} s later")
-        if arguments.kill_each:
-            kill_each(visitor, Topology(run, from_environment(dict(os.environ) | {"ORBITLAKE_UPSTREAM": "simulator"})))
+        names = list(status(run)["parts"]) if arguments.kill_each else arguments.kill
+        if names:
+            settings = from_environment(dict(os.environ) | {"ORBITLAKE_UPSTREAM": status(run)["upstream"]})
+            kill(names, visitor, Topology(run, settings))
     return 1 if visitor.faults else 0
 
 
