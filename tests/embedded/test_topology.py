@@ -233,6 +233,17 @@ def test_database_of_an_earlier_version_is_left_alone_and_said_so(tmp_path: Path
     assert earlier.read_text() == "SQLite"
 
 
+def test_master_knows_its_applications_after_a_restart_and_those_of_an_earlier_topology_no_more(tmp_path: Path):
+    topology = make(tmp_path)
+    (topology.master_memory / "app_of_an_earlier_topology").mkdir(parents=True)
+    database = topology._make_folders(lambda _: None)
+    (master,) = [part for part in topology.parts(database) if part.name == "spark-master"]
+
+    assert f"-Dspark.deploy.recoveryDirectory={topology.master_memory}" in master.command
+    assert "-Dspark.deploy.recoveryMode=FILESYSTEM" in master.command
+    assert not topology.master_memory.exists()
+
+
 def test_process_that_asks_and_its_parents_are_never_taken_for_the_topologys(tmp_path: Path):
     (tmp_path / "run").mkdir()
     done = call(tmp_path, "down", **{MARK: str(tmp_path / "run")})

@@ -72,6 +72,11 @@ class Topology:
         return self.run / "logs"
 
     @property
+    def master_memory(self) -> Path:
+        """Where Spark's master keeps its workers and applications for a restart."""
+        return self.run / "spark" / "master"
+
+    @property
     def airflow_url(self) -> str:
         return f"http://127.0.0.1:{self.ports['ORBITLAKE_AIRFLOW_PORT']}"
 
@@ -182,7 +187,10 @@ class Topology:
             Part(
                 "spark-master",
                 (
-                    *(*spark, "-Dspark.master.rest.enabled=false", "org.apache.spark.deploy.master.Master"),
+                    *(*spark, "-Dspark.master.rest.enabled=false", "-Dspark.deploy.recoveryMode=FILESYSTEM"),
+                    # Started again it knows its applications: the executors of an unknown one would be ended.
+                    f"-Dspark.deploy.recoveryDirectory={self.master_memory}",
+                    "org.apache.spark.deploy.master.Master",
                     *("--host", "127.0.0.1", "--port", str(self.ports["ORBITLAKE_SPARK_PORT"])),
                     *("--webui-port", str(self.ports["ORBITLAKE_SPARK_UI_PORT"])),
                 ),
@@ -260,6 +268,8 @@ class Topology:
         """Make what the processes find in the run folder, the database above all; logs of an earlier run go aside."""
         for folder in ("logs", "tmp", "home", "spark/conf", "spark/local", "airflow"):
             (self.run / folder).mkdir(parents=True, exist_ok=True)
+        # Those of an earlier topology have ended: the master would wait for them.
+        shutil.rmtree(self.master_memory, ignore_errors=True)
         earlier = self.logs / "earlier"
         earlier.mkdir(exist_ok=True)
         for log in self.logs.glob("*.log"):
