@@ -101,6 +101,7 @@ class Outage:
         self.said: dict[str, tuple[float, float, str]] = {}
         """What was not well: the seconds after the kill at which it was seen first and last, and in words why."""
         self.before = self.restarts()
+        self.stood = set(page.locator("html").evaluate(SHOWN)["alerts"])
 
     def restarts(self) -> dict[str, int]:
         return {name: part["restarts"] for name, part in status(self.topology.run)["parts"].items()}
@@ -134,7 +135,7 @@ class Outage:
         unwell = [state for state in shown["states"] if state["level"] != "ok"]
         told = {f"page: {state['text']}": f"({state['level']}) {state['why']}" for state in unwell}
         told |= {"page: banner:": shown["connection"]} if shown["connection"] else {}
-        told |= {f"page: alert {name}": "stands" for name in shown["alerts"]}
+        told |= {f"page: alert {name}": "stands" for name in set(shown["alerts"]) - self.stood}
         told |= {f"no answer: {name}": "" for name in self.topology.unwell()}
         for state, words in told.items():
             first_s, _, why = self.said.get(TIME.sub("", state), (passed_s, 0, words))
@@ -151,6 +152,7 @@ def kill(names: Sequence[str], visitor: Visitor, topology: Topology) -> None:
     with visitor.logged_in() as page:
         complaints = complaints_of(page)
         page.goto(f"{visitor.url}/position/")
+        look_at(page, ANSWER_WITHIN_S)
         for name in names:
             visitor.faults += not Outage(topology, name, page).endure()
             visitor.look(f"after the kill of {name}")
