@@ -200,6 +200,12 @@ def stream_slow(lake: Lake) -> None:
     run(lake, ago(hours=1))
 
 
+def stream_that_has_just_taken_over(lake: Lake) -> None:
+    feed_fresh(lake)
+    batch(lake, ago(seconds=1), lag_s=46.0)
+    run(lake, ago(seconds=40))
+
+
 def stream_refusing(lake: Lake) -> None:
     poll(lake, 60, latitude=123.0)
     batch(lake, NOW, fixes=0, bad=3, lag_s=None)
@@ -262,6 +268,7 @@ PRODUCED: list[tuple[str, str, Callable[[Lake], None], str]] = [
     (STREAM, "behind", stream_killed_just_now, "raw records wait since 2026-11-20 11:59:35 UTC"),
     (STREAM, "stopped", stream_never_begun, "no batch has ended yet"),
     (STREAM, "behind", stream_slow, "was 300 s old when it became visible"),
+    (STREAM, "at work", stream_that_has_just_taken_over, "the last batch ended at 2026-11-20 11:59:59 UTC"),
     (STREAM, "refusing", stream_refusing, "put 3 raw records into quarantine"),
     (STREAM, "idle", stream_idle, "no raw record waits: the last batch ended at 2026-11-20 06:00:00 UTC"),
     (STREAM, "at work", stream_at_work, "the last batch ended at 2026-11-20 11:59:57 UTC"),

@@ -320,9 +320,11 @@ def older(case: Case, since: datetime | None) -> bool:
 
 def is_late(case: Case) -> bool:
     """Whether fixes of a feed that is polled were old when the last batch made them visible."""
-    lag_s = case.seen.lag_s
+    lag_s, run = case.seen.lag_s, case.seen.run
     is_late = lag_s is not None and lag_s > case.limits.stream.total_seconds()
-    return is_late and case.within(case.seen.newest_poll, case.limits.feed)
+    # The fixes of a run's first batch have waited for the run to take over.
+    has_taken_over = run is not None and case.within(run.started_at, HAND_OVER)
+    return is_late and not has_taken_over and case.within(case.seen.newest_poll, case.limits.feed)
 
 
 def last_of_stream(case: Case) -> str:
