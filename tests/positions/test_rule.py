@@ -310,6 +310,27 @@ def test_a_day_keeps_the_number_of_buckets_it_began_with(world):
     assert_right(world.lake, [*rows, *beyond])
 
 
+def test_a_day_keeps_its_buckets_through_a_retirement_that_is_cut_off(world):
+    objects = [f"20{number:02}-001A" for number in range(12)]
+    rows = [row for object_id in objects for row in orbit(range(0, 200, 20), object_id=object_id)]
+    world.batch(rows[::2])
+    world.close()
+    for removal in live_removals(world.lake, datetime.now(UTC) + timedelta(hours=1)):
+        if "/positions/" in removal.path:
+            remove(world.lake, removal)
+    world.do("buckets", 4)
+    world.batch(rows[1::2])
+
+    keys = keys_of(world.lake, WINDOW_STATS)
+    assert len(set(keys)) == len(keys)
+    world.close()
+    world.retire()
+    once = World(world.lake.root.parent / "once")
+    once.batch(rows)
+    once.close()
+    assert world.digests() == once.digests()
+
+
 def test_a_rebuild_makes_live_files_anew_and_unites_them_with_closed_days(world):
     rows = orbit(range(MIDNIGHT_S - 300, MIDNIGHT_S + 300, 20))
     world.batch(rows[:20])

@@ -73,7 +73,7 @@ class Buckets:
     def of(cls, lake: Lake, setting: int, known: Mapping[date, int] | None = None) -> "Buckets":
         """Ask one file of each day that has any and is not among those `known`."""
         found = dict(known or {})
-        for day in days_in(lake.live(POSITIONS)):
+        for day in sorted({day for table in POSITION_TABLES for day in days_in(lake.live(table))}):
             if day not in found and (count := buckets_of(lake, day)):
                 found[day] = count
         return cls(setting, found)
@@ -88,8 +88,11 @@ class Buckets:
 
 
 def buckets_of(lake: Lake, day: date) -> int | None:
-    """Return the number of buckets of a day's live files; None where it has none."""
-    for file in live_files(lake, POSITIONS, day):
+    """Return the number of buckets of a day's live files; None where it has none.
+
+    Of either table: a retirement that is cut off leaves files of one alone.
+    """
+    for file in (file for table in POSITION_TABLES for file in live_files(lake, table, day)):
         # Retired meanwhile.
         with suppress(FileNotFoundError):
             return int(Revision.of(file).notes[BUCKETS])
