@@ -33,7 +33,7 @@ test: setup    ## the tests, the end-to-end one too, in about ten minutes
 test-long: setup    ## the tests that take long: kills, interruptions, a hostile machine, long histories
 	@$(PYTEST) -m long
 
-lint: setup    ## ruff, formatting, strict types on the engine-free packages
+lint: setup    ## ruff, formatting, strict types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python -m mypy
 
 bench: setup    ## measure speed beside other readers and streams, in one run (SMALL=1: only show that each works)
