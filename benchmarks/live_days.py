@@ -11,8 +11,7 @@ from bars import scaled
 from orbitlake.lake import Lake
 from orbitlake.positions.derive.minutes import minutes_of
 from orbitlake.positions.derive.motion import positions_of
-from orbitlake.positions.store.batch import minute_starts
-from orbitlake.positions.store.minute_files import Minute, publish, write_minute
+from orbitlake.positions.store.minute_files import Minute, minute_starts, publish, write_minute
 from orbitlake.tables import POSITIONS, UTC_MICROSECONDS, WINDOW_STATS, Table
 
 DAY_S = 86_400

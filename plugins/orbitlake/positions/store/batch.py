@@ -33,12 +33,12 @@ from orbitlake.positions.derive.order import (
 from orbitlake.positions.derive.published import matched, published_rows
 from orbitlake.positions.store.day_files import closed_rows
 from orbitlake.positions.store.minute_files import (
-    TIME_OF,
     Buckets,
     Minute,
     Written,
     day_of,
     hashes_of,
+    minute_starts,
     read_minutes,
     write_minute,
 )
@@ -145,11 +145,6 @@ class Stored:
         counts = np.array([self.buckets.of_day(day_of(day * DAY_US)) for day in days], np.int64)
         hashes = hashes_of(rows.column("object_id"))
         return np.zeros(0, np.int64) if not rows.num_rows else hashes % counts[of_rows]
-
-
-def minute_starts(rows: pa.Table, table: Table) -> Indices:
-    """The minute that each row lies in, in microseconds since 1970."""
-    return micros(rows.column(TIME_OF[table.name])) // MINUTE_US * MINUTE_US
 
 
 def latest_of_minutes(positions: pa.Table) -> pa.Table:

@@ -18,11 +18,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from orbitlake.lake import Lake
-from orbitlake.lake.listing import days_in, parts_of
+from orbitlake.lake.listing import parts_of
 from orbitlake.lake.locks import lock_file
 from orbitlake.lake.parquet import open_checked
 from orbitlake.positions.derive.order import MINUTE_US, micros
-from orbitlake.positions.store.minute_files import TIME_OF, live_files
+from orbitlake.positions.store.minute_files import TIME_OF, live_days, live_files, minute_starts
 from orbitlake.positions.store.pages import Revision
 from orbitlake.tables import POSITION_TABLES, POSITIONS, Table
 
@@ -44,9 +44,8 @@ def closed_rows(lake: Lake, table: Table, day: date, starts_us: Sequence[int], o
                 if may_hold(opened.metadata.row_group(group), table, starts_us, objects)
             ]
             for batch in opened.iter_batches(ROWS_AT_ONCE, groups, use_threads=False):
-                start_us = micros(batch.column(TIME_OF[table.name])) // MINUTE_US * MINUTE_US
                 wanted = pc.is_in(batch.column("object_id"), objects)
-                chosen = pc.and_(wanted, pa.array(np.isin(start_us, starts_us)))
+                chosen = pc.and_(wanted, pa.array(np.isin(minute_starts(batch, table), starts_us)))
                 found.append(pa.Table.from_batches([batch.filter(chosen)]))
     return pa.concat_tables(found)
 
@@ -111,7 +110,7 @@ def is_pending(lake: Lake, day: date, digest: str | None = None) -> bool:
 
 def days_before(lake: Lake, limit: date) -> list[date]:
     """The days before `limit` that have live files."""
-    return sorted({day for table in POSITION_TABLES for day in days_in(lake.live(table)) if day < limit})
+    return [day for day in live_days(lake) if day < limit]
 
 
 def pending_days(lake: Lake, limit: date) -> list[date]:

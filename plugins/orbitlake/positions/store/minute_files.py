@@ -23,7 +23,7 @@ from orbitlake.lake.listing import days_in, files_of_day
 from orbitlake.lake.locks import lock_file
 from orbitlake.lake.parquet import in_order, open_checked
 from orbitlake.lake.paths import LIVE_NAME, day_folder, live_name
-from orbitlake.positions.derive.order import BASE_COLUMNS, MINUTE_US, Indices
+from orbitlake.positions.derive.order import BASE_COLUMNS, MINUTE_US, Indices, micros
 from orbitlake.positions.store.pages import Revision
 from orbitlake.positions.store.roomy import SPLIT_BYTES, RoomyWriter
 from orbitlake.tables import POSITION_TABLES, POSITIONS, Table
@@ -73,7 +73,7 @@ class Buckets:
     def of(cls, lake: Lake, setting: int, known: Mapping[date, int] | None = None) -> "Buckets":
         """Ask one file of each day that has any and is not among those `known`."""
         found = dict(known or {})
-        for day in sorted({day for table in POSITION_TABLES for day in days_in(lake.live(table))}):
+        for day in live_days(lake):
             if day not in found and (count := buckets_of(lake, day)):
                 found[day] = count
         return cls(setting, found)
@@ -88,15 +88,17 @@ class Buckets:
 
 
 def buckets_of(lake: Lake, day: date) -> int | None:
-    """Return the number of buckets of a day's live files; None where it has none.
-
-    Of either table: a retirement that is cut off leaves files of one alone.
-    """
+    """Return the number of buckets of a day's live files, of either table; None where it has none."""
     for file in (file for table in POSITION_TABLES for file in live_files(lake, table, day)):
         # Retired meanwhile.
         with suppress(FileNotFoundError):
             return int(Revision.of(file).notes[BUCKETS])
     return None
+
+
+def live_days(lake: Lake) -> list[date]:
+    """The days with live files of either table: a retirement that is cut off leaves files of one alone."""
+    return sorted({day for table in POSITION_TABLES for day in days_in(lake.live(table))})
 
 
 def live_files(lake: Lake, table: Table, day: date) -> list[Path]:
@@ -112,6 +114,11 @@ def old_live_folder(lake: Lake) -> Path | None:
             if any(OLD_NAME.fullmatch(file.name) for file in folder.iterdir()):
                 return folder
     return None
+
+
+def minute_starts(rows: pa.Table | pa.RecordBatch, table: Table) -> Indices:
+    """The minute that each row lies in, in microseconds since 1970."""
+    return micros(rows.column(TIME_OF[table.name])) // MINUTE_US * MINUTE_US
 
 
 def hashes_of(object_ids: pa.ChunkedArray) -> Indices:

@@ -19,7 +19,7 @@ from orbitlake.positions.raw.sealing import Progress
 from orbitlake.positions.raw.segments import raw_files
 from orbitlake.positions.state import Checkpoint
 from orbitlake.positions.store.day_files import compaction_lock, digest_of, is_pending, page_digests
-from orbitlake.positions.store.minute_files import live_lock
+from orbitlake.positions.store.minute_files import live_days, live_lock
 from orbitlake.positions.store.pages import Revision
 from orbitlake.settings import Settings, from_environment
 from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS, Table
@@ -96,7 +96,7 @@ def remove(lake: Lake, removal: Removal) -> None:
 
 def live_removals(lake: Lake, closed_before: datetime) -> Iterator[Removal]:
     """Live files of days that were closed from them, long enough ago; each row is looked up first."""
-    for day in sorted({day for table in POSITION_TABLES for day in days_in(lake.live(table))}):
+    for day in live_days(lake):
         parts = {table: parts_of(lake, table, day) for table in POSITION_TABLES}
         if not all(parts.values()):
             continue
