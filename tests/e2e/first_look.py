@@ -22,7 +22,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, FrameLocator, Page
 from tests.e2e.clicks import Clicks
-from tests.page.browser import LAPTOP, launched
+from tests.page.browser import LAPTOP, launched, log_in
 from tests.page.look import SHOWN, complaints_of, look_at
 
 from orbitlake.embedded.running import status
@@ -54,11 +54,7 @@ class Visitor:
         context = self.browser.new_context(**LAPTOP)
         page = context.new_page()
         page.set_default_timeout(1000 * ANSWER_WITHIN_S)
-        page.goto(self.url)
-        page.locator("input[name=username]").fill("admin")
-        page.locator("input[name=password]").fill(self.password)
-        page.get_by_role("button", name="Sign in").click()
-        page.wait_for_url(f"{self.url}/")
+        log_in(page, self.url, self.password)
         yield page
         context.close()
 

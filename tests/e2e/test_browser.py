@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import pyarrow.parquet as pq
 import pytest
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect
 from tests.e2e.conftest import await_owed_run
+from tests.page.browser import CHROMIUM, NO_CHROMIUM, launched, log_in
 from tests.page.conftest import FIX, rows_of
 from tests.published import publish
 
@@ -18,7 +19,6 @@ from orbitlake.embedded.topology import Topology
 from orbitlake.lake import Lake
 from orbitlake.tables import POSITION_TABLES, POSITIONS
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ANSWER_MS = 60_000
 RUN_MS = 300_000
 NOW = datetime.now(UTC)
@@ -30,25 +30,19 @@ DAMAGED = DAYS[-1]
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.timeout(1200),
-    pytest.mark.skipif(not BROWSER, reason="no chromium: apt-get install chromium to run this test"),
+    pytest.mark.skipif(not CHROMIUM, reason=NO_CHROMIUM),
 ]
 
 
 @pytest.fixture(scope="module")
 def page(topology: Topology) -> Iterator[Page]:
     """One browser window that has logged in through the form."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+    with launched() as browser:
         page = browser.new_context(viewport={"width": 1440, "height": 1000}).new_page()
         page.set_default_timeout(ANSWER_MS)
         expect.set_options(timeout=ANSWER_MS)
-        page.goto(topology.airflow_url)
-        page.locator("input[name=username]").fill("admin")
-        page.locator("input[name=password]").fill(topology.password)
-        page.get_by_role("button", name="Sign in").click()
-        page.wait_for_url(f"{topology.airflow_url}/")
+        log_in(page, topology.airflow_url, topology.password)
         yield page
-        browser.close()
 
 
 @pytest.fixture

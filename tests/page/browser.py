@@ -50,6 +50,15 @@ def launched() -> Iterator[Browser]:
         browser.close()
 
 
+def log_in(page: Page, url: str, password: str) -> None:
+    """Log in to Airflow through its form."""
+    page.goto(url)
+    page.locator("input[name=username]").fill("admin")
+    page.locator("input[name=password]").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"{url}/")
+
+
 def await_panels(page: Page) -> None:
     """Wait until every panel has been asked for and drawn."""
     for selector in DRAWN.values():
