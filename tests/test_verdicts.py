@@ -191,7 +191,24 @@ def stream_killed_just_now(lake: Lake) -> None:
 
 
 def stream_never_begun(lake: Lake) -> None:
+    poll(lake, 200)
+
+
+def stream_on_its_way(lake: Lake) -> None:
+    """The first start of all: records come, Spark does not run yet."""
     feed_fresh(lake)
+
+
+def stream_on_its_way_after_a_night(lake: Lake) -> None:
+    feed_fresh(lake)
+    batch(lake, ago(hours=6))
+    run(lake, ago(hours=7), ago(hours=6))
+
+
+def stream_gone_since_a_night(lake: Lake) -> None:
+    poll(lake, 200)
+    batch(lake, ago(hours=6))
+    run(lake, ago(hours=7), ago(hours=6))
 
 
 def stream_slow(lake: Lake) -> None:
@@ -261,6 +278,9 @@ PRODUCED: list[tuple[str, str, Callable[[Lake], None], str]] = [
     (STREAM, "starting", stream_starting, "started at 2026-11-20 11:59:52 UTC"),
     (STREAM, "starting", stream_starting_for_the_first_time, "started at 2026-11-20 11:59:52 UTC"),
     (STREAM, "starting", stream_starting_after_a_long_pause, "started at 2026-11-20 11:59:52 UTC"),
+    (STREAM, "waking", stream_on_its_way, "wait since 2026-11-20 11:59:00 UTC, the first after a pause"),
+    (STREAM, "waking", stream_on_its_way_after_a_night, "the first after a pause; a run of stream_positions is"),
+    (STREAM, "stopped", stream_gone_since_a_night, "the last run at 2026-11-20 06:00:00 UTC"),
     (STREAM, "stopped", stream_ended_for_good, "the last run at 2026-11-20 11:57:55 UTC; read stream_positions' log"),
     (STREAM, "stopped", stream_killed_long_ago, "the last batch ended at 2026-11-20 11:57:55 UTC"),
     (STREAM, "behind", stream_that_fails_at_each_start, "the last batch ended at 2026-11-20 11:40:00 UTC"),

@@ -52,6 +52,12 @@ class Case:
         return self.within(self.seen.waits_since, self.limits.stream + HAND_OVER)
 
     @property
+    def had_rested(self) -> bool:
+        """Whether nothing had come for so long before what waits now that the stream need not have been running."""
+        waits_since, last = self.seen.waits_since, self.last_sign
+        return waits_since is not None and (last is None or waits_since - last > HAND_OVER)
+
+    @property
     def run_works(self) -> bool:
         """Whether a run of the stream has begun and not ended."""
         return self.seen.run is not None and self.seen.run.ended_at is None
@@ -207,6 +213,15 @@ RULES: Final = (
         lambda case: case.last_sign,
         lambda case: f"stream_positions started at {shown(case.last_sign)} and has its first batch in hand",
         "a run has begun, its first batch is in hand",
+        "the first batch of the run",
+    ),
+    Rule(
+        STREAM, "waking", "wait",
+        lambda case: case.records_wait and case.may_hand_over and case.had_rested,
+        lambda case: case.seen.waits_since,
+        lambda case: f"raw records wait since {shown(case.seen.waits_since)}, the first after a pause; a run of "
+        "stream_positions is on its way",
+        "the first records after a pause wait, as after `make up`: Airflow, Java and Spark take a minute to begin",
         "the first batch of the run",
     ),
     Rule(
