@@ -1,14 +1,13 @@
-"""Environment -> one frozen dataclass. Every setting of ours is an ORBITLAKE_ variable; .env.example lists them all."""
+"""Environment -> one frozen dataclass, whose fields are the settings: docs/settings.md is made of them."""
 
 import os
 import re
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields, replace
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
@@ -18,6 +17,7 @@ NASA_OEM_URL: Final = "https://nasa-public-data.s3.amazonaws.com/iss-coords/curr
 
 PARTITION_KEYS: Final = ("date=", "object_id=", "issue=")
 OFF: Final = "off"
+FOREVER: Final = "forever"
 FALLBACKS: Final = (OFF, "wheretheiss")
 CHANNEL: Final = re.compile(r"log|(webhook|smtp):[\w.-]+")
 """Where an alert can go: the log, or a connection of Airflow."""
@@ -25,11 +25,10 @@ HOST: Final = re.compile(r"([\w-]+(\.[\w-]+)*\.?|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5}
 """A name or an address, with or without a port; IPv6 with a port stands in brackets, as in a URL."""
 
 MAX_FILE_BYTES: Final = "ORBITLAKE_MAX_DOWNLOAD_BYTES"
-DEFAULT_MAX_FILE_BYTES: Final = 64 * 2**20
-"""Half a million states in text: eleven days of powered flight at 2 s; a whole ISS issue takes 0.8."""
-
 MOST_BUCKETS: Final = 1024
 LIVE: Final = "live"
+SIMULATOR: Final = "simulator"
+SIMULATOR_URL: Final = "{simulator_url}"
 REFUSED: Final = 3
 """Exit status of a job that is asked for what it must not do: trying again is no use."""
 
@@ -38,40 +37,178 @@ class SettingError(ValueError):
     """A variable of the environment holds something that cannot be used; the message names it."""
 
 
+Reader = Callable[[str], Any]
+"""What makes a value of a text; raises ValueError, whose message goes on where the variable's name ends."""
+
+
+def url(raw: str) -> str:
+    """Take a URL without the slash at its end."""
+    return raw.rstrip("/")
+
+
+def one_of(*words: str) -> Reader:
+    """Take one of some words."""
+
+    def read(raw: str) -> str:
+        if raw not in words:
+            raise ValueError(f"is {raw!r}: expected {' or '.join(words)}")
+        return raw
+
+    return read
+
+
+def number(raw: str) -> float:
+    """Take a finite number above zero."""
+    try:
+        value = float(raw)
+    except ValueError:
+        raise ValueError(f"is {raw!r}: expected a number") from None
+    if not 0 < value < float("inf"):
+        raise ValueError(f"is {raw!r}: expected a number above zero")
+    return value
+
+
+def number_or(word: str) -> Reader:
+    """Take a number above zero, or a word, for which None stands."""
+    return lambda raw: None if raw == word else number(raw)
+
+
+def size(raw: str) -> int:
+    """Take bytes, whole ones."""
+    return int(number(raw))
+
+
+def bucket_count(raw: str) -> int:
+    """Take how many files a minute is split into."""
+    count = number(raw)
+    if count != int(count) or count > MOST_BUCKETS:
+        raise ValueError(f"is {count:g}: expected a whole number from 1 to {MOST_BUCKETS}")
+    return int(count)
+
+
+def channels(raw: str) -> tuple[str, ...]:
+    """Take where alerts go, each once."""
+    wanted = tuple(dict.fromkeys(word.strip() for word in raw.split(",")))
+    for channel in wanted:
+        if not CHANNEL.fullmatch(channel):
+            raise ValueError(f"holds {channel!r}: expected log, webhook:<connection> or smtp:<connection>")
+    return wanted
+
+
+def hosts(raw: str) -> tuple[str, ...]:
+    """Take hosts, addresses and networks."""
+    wanted = tuple(word for part in raw.split(",") if (word := part.strip()))
+    for entry in wanted:
+        if not is_host(entry) and not is_network(entry):
+            raise ValueError(f"holds {entry!r}: expected a host, host:port, an address or a network")
+    return wanted
+
+
+def setting(read: Reader, default: str, meaning: str, *, simulated: str | None = None, shown: str = "") -> Any:
+    """Declare a setting: how its text is read, the text where it is absent or empty, and what it means.
+
+    `simulated` is the default where the simulator is the upstream; `shown` says the default in words.
+    """
+    facts = {"read": read, "default": default, "meaning": meaning, "simulated": simulated, "shown": shown}
+    return field(metadata=facts)
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a run can be told from outside; times are in seconds, sizes in bytes."""
+    """What a run can be told from outside, by ORBITLAKE_ and the field's name; times in seconds, sizes in bytes."""
 
-    data: Path
-    upstream: str
-    simulator_url: str
-    open_notify_url: str
-    wheretheiss_url: str
-    fallback: str
-    oem_url: str
-    object_id: str
-    http_timeout_s: float
-    max_download_bytes: int
-    allowed_hosts: tuple[str, ...]
-    clock_tolerance_s: float | None
-    collect_interval_s: float
-    collect_duration_s: float
-    stream_trigger: str
-    stream_max_runtime_s: float
-    buckets: int
-    spark_pool: str
-    keep_live_hours: float
-    keep_raw_days: float | None
-    keep_quarantine_days: float | None
-    keep_quarantine_bytes: int
-    alerts: tuple[str, ...]
-    alert_feed_minutes: float
-    alert_stream_minutes: float
-    alert_issue_days: float
+    data: Path = setting(
+        lambda raw: data_root(raw, "ORBITLAKE_DATA"),
+        str(CHECKOUT / "data"),
+        "root of everything written",
+        shown="`data/` in the checkout",
+    )
+    upstream: str = setting(one_of(LIVE, SIMULATOR), LIVE, "`live`: the real feeds; `simulator`: the simulated ones")
+    simulator_url: str = setting(url, "http://127.0.0.1:8090", "where the jobs find the simulator")
+    open_notify_url: str = setting(
+        str,
+        OPEN_NOTIFY_URL,
+        "the live position feed",
+        simulated=f"{SIMULATOR_URL}/iss-now.json",
+        shown="Open Notify's `iss-now.json`",
+    )
+    fallback: str = setting(
+        one_of(*FALLBACKS), OFF, "`wheretheiss`: where the first feed gives no fix, that one is polled in the same tick"
+    )
+    wheretheiss_url: str = setting(
+        str,
+        WHERETHEISS_URL,
+        "the fallback; its last part is the NORAD number that an answer must bear",
+        simulated=f"{SIMULATOR_URL}/v1/satellites/25544",
+        shown="wheretheiss.at's `/v1/satellites/25544`",
+    )
+    oem_url: str = setting(
+        str,
+        NASA_OEM_URL,
+        "the OEM file of the daily run",
+        simulated=f"{SIMULATOR_URL}/ISS.OEM_J2K_EPH.txt",
+        shown="NASA's current ISS ephemeris",
+    )
+    object_id: str = setting(str, "1998-067A", "designator of the object that the position feed tells of")
+    http_timeout_s: float = setting(number, "30", "longest wait for an answer")
+    # Half a million states in text: eleven days of powered flight at 2 s; a whole ISS issue takes 0.8.
+    max_download_bytes: int = setting(
+        size, str(64 * 2**20), "larger files are refused, packed or unpacked, downloaded or not", shown="64 MiB"
+    )
+    allowed_hosts: tuple[str, ...] = setting(
+        hosts,
+        "",
+        "hosts that the form of `ingest_oem` and redirects may reach although they are not public: `host`, "
+        "`host:port`, address or network, commas between ([downloads](#downloads))",
+        shown="none",
+    )
+    clock_tolerance_s: float | None = setting(
+        number_or(OFF),
+        "300",
+        "a fix whose time is further from now is a failed poll",
+        simulated=OFF,
+        shown="`300`, `off` when simulated",
+    )
+    collect_interval_s: float = setting(number, "5", "from one poll to the next in scheduled runs")
+    collect_duration_s: float = setting(number, "3600", "length of a scheduled run of the collector")
+    stream_trigger: str = setting(str, "5 seconds", "how often a micro-batch starts in scheduled runs")
+    stream_max_runtime_s: float = setting(number, "3600", "length of a scheduled run of the stream")
+    buckets: int = setting(
+        bucket_count,
+        "1",
+        "into how many files a minute of the live tables is split, by object; a day keeps the number that it "
+        "began with",
+    )
+    spark_pool: str = setting(
+        str,
+        "default_pool",
+        "Airflow's pool of the Spark tasks; `make up` and compose make one, `spark`, of two slots: the stream and "
+        "one more",
+    )
+    keep_live_hours: float = setting(number, "24", "live files of a closed day go so long after its closing")
+    keep_raw_days: float | None = setting(
+        number_or(FOREVER), FOREVER, "sealed raw records of closed days go after so many days"
+    )
+    keep_quarantine_days: float | None = setting(
+        number_or(FOREVER), FOREVER, "what lies in quarantine goes after so many days"
+    )
+    keep_quarantine_bytes: int = setting(
+        size, str(2**30), "what quarantine may hold; the oldest entries go first, and are named", shown="1 GiB"
+    )
+    alerts: tuple[str, ...] = setting(
+        channels, "log", "who is told of alerts: `log`, `webhook:<connection>`, `smtp:<connection>`, commas between"
+    )
+    alert_feed_minutes: float = setting(number, "10", "without a fix for longer, the feed is silent")
+    alert_stream_minutes: float = setting(
+        number, "5", "a raw record that waits for longer means that the stream is behind"
+    )
+    alert_issue_days: float = setting(
+        number, "5", "a newest issue that is older is told; NASA publishes about three times a week"
+    )
 
     @property
     def uses_simulator(self) -> bool:
-        return self.upstream == "simulator"
+        return self.upstream == SIMULATOR
 
     @property
     def feed_urls(self) -> dict[str, str]:
@@ -79,76 +216,45 @@ class Settings:
         return {"open_notify": self.open_notify_url, "wheretheiss": self.wheretheiss_url}
 
 
+DECLARED: Final = {each.name: each for each in fields(Settings)}
+
+
 def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
     """Read the settings; a variable that is absent or empty takes its default. Raises SettingError by name."""
     env = os.environ if environment is None else environment
+    is_simulated = value_of("upstream", env) == SIMULATOR
+    simulator_url = value_of("simulator_url", env)
+    return Settings(**{name: value_of(name, env, simulator_url if is_simulated else None) for name in DECLARED})
 
-    text, number = partial(_text, env), partial(_number, env)
 
-    def number_or_forever(name: str) -> float | None:
-        return None if text(name, "forever") == "forever" else number(name, 0)
+def value_of(name: str, environment: Mapping[str, str] | None = None, simulator_url: str | None = None) -> Any:
+    """Read one setting; its default is the simulated one where the simulator's URL is given."""
+    env = os.environ if environment is None else environment
+    declared = DECLARED[name].metadata
+    default = declared["default"]
+    if simulator_url is not None and declared["simulated"] is not None:
+        default = declared["simulated"].replace(SIMULATOR_URL, simulator_url)
+    text = env.get(variable(DECLARED[name]), "").strip() or default
+    try:
+        return declared["read"](text)
+    except SettingError:
+        raise
+    except ValueError as error:
+        raise SettingError(f"{variable(DECLARED[name])} {error}") from None
 
-    def buckets() -> int:
-        count = number("ORBITLAKE_BUCKETS", 1)
-        if count != int(count) or count > MOST_BUCKETS:
-            raise SettingError(f"ORBITLAKE_BUCKETS is {count:g}: expected a whole number from 1 to {MOST_BUCKETS}")
-        return int(count)
 
-    def channels(name: str) -> tuple[str, ...]:
-        wanted = tuple(dict.fromkeys(word.strip() for word in text(name, "log").split(",")))
-        for channel in wanted:
-            if not CHANNEL.fullmatch(channel):
-                raise SettingError(f"{name} holds {channel!r}: expected log, webhook:<connection> or smtp:<connection>")
-        return wanted
+def variable(declared: "Field[Any]") -> str:
+    """Return the name of a setting in the environment."""
+    return f"ORBITLAKE_{declared.name.upper()}"
 
-    def hosts(name: str) -> tuple[str, ...]:
-        wanted = tuple(word for part in text(name, "").split(",") if (word := part.strip()))
-        for entry in wanted:
-            if not is_host(entry) and not is_network(entry):
-                raise SettingError(f"{name} holds {entry!r}: expected a host, host:port, an address or a network")
-        return wanted
 
-    upstream = text("ORBITLAKE_UPSTREAM", "live")
-    if upstream not in ("live", "simulator"):
-        raise SettingError(f"ORBITLAKE_UPSTREAM is {upstream!r}: expected live or simulator")
-    fallback = text("ORBITLAKE_FALLBACK", OFF)
-    if fallback not in FALLBACKS:
-        raise SettingError(f"ORBITLAKE_FALLBACK is {fallback!r}: expected {' or '.join(FALLBACKS)}")
-    simulator_url = text("ORBITLAKE_SIMULATOR_URL", "http://127.0.0.1:8090").rstrip("/")
-    simulated = upstream == "simulator"
-    tolerance = text("ORBITLAKE_CLOCK_TOLERANCE_S", OFF if simulated else "300")
-    return Settings(
-        data=data_root(text("ORBITLAKE_DATA", str(CHECKOUT / "data")), "ORBITLAKE_DATA"),
-        upstream=upstream,
-        simulator_url=simulator_url,
-        open_notify_url=text(
-            "ORBITLAKE_OPEN_NOTIFY_URL", f"{simulator_url}/iss-now.json" if simulated else OPEN_NOTIFY_URL
-        ),
-        wheretheiss_url=text(
-            "ORBITLAKE_WHERETHEISS_URL", f"{simulator_url}/v1/satellites/25544" if simulated else WHERETHEISS_URL
-        ),
-        fallback=fallback,
-        oem_url=text("ORBITLAKE_OEM_URL", f"{simulator_url}/ISS.OEM_J2K_EPH.txt" if simulated else NASA_OEM_URL),
-        object_id=text("ORBITLAKE_OBJECT_ID", "1998-067A"),
-        http_timeout_s=number("ORBITLAKE_HTTP_TIMEOUT_S", 30),
-        max_download_bytes=max_file_bytes(env),
-        allowed_hosts=hosts("ORBITLAKE_ALLOWED_HOSTS"),
-        clock_tolerance_s=None if tolerance == OFF else number("ORBITLAKE_CLOCK_TOLERANCE_S", 300),
-        collect_interval_s=number("ORBITLAKE_COLLECT_INTERVAL_S", 5),
-        collect_duration_s=number("ORBITLAKE_COLLECT_DURATION_S", 3600),
-        stream_trigger=text("ORBITLAKE_STREAM_TRIGGER", "5 seconds"),
-        stream_max_runtime_s=number("ORBITLAKE_STREAM_MAX_RUNTIME_S", 3600),
-        buckets=buckets(),
-        spark_pool=text("ORBITLAKE_SPARK_POOL", "default_pool"),
-        keep_live_hours=number("ORBITLAKE_KEEP_LIVE_HOURS", 24),
-        keep_raw_days=number_or_forever("ORBITLAKE_KEEP_RAW_DAYS"),
-        keep_quarantine_days=number_or_forever("ORBITLAKE_KEEP_QUARANTINE_DAYS"),
-        keep_quarantine_bytes=int(number("ORBITLAKE_KEEP_QUARANTINE_BYTES", 2**30)),
-        alerts=channels("ORBITLAKE_ALERTS"),
-        alert_feed_minutes=number("ORBITLAKE_ALERT_FEED_MINUTES", 10),
-        alert_stream_minutes=number("ORBITLAKE_ALERT_STREAM_MINUTES", 5),
-        alert_issue_days=number("ORBITLAKE_ALERT_ISSUE_DAYS", 5),
-    )
+def overview() -> str:
+    """Return the settings as Markdown, for docs/settings.md."""
+    rows = ["| variable | default | meaning |", "|---|---|---|"]
+    for declared in DECLARED.values():
+        default = declared.metadata["shown"] or f"`{declared.metadata['default']}`"
+        rows.append(f"| `{variable(declared)}` | {default} | {declared.metadata['meaning']} |")
+    return "\n".join(rows)
 
 
 def is_host(text: str) -> bool:
@@ -172,24 +278,9 @@ def is_network(text: str) -> bool:
     return True
 
 
-def max_file_bytes(environment: Mapping[str, str] | None = None) -> int:
+def max_file_bytes() -> int:
     """Return the largest file that is taken, packed and unpacked, in bytes. Raises SettingError by name."""
-    return int(_number(os.environ if environment is None else environment, MAX_FILE_BYTES, DEFAULT_MAX_FILE_BYTES))
-
-
-def _text(environment: Mapping[str, str], name: str, default: str) -> str:
-    return environment.get(name, "").strip() or default
-
-
-def _number(environment: Mapping[str, str], name: str, default: float) -> float:
-    raw = _text(environment, name, str(default))
-    try:
-        value = float(raw)
-    except ValueError:
-        raise SettingError(f"{name} is {raw!r}: expected a number") from None
-    if not 0 < value < float("inf"):
-        raise SettingError(f"{name} is {raw!r}: expected a number above zero")
-    return value
+    return int(value_of("max_download_bytes"))
 
 
 def data_root(root: str, name: str) -> Path:
@@ -208,12 +299,12 @@ def data_root(root: str, name: str) -> Path:
     except RuntimeError:
         raise SettingError(f"{name} is {root!r}: nobody has that home folder") from None
     if "://" in root:
-        url = urlsplit(root)
-        if url.scheme != "file" or url.netloc not in ("", "localhost") or not url.path:
+        parts = urlsplit(root)
+        if parts.scheme != "file" or parts.netloc not in ("", "localhost") or not parts.path:
             raise SettingError(
                 f"{name} is {root!r}: expected a folder, or its file:// URL; object stores: see docs/operations.md"
             )
-        path = Path(unquote(url.path))
+        path = Path(unquote(parts.path))
     for folder in path.absolute().parts:
         if folder.startswith(PARTITION_KEYS):
             raise SettingError(f"{name} is {root!r}: readers would take {folder!r} for a partition of every table")
