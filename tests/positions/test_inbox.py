@@ -4,6 +4,7 @@ import gzip
 import os
 import shutil
 import time
+from types import SimpleNamespace
 
 import pytest
 from tests.positions.streamed import Streamed, quarantined, reasons
@@ -23,8 +24,9 @@ def passing(monkeypatch):
         if state["meanwhile"]:
             state["meanwhile"].pop(0)()
 
-    monkeypatch.setattr(inbox.time, "monotonic", lambda: state["now"])
-    monkeypatch.setattr(backlog.time, "sleep", sleep)
+    # Not the time module's own functions: a thread that another test left sleeps, too.
+    monkeypatch.setattr(inbox, "time", SimpleNamespace(monotonic=lambda: state["now"]))
+    monkeypatch.setattr(backlog, "time", SimpleNamespace(sleep=sleep, time=time.time))
     return state
 
 
