@@ -15,6 +15,7 @@ from tests.positions.samples import orbit
 
 from orbitlake.lake.quarantine import quarantine
 from orbitlake.positions.state import Checkpoint
+from orbitlake.positions.store import retention
 from orbitlake.positions.store.retention import ClosedDayError, removals, remove
 from orbitlake.settings import from_environment
 from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS
@@ -47,6 +48,20 @@ def closed_day(lake):
 
 def going(lake, now=NEXT_DAY, **settings):
     return list(removals(lake, dataclasses.replace(SETTINGS, **settings), now))
+
+
+def test_late_fix_that_comes_while_files_are_looked_at_keeps_the_day_and_is_no_fault(closed_day, monkeypatch):
+    look = retention.page_digests
+
+    def look_and_write(lake, table, day):
+        found = look(lake, table, day)
+        if table == WINDOW_STATS:
+            stream_in(lake, orbit([62]))
+        return found
+
+    monkeypatch.setattr(retention, "page_digests", look_and_write)
+
+    assert going(closed_day) == []
 
 
 def test_live_files_of_a_closed_day_go_after_the_grace_and_not_before(closed_day):
