@@ -11,12 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
+import pytest
 from tests.positions.published import stream_in
+from tests.positions.reference import expected_minutes, expected_positions
 from tests.positions.samples import orbit
 
 from orbitlake.lake import Lake
 from orbitlake.positions.store.minute_files import TIME_OF
-from orbitlake.tables import POSITION_TABLES, Table
+from orbitlake.query import files
+from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS, Table
 
 FIRST_DAY = date(2025, 12, 22)
 FIRST_MIDNIGHT_S = 43_200
@@ -98,3 +101,22 @@ def is_part(place: Path) -> bool:
     folder, name = place.parts[-2:]
     datetime.strptime(folder, "date=%Y-%m-%d")  # noqa: DTZ007 - the folder's name alone
     return len(place.parts) == 3 and name.startswith("part-") and name.endswith(".parquet")
+
+
+def assert_published(lake: Lake, fixes: list[dict]) -> None:
+    """Hold what readers find in closed and open days against what plain Python makes of the fixes."""
+    positions = expected_positions(fixes)
+    for table, rows in ((POSITIONS, positions), (WINDOW_STATS, expected_minutes(positions))):
+        found = read_all(files(table.name, lake.root), table).to_pylist()
+
+        assert in_order(found, table) == approximately(in_order(rows, table))
+
+
+def in_order(rows: list[dict], table: Table) -> list[dict]:
+    return sorted(rows, key=lambda row: [row[name] for name in table.key])
+
+
+def approximately(rows: list[dict]) -> list[dict]:
+    return [
+        {n: pytest.approx(v, rel=1e-7, abs=1e-6) if isinstance(v, float) else v for n, v in row.items()} for row in rows
+    ]

@@ -5,7 +5,6 @@ ORBITLAKE_COMPACTIONS and ORBITLAKE_KILLS set how often; 100 and 50 are the full
 
 import json
 import os
-import random
 import subprocess
 import sys
 import time
@@ -14,70 +13,25 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from tests.kills.cluster import kill
+from tests.kills.compactor import WHOLE_DAY
 from tests.kills.day_readers import READERS
-from tests.kills.days import Day, parts_published, read_all, states_by_day
-from tests.positions.reference import expected_minutes, expected_positions
+from tests.kills.days import Day, assert_published, parts_published, read_all, states_by_day
 
 from orbitlake.embedded.topology import CHECKOUT
 from orbitlake.positions.store.day_files import pending_days
 from orbitlake.query import files
-from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS
+from orbitlake.tables import POSITION_TABLES
 
 COMPACTIONS = int(os.environ.get("ORBITLAKE_COMPACTIONS", "12"))
 GOES = 3 if COMPACTIONS < 50 else 9
 KILLS = int(os.environ.get("ORBITLAKE_KILLS", "4"))
-SEED = int(os.environ.get("ORBITLAKE_KILLS_SEED", "1"))
 KEEP_LIVE_S = 20
 """Longer than any read takes: who listed live files just before their day was closed may still open them."""
-NEVER = -1
-WHOLE_DAY, SMALL_PARTS = 5_000_000, 400
+SMALL_PARTS = 400
 TWO_OBJECTS = ("1998-067A", "2021-035A")
 SIX_OBJECTS = tuple(f"20{number}-001A" for number in range(10, 16))
 
 pytestmark = [pytest.mark.long, pytest.mark.spark, pytest.mark.timeout(300 + 20 * COMPACTIONS + 40 * KILLS)]
-
-
-@pytest.fixture
-def choose():
-    return random.Random(SEED)
-
-
-class Compactor:
-    """A process that closes days, killed -9 at will and started again."""
-
-    def __init__(self, lake, log: Path):
-        self.lake, self.log = lake, log
-        self.process: subprocess.Popen | None = None
-
-    def order(self, day, rows_a_part=WHOLE_DAY, keep_live_s=NEVER) -> None:
-        if self.process is None:
-            environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(CHECKOUT / "plugins"), str(CHECKOUT)))}
-            command = [sys.executable, "-m", "tests.kills.compactor", self.lake.root]
-            with self.log.open("ab") as log:
-                self.process = subprocess.Popen(
-                    command, stdin=-1, stdout=-1, stderr=log, text=True, env=environment, cwd=CHECKOUT
-                )
-            assert self.process.stdout.readline() == "ready\n", self.log.read_text()
-        self.process.stdin.write(f"{day} {rows_a_part} {keep_live_s}\n")
-        self.process.stdin.flush()
-
-    def answer(self) -> dict:
-        answered = self.process.stdout.readline()
-        assert answered, self.log.read_text()[-4000:]
-        return json.loads(answered)
-
-    def kill(self, choose: random.Random) -> None:
-        if self.process is not None:
-            kill(self.process, choose)
-            self.process = None
-
-
-@pytest.fixture
-def compactor(lake, tmp_path, choose):
-    started = Compactor(lake, tmp_path / "compactor.log")
-    yield started
-    started.kill(choose)
 
 
 @pytest.fixture
@@ -148,22 +102,6 @@ class History:
         return problems
 
 
-def expected_of(fixes):
-    positions = expected_positions(fixes)
-    return {POSITIONS: positions, WINDOW_STATS: expected_minutes(positions)}
-
-
-def approximately(rows):
-    return [
-        {n: pytest.approx(v, rel=1e-7, abs=1e-6) if isinstance(v, float) else v for n, v in row.items()} for row in rows
-    ]
-
-
-def published(lake, table):
-    rows = read_all(files(table.name, lake.root), table).to_pylist()
-    return sorted(rows, key=lambda row: [row[name] for name in table.key])
-
-
 def test_no_reader_notices_a_compaction(lake, compactor, watch, choose):
     days = [Day(number, GOES, TWO_OBJECTS, choose) for number in range(COMPACTIONS // (GOES + 1))]
     for day in days:
@@ -199,9 +137,7 @@ def test_no_reader_notices_a_compaction(lake, compactor, watch, choose):
     print(f"{len(turns)} compactions, {steps} new states, {removed} live files removed, reads {looks}")
 
     assert [problem for read in reads for problem in history.wrong(read)] == []
-    for table, rows in expected_of(fixes).items():
-        key = table.key
-        assert published(lake, table) == approximately(sorted(rows, key=lambda row: [row[n] for n in key]))
+    assert_published(lake, fixes)
     assert all(account[-1]["last"] for account in accounts.values())
 
 
@@ -251,9 +187,7 @@ def test_a_compaction_killed_at_any_moment_is_finished_by_the_next(lake, compact
         compactor.answer()
 
     assert list(lake.staging.iterdir()) == []
-    for table, rows in expected_of(fixes).items():
-        key = table.key
-        assert published(lake, table) == approximately(sorted(rows, key=lambda row: [row[n] for n in key]))
+    assert_published(lake, fixes)
 
 
 def in_folder(parts, folder):

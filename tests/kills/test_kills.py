@@ -5,7 +5,6 @@ ORBITLAKE_KILLS sets how often: one of each kind by default, 50 with eleven thou
 
 import json
 import os
-import random
 import subprocess
 import sys
 import time
@@ -14,7 +13,8 @@ from collections import Counter
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.kills.cluster import Cluster
+from tests.kills.conftest import SEED
+from tests.kills.days import approximately, in_order
 from tests.kills.readers import READERS, keys_of
 from tests.kills.records import land, unkind_records
 from tests.positions.reference import expected_minutes, expected_positions
@@ -24,26 +24,11 @@ from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS
 
 KILLS = int(os.environ.get("ORBITLAKE_KILLS", "3"))
 POLLS = max(1000, 220 * KILLS)
-SEED = int(os.environ.get("ORBITLAKE_KILLS_SEED", "1"))
 VICTIMS = ("driver", "worker", "master", "driver")
 STALLED_AFTER_S = 120
 DONE_WITHIN_S = 600
 
 pytestmark = [pytest.mark.long, pytest.mark.spark, pytest.mark.timeout(120 + 90 * KILLS + DONE_WITHIN_S)]
-
-
-@pytest.fixture
-def choose():
-    return random.Random(SEED)
-
-
-@pytest.fixture
-def cluster(tmp_path, lake, choose):
-    scratch = tmp_path / "cluster"
-    scratch.mkdir()
-    started = Cluster(scratch, lake.root, choose)
-    yield started
-    started.stop()
 
 
 @pytest.fixture
@@ -87,16 +72,6 @@ def expected_of(fixes):
     positions = expected_positions(fixes)
     rows = {POSITIONS: positions, WINDOW_STATS: expected_minutes(positions)}
     return {table: pa.Table.from_pylist(rows[table], schema=table.schema) for table in POSITION_TABLES}
-
-
-def in_order(rows, table):
-    return sorted(rows.to_pylist(), key=lambda row: [row[name] for name in table.key])
-
-
-def approximately(rows):
-    return [
-        {n: pytest.approx(v, rel=1e-7, abs=1e-6) if isinstance(v, float) else v for n, v in row.items()} for row in rows
-    ]
 
 
 def stream(cluster):
@@ -156,7 +131,7 @@ def test_kills_at_any_moment_lose_double_and_tear_nothing_for_any_reader(lake, c
     assert ended == 0
     for (_, name), rows in tables.items():
         table = next(table for table in POSITION_TABLES if table.name == name)
-        assert in_order(rows, table) == approximately(in_order(expected[table], table))
+        assert in_order(rows.to_pylist(), table) == approximately(in_order(expected[table].to_pylist(), table))
     assert sum(batch["records"] for batch in progress) == landing.polls + torn
     assert sum(batch["failed_polls"] for batch in progress) == landing.failed_polls
     assert sorted(content.strip() for content in quarantined) == sorted(
