@@ -27,7 +27,7 @@ from orbitlake.positions.store.minute_files import live_days
 from orbitlake.query import connect
 from orbitlake.tables import POSITION_TABLES
 
-KILLS = int(os.environ.get("ORBITLAKE_KILLS", "4"))
+KILLS = int(os.environ.get("ORBITLAKE_KILLS", "2"))
 OBJECTS = ("1998-067A", "2021-035A")
 DAYS = 2
 KEEP_LIVE_S = 5.0
