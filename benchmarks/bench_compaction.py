@@ -33,11 +33,11 @@ from live_days import BLOCKS_A_DAY, DAY_S, FIXES_A_DAY, fixes_at, land_block, la
 
 from orbitlake.lake import Lake
 from orbitlake.lake.paths import day_folder
+from orbitlake.lake.roomy import RoomyWriter
 from orbitlake.lake.session import open_session
 from orbitlake.positions.derive.motion import positions_of
 from orbitlake.positions.spark.compaction import compact_day
 from orbitlake.positions.store.closing import publish_parts
-from orbitlake.positions.store.roomy import RoomyWriter
 from orbitlake.query import connect, files
 from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS
 

@@ -6,13 +6,13 @@ import numpy as np
 import pyarrow as pa
 
 from orbitlake.lake import Lake
+from orbitlake.lake.roomy import RoomyWriter
 from orbitlake.positions.derive.minutes import minutes_of
 from orbitlake.positions.derive.motion import positions_of
 from orbitlake.positions.store.batch import write_aside
 from orbitlake.positions.store.closing import publish_parts
 from orbitlake.positions.store.day_files import CLOSED_FROM, live_digest
 from orbitlake.positions.store.minute_files import BASE_SCHEMA, Buckets, Minute, minute_starts, publish, write_minute
-from orbitlake.positions.store.roomy import RoomyWriter
 from orbitlake.tables import POSITIONS, WINDOW_STATS, Table
 
 

@@ -8,11 +8,11 @@ from tests.positions.published import of_base
 from tests.positions.samples import START, fix, orbit
 from tests.published import publish
 
-from orbitlake.lake import LakeError
+from orbitlake.lake import LakeError, roomy
+from orbitlake.lake.roomy import RoomyWriter
 from orbitlake.positions.derive.motion import positions_of
-from orbitlake.positions.store import closing, roomy
+from orbitlake.positions.store import closing
 from orbitlake.positions.store.closing import by_objects, fixes_of
-from orbitlake.positions.store.roomy import RoomyWriter
 from orbitlake.tables import POSITIONS, WINDOW_STATS
 
 OBJECTS = [f"20{number:02d}-001A" for number in range(20)]

@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 from tests.positions.samples import ISS, START
 
-from orbitlake.positions.store import roomy
-from orbitlake.positions.store.pages import Revision
-from orbitlake.positions.store.roomy import SPLIT_BYTES, RoomyWriter
+from orbitlake.lake import roomy
+from orbitlake.lake.pages import Revision
+from orbitlake.lake.roomy import SPLIT_BYTES, RoomyWriter
 from orbitlake.tables import WINDOW_STATS
 
 OLDER_KEPT = 3

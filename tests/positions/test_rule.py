@@ -20,12 +20,12 @@ from tests.positions.samples import fix, lines, orbit
 from tests.positions.test_stream import assert_right
 
 from orbitlake.lake import Lake
+from orbitlake.lake.pages import Revision
 from orbitlake.positions.spark.compaction import compact_day
 from orbitlake.positions.spark.stream import PositionStream
 from orbitlake.positions.state import Checkpoint, VersionError
 from orbitlake.positions.store.day_files import pending_days
 from orbitlake.positions.store.minute_files import BASE_SCHEMA, Buckets
-from orbitlake.positions.store.pages import Revision
 from orbitlake.positions.store.retention import live_removals, remove
 from orbitlake.query import files
 from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS

@@ -1,1 +1,1 @@
-"""The files of positions: those of a minute, those of a day, what lets both be replaced under a reader, what may go."""
+"""The files of positions: those of a minute, those of a day, and what of them may go."""

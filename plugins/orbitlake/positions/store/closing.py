@@ -19,15 +19,15 @@ from orbitlake.digits import same_files
 from orbitlake.lake import Lake
 from orbitlake.lake.files import PARTS_ASIDE, publish_file, sync_folder
 from orbitlake.lake.listing import parts_of
+from orbitlake.lake.pages import Revision
 from orbitlake.lake.parquet import open_checked
 from orbitlake.lake.paths import part_name
+from orbitlake.lake.roomy import RoomyWriter
 from orbitlake.positions.derive.minutes import minutes_of
 from orbitlake.positions.derive.motion import positions_of
 from orbitlake.positions.derive.order import BASE_COLUMNS, LONGEST_GAP_S, OF_OBJECT, object_numbers
 from orbitlake.positions.store.day_files import CLOSED_FROM, closed_from
 from orbitlake.positions.store.minute_files import BASE_SCHEMA, hashes_of, live_files
-from orbitlake.positions.store.pages import Revision
-from orbitlake.positions.store.roomy import RoomyWriter
 from orbitlake.tables import POSITION_TABLES, POSITIONS, TABLES
 
 ROWS_AT_ONCE: Final = 500_000

@@ -20,10 +20,10 @@ import pyarrow.parquet as pq
 from orbitlake.lake import Lake
 from orbitlake.lake.listing import parts_of
 from orbitlake.lake.locks import lock_file
+from orbitlake.lake.pages import Revision
 from orbitlake.lake.parquet import open_checked
 from orbitlake.positions.derive.order import MINUTE_US, micros
 from orbitlake.positions.store.minute_files import TIME_OF, live_days, live_files, minute_starts
-from orbitlake.positions.store.pages import Revision
 from orbitlake.tables import POSITION_TABLES, POSITIONS, Table
 
 CLOSED_FROM: Final = "orbitlake.closed_from"

@@ -21,11 +21,11 @@ from orbitlake.lake import Lake
 from orbitlake.lake.files import publish_file, sync_folder
 from orbitlake.lake.listing import days_in, files_of_day
 from orbitlake.lake.locks import lock_file
+from orbitlake.lake.pages import Revision
 from orbitlake.lake.parquet import in_order, open_checked
 from orbitlake.lake.paths import LIVE_NAME, day_folder, live_name
+from orbitlake.lake.roomy import SPLIT_BYTES, RoomyWriter
 from orbitlake.positions.derive.order import BASE_COLUMNS, MINUTE_US, Indices, micros
-from orbitlake.positions.store.pages import Revision
-from orbitlake.positions.store.roomy import SPLIT_BYTES, RoomyWriter
 from orbitlake.tables import POSITION_TABLES, POSITIONS, Table
 
 TIME_OF: Final = {"positions": "event_time", "window_stats": "window_start"}

@@ -14,13 +14,13 @@ import duckdb
 
 from orbitlake.lake import Lake
 from orbitlake.lake.listing import days_in, parts_of
+from orbitlake.lake.pages import Revision
 from orbitlake.lake.quarantine import REASON, bound_quarantine, over_bound, quarantined
 from orbitlake.positions.raw.sealing import Progress
 from orbitlake.positions.raw.segments import raw_files
 from orbitlake.positions.state import Checkpoint
 from orbitlake.positions.store.day_files import compaction_lock, digest_of, is_pending, page_digests
 from orbitlake.positions.store.minute_files import live_days, live_lock
-from orbitlake.positions.store.pages import Revision
 from orbitlake.settings import Settings, from_environment
 from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS, Table
 

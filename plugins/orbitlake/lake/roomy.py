@@ -1,4 +1,4 @@
-"""A Parquet file whose rows can be replaced under its readers: minute files and day files alike are written here.
+"""A Parquet file whose rows can be replaced under its readers: live files and closed days alike are written here.
 
 A file is replaced by renaming another one to its name, so that nobody sees half of one. That is not enough for readers
 who come to a file more than once:
@@ -46,8 +46,8 @@ from typing import Final, Self
 import pyarrow as pa
 
 from orbitlake.lake.files import BLOCK_BYTES, removed_on_error
+from orbitlake.lake.pages import START, Pages, Revision
 from orbitlake.lake.parquet import ROW_GROUP_ROWS, conform
-from orbitlake.positions.store.pages import START, Pages, Revision
 from orbitlake.tables import Table
 
 ROOM: Final = 8
