@@ -122,20 +122,20 @@ def test_a_crash_before_any_rename_of_a_batch_is_mended_by_doing_it_again(stream
 def crash_at_rename(number, monkeypatch, act) -> bool:
     """Act, but die in place of one rename; return whether it came to that."""
     renames = count()
-    rename = minute_files.rename
+    place_file = minute_files.place_file
 
     def crashing(temporary, target):
         if next(renames) == number:
             raise KeyboardInterrupt
-        rename(temporary, target)
+        place_file(temporary, target)
 
-    monkeypatch.setattr(minute_files, "rename", crashing)
+    monkeypatch.setattr(minute_files, "place_file", crashing)
     try:
         act()
     except KeyboardInterrupt:
         return True
     finally:
-        monkeypatch.setattr(minute_files, "rename", rename)
+        monkeypatch.setattr(minute_files, "place_file", place_file)
     return False
 
 

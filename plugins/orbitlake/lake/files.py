@@ -61,17 +61,21 @@ def publish_file(temporary: Path, target: Path) -> None:
 
     Raises LakeError where a file has the name of the folder.
     """
+    place_file(temporary, target)
+    sync_folder(target.parent)
+
+
+def place_file(temporary: Path, target: Path) -> None:
+    """Rename a finished file to its place; the name is durable once its folder is synced. Raises LakeError likewise."""
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
         try:
             temporary.replace(target)
         except FileNotFoundError:
-            # A folder that became empty is removed with its last file.
+            # The first file of its folder; and one that became empty is removed with its last file.
             target.parent.mkdir(parents=True, exist_ok=True)
             temporary.replace(target)
     except (FileExistsError, NotADirectoryError) as error:
         raise LakeError(f"{target.parent} must be a folder, and a file has that name: move it away") from error
-    sync_folder(target.parent)
 
 
 def sync_folder(path: Path) -> None:

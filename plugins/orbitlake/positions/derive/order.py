@@ -19,6 +19,7 @@ LONGEST_GAP_S: Final = 120
 LONGEST_GAP_US: Final = LONGEST_GAP_S * 1_000_000
 OF_OBJECT: Final = ("object_id", "source")
 MINUTE_US: Final = 60_000_000
+DAY_US: Final = 1440 * MINUTE_US
 NEVER_US: Final = np.iinfo(np.int64).min
 """A time that is null."""
 NONE: Final = -1

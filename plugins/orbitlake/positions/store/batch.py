@@ -3,11 +3,11 @@
 A batch reads the minutes that its fixes lie in, two more before them (motion looks 120 s back) and two behind (whose
 fixes look back at those of the batch), across midnight and into closed days too. It takes the union with what is
 published, derives it anew, and writes aside the minutes that come out otherwise. What it looks at follows from its
-fixes and not from what is new among them: done again after a crash, it completes what was cut off.
+fixes and not from what is new among them: done again after a crash, it completes what was cut off. A row of
+window_stats follows from the positions of its minute, so these alone say what has changed, and are published last.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -16,11 +16,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from orbitlake.digits import same
 from orbitlake.lake import Lake
 from orbitlake.positions.derive.minutes import minutes_of
 from orbitlake.positions.derive.motion import united
 from orbitlake.positions.derive.order import (
     BASE_COLUMNS,
+    DAY_US,
     LONGEST_GAP_US,
     MINUTE_US,
     NONE,
@@ -30,21 +32,17 @@ from orbitlake.positions.derive.order import (
     object_numbers,
     starts_of_runs,
 )
-from orbitlake.positions.derive.published import matched, published_rows
 from orbitlake.positions.store.day_files import closed_rows
 from orbitlake.positions.store.minute_files import (
     Buckets,
     Minute,
     Written,
-    day_of,
-    hashes_of,
     minute_starts,
     read_minutes,
     write_minute,
 )
 from orbitlake.tables import POSITIONS, WINDOW_STATS, Table
 
-DAY_US: Final = 1440 * MINUTE_US
 REACH: Final = LONGEST_GAP_US // MINUTE_US
 """Minutes before and behind a fix that have to do with it."""
 
@@ -61,90 +59,66 @@ class Outcome:
 
 def write_aside(lake: Lake, fixes: pa.Table, buckets: Buckets, part: int, staging: Path) -> Outcome:
     """Derive what the fixes of part `part` of a batch (base columns, any order, repeats allowed) change."""
-    outcome = Outcome()
     if not fixes.num_rows:
-        return outcome
+        return Outcome()
     starts_us = np.unique(minute_starts(fixes, POSITIONS))
     reach_us = MINUTE_US * np.arange(-REACH, REACH + 1)
     around_us = np.unique(np.add.outer(starts_us, reach_us))
     changing_us = np.unique(np.add.outer(starts_us, reach_us[REACH:]))
-    stored = Stored(lake, buckets, part, pc.unique(fixes.column("object_id")))
+    objects = pc.unique(fixes.column("object_id"))
 
+    # Live files are read first: one that is retired meanwhile has its rows in the closed day.
+    live = read_minutes(lake, POSITIONS, buckets.minutes_of_part(part, around_us))
+    closed = closed_rows(lake, around_us, objects)
+    stored = pa.concat_tables([closed, *(of_objects(rows, objects) for rows in live.values())])
+    can_change = np.isin(minute_starts(stored, POSITIONS), changing_us)
     # Of the minutes that cannot change, only what others look back at.
-    context = latest_of_minutes(stored.rows(POSITIONS, np.setdiff1d(around_us, changing_us)))
-    before = stored.rows(POSITIONS, changing_us)
+    context, before = latest_of_minutes(stored.filter(pa.array(~can_change))), stored.filter(pa.array(can_change))
     known = pa.concat_tables([context, before]).select(list(BASE_COLUMNS))
     positions, found = united(known, fixes.select(list(BASE_COLUMNS)))
-    is_changing = np.isin(minute_starts(positions, POSITIONS), changing_us)
-    positions, found = positions.filter(pa.array(is_changing)), found[is_changing]
-    found = np.where(found == NONE, NONE, found - context.num_rows)
-    published = published_rows(before, positions, found, POSITIONS)
-    outcome.rows, outcome.corrected = int(published.is_new.sum()), int(published.differs.sum())
-    outcome.late = int(late(positions, published.is_new).sum())
-    outcome.files += stored.replaced(POSITIONS, positions, published.is_changed, staging)
+    can_change = np.isin(minute_starts(positions, POSITIONS), changing_us)
+    positions, found = positions.filter(pa.array(can_change)), found[can_change]
 
-    minutes = minutes_of(positions)
-    before = stored.rows(WINDOW_STATS, changing_us)
-    published = published_rows(before, minutes, matched(before, minutes, WINDOW_STATS), WINDOW_STATS)
-    outcome.files += stored.replaced(WINDOW_STATS, minutes, published.is_changed, staging)
+    is_new = found == NONE
+    differs = np.zeros(is_new.size, np.bool_)
+    published = before.take(pa.array(found[~is_new] - context.num_rows))
+    differs[~is_new] = differing(positions.filter(pa.array(~is_new)), published)
+    outcome = Outcome(rows=int(is_new.sum()), late=int(late(positions, is_new).sum()), corrected=int(differs.sum()))
+    changed = [rows for _, rows in by_minute(positions, POSITIONS, buckets) if (is_new | differs)[rows].any()]
+    if changed:
+        positions = positions.take(pa.array(np.concatenate(changed)))
+        for table, rows in ((POSITIONS, positions), (WINDOW_STATS, minutes_of(positions))):
+            of_minutes = dict(by_minute(rows, table, buckets))
+            held = live if table is POSITIONS else read_minutes(lake, table, of_minutes)
+            for minute, of_minute in of_minutes.items():
+                others = of_objects(held.get(minute, table.schema.empty_table()), objects, others=True)
+                content = pa.concat_tables([others, rows.take(pa.array(of_minute))])
+                count = buckets.of_day(minute.day)
+                outcome.files.append(write_minute(lake, table, minute, content, count, staging))
     return outcome
 
 
-class Stored:
-    """What is published of the objects of a batch: in the live files of minutes, and in closed days."""
+def of_objects(rows: pa.Table, objects: pa.Array, *, others: bool = False) -> pa.Table:
+    """Keep the rows of some objects, or of all others."""
+    is_theirs = pc.is_in(rows.column("object_id"), objects)
+    return rows.filter(pc.invert(is_theirs) if others else is_theirs)
 
-    def __init__(self, lake: Lake, buckets: Buckets, part: int, objects: pa.Array) -> None:
-        self.lake, self.buckets, self.part, self.objects = lake, buckets, part, objects
-        self.live: dict[str, dict[Minute, pa.Table]] = {}
 
-    def rows(self, table: Table, starts_us: Iterable[int]) -> pa.Table:
-        """Return the objects' rows of some minutes, those of closed days before the same in live files.
+def differing(ours: pa.Table, theirs: pa.Table) -> Mask:
+    """Whether positions of the same keys say something else. Shapes: (n,), (n,) -> (n,)."""
+    values = [column for column in POSITIONS.columns if column.name not in POSITIONS.key]
+    alike = [same(ours.column(column.name), theirs.column(column.name), column) for column in values]
+    return np.asarray(~np.logical_and.reduce(alike), dtype=np.bool_)
 
-        Live files are read first: one that is retired meanwhile has its rows in the closed day.
-        """
-        by_day = defaultdict(list)
-        for start_us in starts_us:
-            by_day[day_of(start_us)].append(int(start_us))
-        minutes = [
-            Minute(start_us, bucket)
-            for day, of_day in by_day.items()
-            for bucket in range(self.part, self.buckets.of_day(day), self.buckets.partitions)
-            for start_us in of_day
-        ]
-        read = self.live[table.name] = read_minutes(self.lake, table, minutes)
-        live = [self.of_objects(rows) for rows in read.values()]
-        closed = [closed_rows(self.lake, table, day, of_day, self.objects) for day, of_day in by_day.items()]
-        return pa.concat_tables([table.schema.empty_table(), *closed, *live])
 
-    def of_objects(self, rows: pa.Table, *, others: bool = False) -> pa.Table:
-        """Keep the rows of the batch's objects, or of all others."""
-        is_ours = pc.is_in(rows.column("object_id"), self.objects)
-        return rows.filter(pc.invert(is_ours) if others else is_ours)
-
-    def replaced(self, table: Table, rows: pa.Table, is_changed: Mask, staging: Path) -> list[Written]:
-        """Write aside the live files of the minutes with a changed row. `rows`: all of the batch's objects in them."""
-        start_us = minute_starts(rows, table)
-        changed = np.isin(start_us, start_us[is_changed])
-        rows, start_us, is_changed = rows.filter(pa.array(changed)), start_us[changed], is_changed[changed]
-        bucket = self.buckets_of(rows, start_us)
-        order = np.lexsort((bucket, start_us))
-        starts = starts_of_runs(start_us[order], bucket[order])
-        files = []
-        for run in np.split(order, starts[1:]) if order.size else ():
-            if is_changed[run].any():
-                minute = Minute(int(start_us[run[0]]), int(bucket[run[0]]))
-                held = self.live[table.name].get(minute, table.schema.empty_table())
-                content = pa.concat_tables([self.of_objects(held, others=True), rows.take(pa.array(np.sort(run)))])
-                count = self.buckets.of_day(minute.day)
-                files.append(write_minute(self.lake, table, minute, content, count, staging))
-        return files
-
-    def buckets_of(self, rows: pa.Table, start_us: Indices) -> Indices:
-        """Return the bucket of each row, by the number of buckets of its day."""
-        days, of_rows = np.unique(start_us // (DAY_US), return_inverse=True)
-        counts = np.array([self.buckets.of_day(day_of(day * DAY_US)) for day in days], np.int64)
-        hashes = hashes_of(rows.column("object_id"))
-        return np.zeros(0, np.int64) if not rows.num_rows else hashes % counts[of_rows]
+def by_minute(rows: pa.Table, table: Table, buckets: Buckets) -> Iterator[tuple[Minute, Indices]]:
+    """Yield each live file that rows are to be in, and their numbers; there must be rows."""
+    start_us = minute_starts(rows, table)
+    bucket = buckets.of_rows(rows, start_us)
+    order = np.lexsort((bucket, start_us))
+    starts = starts_of_runs(start_us[order], bucket[order])
+    for run in np.split(order, starts[1:]):
+        yield Minute(int(start_us[run[0]]), int(bucket[run[0]])), np.sort(run)
 
 
 def latest_of_minutes(positions: pa.Table) -> pa.Table:

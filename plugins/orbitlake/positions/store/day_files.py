@@ -5,7 +5,7 @@ their names and pages. A day is pending, that is to be closed (again), where its
 clock has a say in it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import date
 from hashlib import blake2b
@@ -22,42 +22,41 @@ from orbitlake.lake.listing import parts_of
 from orbitlake.lake.locks import lock_file
 from orbitlake.lake.pages import Revision
 from orbitlake.lake.parquet import open_checked
-from orbitlake.positions.derive.order import MINUTE_US, micros
-from orbitlake.positions.store.minute_files import TIME_OF, live_days, live_files, minute_starts
-from orbitlake.tables import POSITION_TABLES, POSITIONS, Table
+from orbitlake.positions.derive.order import MINUTE_US, Indices, micros
+from orbitlake.positions.store.minute_files import day_of, live_days, live_files, minute_starts
+from orbitlake.tables import POSITION_TABLES, POSITIONS, UTC_MICROSECONDS, Table
 
 CLOSED_FROM: Final = "orbitlake.closed_from"
 ROWS_AT_ONCE: Final = 2**17
 
 
-def closed_rows(lake: Lake, table: Table, day: date, starts_us: Sequence[int], objects: pa.Array) -> pa.Table:
-    """Return what a closed day holds of some objects in some minutes (their starts, microseconds since 1970).
+def closed_rows(lake: Lake, starts_us: Indices, objects: pa.Array) -> pa.Table:
+    """Return the positions that closed days hold of some objects in some minutes (starts, microseconds since 1970).
 
     Row groups are skipped whole where their footer says that they hold none of it. Raises LakeError by name.
     """
-    found = [table.schema.empty_table()]
-    for part in parts_of(lake, table, day):
-        with open_checked(part, table) as opened:
+    found = [POSITIONS.schema.empty_table()]
+    for part in (part for day in sorted(set(map(day_of, starts_us))) for part in parts_of(lake, POSITIONS, day)):
+        with open_checked(part, POSITIONS) as opened:
             groups = [
                 group
                 for group in range(opened.metadata.num_row_groups)
-                if may_hold(opened.metadata.row_group(group), table, starts_us, objects)
+                if may_hold(opened.metadata.row_group(group), starts_us, objects)
             ]
             for batch in opened.iter_batches(ROWS_AT_ONCE, groups, use_threads=False):
                 wanted = pc.is_in(batch.column("object_id"), objects)
-                chosen = pc.and_(wanted, pa.array(np.isin(minute_starts(batch, table), starts_us)))
+                chosen = pc.and_(wanted, pa.array(np.isin(minute_starts(batch, POSITIONS), starts_us)))
                 found.append(pa.Table.from_batches([batch.filter(chosen)]))
     return pa.concat_tables(found)
 
 
-def may_hold(group: pq.RowGroupMetaData, table: Table, starts_us: Sequence[int], objects: pa.Array) -> bool:
-    """Say whether a row group may hold rows of some objects and minutes, by its least and greatest values."""
+def may_hold(group: pq.RowGroupMetaData, starts_us: Indices, objects: pa.Array) -> bool:
+    """Say whether a row group may hold positions of some objects and minutes, by its least and greatest values."""
     of_object, of_time = (
-        group.column(table.column_names.index(name)).statistics for name in ("object_id", TIME_OF[table.name])
+        group.column(POSITIONS.column_names.index(name)).statistics for name in ("object_id", "event_time")
     )
-    ends = pa.array([of_time.min, of_time.max], table.schema.field(TIME_OF[table.name]).type)
-    first_us, last_us = micros(ends) // MINUTE_US * MINUTE_US
-    if not any(first_us <= start_us <= last_us for start_us in starts_us):
+    first_us, last_us = micros(pa.array([of_time.min, of_time.max], UTC_MICROSECONDS)) // MINUTE_US * MINUTE_US
+    if not ((first_us <= starts_us) & (starts_us <= last_us)).any():
         return False
     is_between = pc.and_(pc.greater_equal(objects, of_object.min), pc.less_equal(objects, of_object.max))
     return bool(pc.any(is_between).as_py())

@@ -6,7 +6,7 @@ many a day has stands in its files, so that it stays what it was when the settin
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -18,15 +18,15 @@ import numpy as np
 import pyarrow as pa
 
 from orbitlake.lake import Lake
-from orbitlake.lake.files import publish_file, sync_folder
+from orbitlake.lake.files import place_file, sync_folder
 from orbitlake.lake.listing import days_in, files_of_day
 from orbitlake.lake.locks import lock_file
 from orbitlake.lake.pages import Revision
 from orbitlake.lake.parquet import in_order, open_checked
 from orbitlake.lake.paths import LIVE_NAME, day_folder, live_name
 from orbitlake.lake.roomy import SPLIT_BYTES, RoomyWriter
-from orbitlake.positions.derive.order import BASE_COLUMNS, MINUTE_US, Indices, micros
-from orbitlake.tables import POSITION_TABLES, POSITIONS, Table
+from orbitlake.positions.derive.order import BASE_COLUMNS, DAY_US, MINUTE_US, Indices, micros
+from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS, Table
 
 TIME_OF: Final = {"positions": "event_time", "window_stats": "window_start"}
 """The column whose UTC minute and day say where a row lies."""
@@ -86,6 +86,18 @@ class Buckets:
         """In how many parts a batch can be done so that no file is of two: a part takes whole buckets of every day."""
         return math.gcd(self.setting, *self.of_days.values())
 
+    def minutes_of_part(self, part: int, starts_us: Indices) -> list[Minute]:
+        """Return what a part of a batch is to do with of some minutes (starts, microseconds since 1970)."""
+        parts = self.partitions
+        of_minutes = ((int(start_us), self.of_day(day_of(start_us))) for start_us in starts_us)
+        return [Minute(start_us, bucket) for start_us, count in of_minutes for bucket in range(part, count, parts)]
+
+    def of_rows(self, rows: pa.Table, starts_us: Indices) -> Indices:
+        """Return the bucket of each row, by the number of buckets of the day of its minute. Shapes: (n,) -> (n,)."""
+        days, of_rows = np.unique(starts_us // DAY_US, return_inverse=True)
+        counts = np.array([self.of_day(day_of(day * DAY_US)) for day in days], np.int64)
+        return hashes_of(rows.column("object_id")) % counts[of_rows]
+
 
 def buckets_of(lake: Lake, day: date) -> int | None:
     """Return the number of buckets of a day's live files, of either table; None where it has none."""
@@ -128,7 +140,7 @@ def hashes_of(object_ids: pa.ChunkedArray) -> Indices:
     return np.asarray(hashes[objects.indices.to_numpy()])
 
 
-def read_minutes(lake: Lake, table: Table, minutes: Sequence[Minute]) -> dict[Minute, pa.Table]:
+def read_minutes(lake: Lake, table: Table, minutes: Iterable[Minute]) -> dict[Minute, pa.Table]:
     """Return the rows of the live files of some minutes; one without a file is left out. Raises LakeError by name."""
     found = {}
     for minute in minutes:
@@ -153,26 +165,17 @@ def write_minute(lake: Lake, table: Table, minute: Minute, rows: pa.Table, bucke
 
 
 def publish(lake: Lake, files: Sequence[Written]) -> None:
-    """Rename finished files to their places: positions before the minutes that sum them up; durable in the end.
+    """Rename finished files to their places: minutes before the positions that they sum up, durable in that order.
 
-    In whatever order a batch is cut off, doing it again completes it.
+    A batch that is cut off finds the positions that it did not come to changed still, and does their minutes again.
     """
     with live_lock(lake):
-        for table in POSITION_TABLES:
+        for table in (WINDOW_STATS, POSITIONS):
             of_table = [file for file in files if file.table == table.name]
             for file in of_table:
-                rename(Path(file.temporary), Path(file.target))
+                place_file(Path(file.temporary), Path(file.target))
             for folder in sorted({Path(file.target).parent for file in of_table}):
                 sync_folder(folder)
-
-
-def rename(temporary: Path, target: Path) -> None:
-    """Give a finished file its name. Raises LakeError where a file has the name of the folder."""
-    try:
-        temporary.replace(target)
-    except (FileNotFoundError, NotADirectoryError):
-        # The first file of its day.
-        publish_file(temporary, target)
 
 
 @contextmanager
