@@ -5,7 +5,9 @@ import json
 import os
 import subprocess
 import sys
+import time
 from datetime import UTC, date, datetime, timedelta
+from threading import Event, Thread
 
 import pyarrow as pa
 import pytest
@@ -15,7 +17,7 @@ from tests.positions.samples import orbit
 
 from orbitlake.lake.quarantine import quarantine
 from orbitlake.positions.state import Checkpoint
-from orbitlake.positions.store import retention
+from orbitlake.positions.store import minute_files, retention
 from orbitlake.positions.store.retention import ClosedDayError, removals, remove
 from orbitlake.settings import from_environment
 from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS
@@ -88,6 +90,37 @@ def test_no_file_is_older_or_younger_than_the_closing(closed_day):
         os.utime(file, (2e9, 2e9))
 
     assert len(going(closed_day)) == 4
+
+
+def test_retirement_waits_for_a_batch_whose_minutes_are_there_and_whose_positions_are_not_yet(closed_day, monkeypatch):
+    place_file, verify_day = minute_files.place_file, retention.verify_day
+    seen, has_failed = Event(), Event()
+
+    def slowly(temporary, target):
+        if "/positions/" in str(target):
+            seen.set()
+            has_failed.wait(10)
+            # Whoever does not wait has long decided by then.
+            time.sleep(0.3)
+        place_file(temporary, target)
+
+    def verify(*facts):
+        try:
+            verify_day(*facts)
+        except ClosedDayError:
+            has_failed.set()
+            raise
+
+    monkeypatch.setattr(minute_files, "place_file", slowly)
+    monkeypatch.setattr(retention, "verify_day", verify)
+    batch = Thread(target=stream_in, args=(closed_day, orbit([130])))
+    batch.start()
+    seen.wait(10)
+    found = going(closed_day)
+    batch.join()
+
+    assert has_failed.is_set()
+    assert found == []
 
 
 @pytest.mark.parametrize(

@@ -110,9 +110,11 @@ def live_removals(lake: Lake, closed_before: datetime) -> Iterator[Removal]:
         try:
             verify_day(day, parts, {table: list(files) for table, files in digests.items()})
         except ClosedDayError:
-            # A late fix that came since the files were looked at is no lack: the day is to be closed anew.
-            if is_pending(lake, day):
-                continue
+            # A late fix that came since the files were looked at is no lack: the day is to be closed anew. A batch in
+            # the middle of its renames is waited for: its minutes come first, and its positions tell of them.
+            with live_lock(lake):
+                if is_pending(lake, day):
+                    continue
             raise
         for files in digests.values():
             for file, digest in files.items():
