@@ -23,6 +23,7 @@ import psutil
 import pyarrow.parquet as pq
 from bars import SMALL, Bar, print_machine, scaled, verdict
 
+from orbitlake.endings import set_by_signals
 from orbitlake.lake import Lake
 from orbitlake.lake.paths import DAY_PREFIX, day_folder
 from orbitlake.lake.session import open_session
@@ -85,7 +86,8 @@ def land_ticks(lake: Lake, objects: int, ticks: int) -> None:
 
 def stream(lake: Lake, trigger: str, max_bytes: int) -> None:
     """Drive our stream."""
-    with open_session("stream", **SESSION) as spark, Ending().on_signals() as ending:
+    ending = Ending()
+    with open_session("stream", **SESSION) as spark, set_by_signals(ending.asked):
         # Before the day of the records is over: at its end a run seals the files that the other stream is to read.
         run(spark, lake, ISS, trigger, ending, max_bytes, now=lambda: START, buckets=from_environment().buckets)
 

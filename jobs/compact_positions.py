@@ -5,7 +5,7 @@ import json
 import sys
 from datetime import date
 
-from orbitlake.positions.launcher import end_with_launcher
+from orbitlake.endings import end_with_launcher
 from orbitlake.settings import REFUSED, of_command_line
 
 

@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from orbitlake.positions.launcher import end_with_launcher
+from orbitlake.endings import end_with_launcher, set_by_signals
 from orbitlake.settings import REFUSED, of_command_line
 
 
@@ -36,7 +36,7 @@ def main() -> int:
     settings = of_command_line(None)
     lake = Lake(settings.data)
     ending = Ending(options.max_runtime)
-    with ending.on_signals(), open_session("stream_positions", spark_sql_shuffle_partitions="2") as spark:
+    with set_by_signals(ending.asked), open_session("stream_positions", spark_sql_shuffle_partitions="2") as spark:
         try:
             if options.rebuild:
                 Checkpoint(lake).rebuild()

@@ -21,7 +21,8 @@ MAY_IMPORT = {
     "physics": set(),
     "destinations": {"settings"},
     "bounded_http": {"destinations"},
-    "positions": {"physics", "digits", "tables", "settings", "lake", "bounded_http", "destinations"},
+    "endings": set(),
+    "positions": {"physics", "digits", "endings", "tables", "settings", "lake", "bounded_http", "destinations"},
     "oem": {"physics", "digits", "tables", "settings", "lake", "bounded_http", "destinations"},
     "simulator": {"physics", "tables", "settings"},
     "alerts": {"lake"},
@@ -31,7 +32,7 @@ MAY_IMPORT = {
     "page": {"query", "tables", "settings", "lake", "physics", "alerts", "freshness", "verdicts", "upstream"},
     "embedded": {"query", "tables", "settings", "lake", "simulator", "upstream"},
     "dags": {"orchestration", "tables", "settings", "positions", "oem"},
-    "jobs": {"positions", "oem", "lake", "tables", "settings"},
+    "jobs": {"endings", "positions", "oem", "lake", "tables", "settings"},
 }
 # room within a part -> the rooms of the same part that it may import.
 ROOMS = {

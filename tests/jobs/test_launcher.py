@@ -13,7 +13,7 @@ import psutil
 import pytest
 from tests.positions.samples import lines, orbit
 
-from orbitlake.positions.launcher import is_alive
+from orbitlake.endings import is_alive
 from orbitlake.positions.state import Checkpoint, CheckpointError
 
 CHECKOUT = Path(__file__).resolve().parents[2]

@@ -273,7 +273,7 @@ def test_spark_tasks_give_driver_and_executors_the_same_python_and_leave_cores_t
 
 
 def test_spark_tasks_tell_their_jobs_to_end_with_them(dag_bag):
-    from orbitlake.positions.launcher import VARIABLE
+    from orbitlake.endings import VARIABLE
 
     for dag_id in ("stream_positions", "compact_positions"):
         (task,) = (each for each in dag_bag.dags[dag_id].tasks if isinstance(each, SparkSubmitOperator))

@@ -1,7 +1,6 @@
 """Public position feeds -> raw records: polled at absolute ticks, every outcome kept, failures too."""
 
 import math
-import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from datetime import UTC
 from threading import Event
 from typing import Final
 
+from orbitlake.endings import set_by_signals
 from orbitlake.lake import Lake
 from orbitlake.positions.collect.poller import Clock, Poller
 from orbitlake.positions.raw.segments import SegmentWriter
@@ -157,14 +157,10 @@ def run(
         )
         for feed in feeds
     ]
-    before = {each: signal.signal(each, lambda *_: stop.set()) for each in (signal.SIGTERM, signal.SIGINT)}
-    try:
+    with set_by_signals(stop):
         return collect(
             pollers, Lake(settings.data), interval_s, duration_s, stop, show, warn=warn, is_relieved=is_relieved
         ).as_json()
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
 
 
 def line_of(record: RawRecord) -> str:

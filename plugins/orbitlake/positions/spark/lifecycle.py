@@ -1,10 +1,8 @@
 """From start to stop of the stream: one driver a checkpoint, ended only between batches."""
 
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -39,16 +37,6 @@ class Ending:
         if self.asked.is_set() or self.max_runtime_s is None or self.began is None:
             return self.asked.is_set()
         return time.monotonic() - self.began >= self.max_runtime_s
-
-    @contextmanager
-    def on_signals(self) -> "Iterator[Ending]":
-        """Take SIGTERM and SIGINT as the wish to end after the batch in hand."""
-        before = {each: signal.signal(each, lambda *_: self.asked.set()) for each in (signal.SIGTERM, signal.SIGINT)}
-        try:
-            yield self
-        finally:
-            for each, handler in before.items():
-                signal.signal(each, handler)
 
 
 def utc_now() -> datetime:

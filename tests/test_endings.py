@@ -8,13 +8,13 @@ import time
 
 import pytest
 
-from orbitlake.positions.launcher import VARIABLE
+from orbitlake.endings import VARIABLE
 
 # The leader starts the member, shares its output with it, and never waits for it.
 LEADER = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', sys.argv[1]]); time.sleep(600)"
 MEMBER = """
 import os, signal, time
-from orbitlake.positions.launcher import end_with_launcher
+from orbitlake.endings import end_with_launcher
 signal.signal(signal.SIGTERM, lambda *_: (os.write(1, b"asked to end\\n"), os._exit(0)))
 {before}
 end_with_launcher()

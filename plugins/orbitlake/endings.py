@@ -1,15 +1,28 @@
-"""A job that Airflow started ends with the task that started it, however that task ended."""
+"""How a job ends: after the work in hand where a signal asks for it, and with the task that started it."""
 
 import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import psutil
 
 VARIABLE: Final = "ORBITLAKE_END_WITH_LAUNCHER"
 CHECK_EACH_S: Final = 1.0
+
+
+@contextmanager
+def set_by_signals(asked: threading.Event) -> Iterator[None]:
+    """Take SIGTERM and SIGINT meanwhile as the wish to end after the work in hand: they set `asked`, and no more."""
+    before = {each: signal.signal(each, lambda *_: asked.set()) for each in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def end_with_launcher() -> None:
