@@ -1,7 +1,6 @@
 """What has arrived and when: polls, fixes, batches and runs of the stream, issues. `verdicts.py` judges it."""
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,15 +10,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from orbitlake.lake import Lake, LakeError
+from orbitlake.lake.lines import lines_from_end
 from orbitlake.lake.listing import days_in
 from orbitlake.lake.paths import ISSUE_PREFIX, PART
-from orbitlake.positions.raw.segments import SEALED, is_older, lines_from_end, raw_files
+from orbitlake.positions.raw.segments import SEALED, raw_files
 from orbitlake.positions.record import RecordError, zoned_time
 from orbitlake.positions.stream_run import StreamRun
 from orbitlake.settings import Settings
 from orbitlake.tables import OEM_ISSUES
 
-TAIL_BYTES: Final = 64 * 2**10
 HAND_OVER: Final = timedelta(seconds=120)
 """How long the next run of a DAG may take to go on where the last one ended: Airflow's scheduler, Java, Spark."""
 SHORTEST_FEED_S: Final = 25.0
@@ -168,11 +167,10 @@ def newest_first(lake: Lake) -> Iterator[tuple[Path, datetime]]:
     """
     for folder in reversed(days_in(lake.raw_open_notify).values()):
         files = []
-        for name in raw_files(folder):
+        for name in raw_files(folder)[0]:
             # A day that is being sealed loses its segments meanwhile.
             with suppress(FileNotFoundError):
-                if not is_older(name):
-                    files.append(((folder / name).stat().st_mtime, folder / name))
+                files.append(((folder / name).stat().st_mtime, folder / name))
         for written_s, file in sorted(files, reverse=True):
             yield file, datetime.fromtimestamp(written_s, UTC)
 
@@ -210,14 +208,8 @@ def poll_of(record: dict[str, Any], came: datetime) -> Poll:
 
 def last_batch(lake: Lake) -> dict[str, Any]:
     """The stream's last line of progress, with `finished_at`; nothing where no batch is on record."""
-    try:
-        with lake.stream_progress.open("rb") as source:
-            source.seek(max(0, os.fstat(source.fileno()).st_size - TAIL_BYTES))
-            lines = source.read().splitlines()
-    except FileNotFoundError:
-        return {}
-    for line in reversed(lines):
-        # The last line may be torn by a kill, and so may the first by the seek.
+    for line in lines_from_end(lake.stream_progress):
+        # One that was torn by a kill has the next behind it.
         with suppress(ValueError, KeyError, TypeError):
             batch = json.loads(line)
             datetime.fromisoformat(batch["finished_at"])

@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import CHECKOUT
 
 from orbitlake.lake.listing import warned_of
-from orbitlake.positions.raw.segments import SegmentWriter, end_of_lines, is_held, is_older, lines_from_end, raw_files
+from orbitlake.positions.raw.segments import SegmentWriter, is_held, raw_files
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -117,7 +117,10 @@ def test_raw_files_are_found_at_any_depth_of_a_day(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
 
-    assert {name: is_older(name) for name in raw_files(tmp_path)} == NAMES
+    names, older = raw_files(tmp_path)
+    found = dict.fromkeys(names, False) | {str(path.relative_to(tmp_path)): True for path in older}
+
+    assert found == NAMES
 
 
 @pytest.mark.parametrize("name", [".a.jsonl", "_a.json", ".hidden/a.json", "_temporary/a.jsonl"])
@@ -125,7 +128,7 @@ def test_what_is_hidden_is_passed_over_in_silence(tmp_path, caplog, name):
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).touch()
 
-    assert list(raw_files(tmp_path)) == []
+    assert raw_files(tmp_path) == ([], [])
     assert caplog.messages == []
 
 
@@ -139,7 +142,7 @@ def test_links_and_other_endings_are_named_in_a_warning(tmp_path, caplog):
     for name in names[5:]:
         (tmp_path / name).touch()
 
-    assert list(raw_files(tmp_path)) == ["a.jsonl"]
+    assert raw_files(tmp_path) == (["a.jsonl"], [])
     assert [any(f"/{name}: not read" in message for message in caplog.messages) for name in names] == [True] * 9
 
 
@@ -155,37 +158,7 @@ def test_a_folder_that_goes_while_it_is_listed_does_no_harm(tmp_path, monkeypatc
 
     monkeypatch.setattr(os, "scandir", emptied)
 
-    assert list(raw_files(tmp_path)) == ["b.json"]
-
-
-@pytest.mark.parametrize("tail_bytes", [3, 64 * 2**10])
-@pytest.mark.parametrize(
-    ("content", "begin", "end"),
-    [
-        (b"", 0, 0),
-        (b"a\nb\n", 0, 4),
-        (b"a\nb", 0, 2),
-        (b"ab", 0, 0),
-        (b"a\ntorn line", 2, 2),
-        (b"a\n" + b"b" * 20 + b"\n" + b"c" * 20, 0, 23),
-        (b"a\n" + b"b" * 20, 12, 12),
-    ],
-)
-def test_a_segment_is_whole_up_to_its_last_newline(tmp_path, monkeypatch, tail_bytes, content, begin, end):
-    monkeypatch.setattr("orbitlake.positions.raw.segments.TAIL_BYTES", tail_bytes)
-    (tmp_path / "a.jsonl").write_bytes(content)
-
-    assert end_of_lines(tmp_path / "a.jsonl", begin, len(content)) == end
-
-
-@pytest.mark.parametrize("tail_bytes", [1, 3, 64 * 2**10])
-@pytest.mark.parametrize("content", [b"", b"torn", b"a\n", b"a\nbb\nccc\n", b"a\n\nbb\ntorn", b"aaaaaaaa\nbbbbbbbb\n"])
-def test_lines_come_from_the_end_without_a_torn_one(tmp_path, monkeypatch, tail_bytes, content):
-    monkeypatch.setattr("orbitlake.positions.raw.segments.TAIL_BYTES", tail_bytes)
-    (tmp_path / "a.jsonl").write_bytes(content)
-
-    assert list(lines_from_end(tmp_path / "a.jsonl")) == content.split(b"\n")[-2::-1]
-    assert list(lines_from_end(tmp_path / "gone.jsonl")) == []
+    assert raw_files(tmp_path) == ([], [tmp_path / "b.json"])
 
 
 COLLECTOR = """

@@ -12,13 +12,14 @@ from typing import Any, Final
 
 from orbitlake.lake import Lake
 from orbitlake.lake.errors import printable
+from orbitlake.lake.lines import end_of_lines
 from orbitlake.lake.listing import days_in
 from orbitlake.lake.quarantine import quarantine_file
 from orbitlake.positions.raw.inbox import SETTLED_S, Inbox, gather_older
 from orbitlake.positions.raw.merging import finish_all
 from orbitlake.positions.raw.reading import DAMAGE, Packed, Piece, RawFileError
 from orbitlake.positions.raw.sealing import PACKED, SEGMENTS, Progress, unmark_later
-from orbitlake.positions.raw.segments import SEALED, end_of_lines, is_older, raw_files
+from orbitlake.positions.raw.segments import SEALED, raw_files
 
 LEAST_BYTES_A_TASK: Final = 256 * 2**10
 COPIED_S: Final = 60.0
@@ -54,14 +55,14 @@ class Backlog:
         self.inbox.take()
         found = {}
         for day, folder in days_in(self.root).items():
-            names = list(raw_files(folder))
-            if older := [folder / name for name in names if is_older(name)]:
+            names, older = raw_files(folder)
+            if older:
                 gather_older(self.lake, day, older)
-                names = list(raw_files(folder))
+                names, _ = raw_files(folder)
             for name in names:
                 # Taken away meanwhile.
                 with suppress(FileNotFoundError):
-                    if not is_older(name) and not (self.progress and self.progress.has_read(name)):
+                    if not (self.progress and self.progress.has_read(name)):
                         found[f"{folder.name}/{name}"] = (folder / name).stat().st_size
         return found
 

@@ -5,7 +5,7 @@ import stat
 import sys
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from itertools import islice
@@ -53,10 +53,7 @@ class Inbox:
 
     def move(self, files: list[tuple[Path, int]]) -> None:
         """Merge files into a segment, and say which."""
-        now = datetime.now(UTC)
-        target = new_segment(self.lake.raw_open_notify / day_folder(now.date()), now)
-        merge(self.lake, target, files)
-        remove_emptied({path.parent for path, _ in files}, self.lake.inbox_open_notify)
+        target = gather(self.lake, datetime.now(UTC), files, self.lake.inbox_open_notify)
         names = ", ".join(path.name for path, _ in files[:NAMED_AT_ONCE])
         more = f" and {len(files) - NAMED_AT_ONCE} more" if len(files) > NAMED_AT_ONCE else ""
         print(printable(f"{names}{more} -> {target}"), file=sys.stderr, flush=True)
@@ -80,22 +77,22 @@ def files_below(lake: Lake) -> Iterator[tuple[Path, os.stat_result]]:
 
 def gather_older(lake: Lake, day: date, older: list[Path]) -> None:
     """Merge the record files of a day in the older layout, one a poll, into one segment."""
-    folder = lake.raw_open_notify / day_folder(day)
-    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    merge(lake, new_segment(folder, start), [(path, path.stat().st_size) for path in sorted(older)])
-    remove_emptied({path.parent for path in older}, folder)
+    files = [(path, path.stat().st_size) for path in sorted(older)]
+    gather(lake, datetime(day.year, day.month, day.day, tzinfo=UTC), files, lake.raw_open_notify / day_folder(day))
 
 
-def remove_emptied(folders: Iterable[Path], within: Path) -> None:
-    """Remove folders that became empty, and those around them, but not `within`."""
-    for folder in folders:
+def gather(lake: Lake, start: datetime, files: list[tuple[Path, int]], within: Path) -> Path:
+    """Merge files of so many bytes each into a segment that no collector writes; return it.
+
+    Folders that become empty are removed, and those around them, but not `within`.
+    """
+    name = f"{start:%Y%m%dT%H%M%S.%fZ}-{uuid.uuid4().hex[:8]}{SEGMENT}"
+    target = lake.raw_open_notify / day_folder(start.date()) / name
+    merge(lake, target, files)
+    for folder in {path.parent for path, _ in files}:
         # Not empty, or removed with another.
         with suppress(OSError):
             while folder != within:
                 folder.rmdir()
                 folder = folder.parent
-
-
-def new_segment(folder: Path, start: datetime) -> Path:
-    """Return the place of a segment that no collector writes."""
-    return folder / f"{start:%Y%m%dT%H%M%S.%fZ}-{uuid.uuid4().hex[:8]}{SEGMENT}"
+    return target

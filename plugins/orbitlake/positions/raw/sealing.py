@@ -15,15 +15,14 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from orbitlake.lake import Lake
+from orbitlake.lake.lines import end_of_lines
 from orbitlake.lake.listing import days_in
 from orbitlake.positions.raw.merging import finish_all, merge
 from orbitlake.positions.raw.segments import (
     MOST_NAME_BYTES,
     SEALED,
     SEGMENT,
-    end_of_lines,
     is_held,
-    is_older,
     raw_files,
 )
 
@@ -67,7 +66,7 @@ class Progress:
 def unmark_later(lake: Lake, progress: Progress) -> None:
     """Take the mark off sealed files of later batches than the last: the checkpoint has come out of a backup."""
     for folder in days_in(lake.raw_open_notify).values():
-        for name in raw_files(folder):
+        for name in raw_files(folder)[0]:
             marked = MARKED.fullmatch(name)
             if marked and marked[2] == progress.query and not progress.has_read(name):
                 (folder / name).rename(folder / f"{marked[1]}.{marked[2]}_{marked[3]}{SEALED}")
@@ -97,10 +96,8 @@ def seal_day(lake: Lake, folder: Path, progress: Progress) -> bool:
     """Seal the segments of a day that were read and have no collector; mark the sealed files that were read."""
     read: list[tuple[Path, int]] = []
     has_changed = False
-    for name in sorted(raw_files(folder)):
+    for name in sorted(raw_files(folder)[0]):
         path, key = folder / name, f"{folder.name}/{name}"
-        if is_older(name):
-            continue
         if name.endswith(SEGMENT):
             count, size = progress.offset[SEGMENTS].get(key, 0), path.stat().st_size
             is_read = end_of_lines(path, count, size) == count and size - count <= MOST_TORN_BYTES

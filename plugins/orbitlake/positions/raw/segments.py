@@ -8,7 +8,6 @@ import errno
 import fcntl
 import os
 import uuid
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -27,8 +26,6 @@ HIDDEN: Final = (".", "_")
 NOT_READ: Final = f"not read: raw records are plain files that end with {SEGMENT}, {SEALED} or {OLDER}"
 MOST_NAME_BYTES: Final = 200
 """Of the names that people gave: file systems hold names to 255 bytes, and ours put numbers and marks beside them."""
-TAIL_BYTES: Final = 64 * 2**10
-MOST_HELD_BYTES: Final = 2**20
 
 
 class SegmentWriter:
@@ -96,61 +93,27 @@ def is_held(path: Path) -> bool:
     return False
 
 
-def raw_files(day: Path) -> Iterator[str]:
-    """Yield the raw files below the folder of a day, by their paths from there, in no order.
+def raw_files(day: Path) -> tuple[list[str], list[Path]]:
+    """Return the names of the segments and sealed files in the folder of a day, and the files there of before these.
 
     Hidden files are passed over. Anything else, links too, is left alone and named in a warning.
     """
-    strays, folders = [], [""]
+    names: list[str] = []
+    older, strays, folders = [], [], [day]
     while folders:
-        below = folders.pop()
+        folder = folders.pop()
         # A folder whose files were merged goes meanwhile.
-        with suppress(FileNotFoundError), os.scandir(day / below) as entries:
+        with suppress(FileNotFoundError), os.scandir(folder) as entries:
             for entry in entries:
                 if entry.name.startswith(HIDDEN):
                     continue
                 if entry.is_dir(follow_symlinks=False):
-                    folders.append(f"{below}{entry.name}/")
-                elif entry.is_file(follow_symlinks=False) and entry.name.endswith((SEGMENT, SEALED, OLDER)):
-                    yield f"{below}{entry.name}"
-                else:
+                    folders.append(Path(entry.path))
+                elif not entry.is_file(follow_symlinks=False) or not entry.name.endswith((SEGMENT, SEALED, OLDER)):
                     strays.append(entry.path)
+                elif folder is day and not entry.name.endswith(OLDER):
+                    names.append(entry.name)
+                else:
+                    older.append(Path(entry.path))
     warn_of(strays, NOT_READ)
-
-
-def is_older(name: str) -> bool:
-    """Whether a path from the folder of a day is neither that of a segment nor of a sealed file."""
-    return "/" in name or name.endswith(OLDER)
-
-
-def end_of_lines(path: Path, begin: int, end: int) -> int:
-    """Return where the last whole line in [begin, end) of a segment ends, in bytes; `begin` where none ends there."""
-    if end <= begin:
-        return begin
-    with path.open("rb") as file:
-        while end > begin:
-            start = max(begin, end - TAIL_BYTES)
-            file.seek(start)
-            newline = file.read(end - start).rfind(b"\n")
-            if newline >= 0:
-                return start + newline + 1
-            end = start
-    return begin
-
-
-def lines_from_end(path: Path) -> Iterator[bytes]:
-    """Yield the whole lines of a segment, the last first, none beyond one that is too long; none of no file."""
-    with suppress(FileNotFoundError), path.open("rb") as file:
-        start = file.seek(0, os.SEEK_END)
-        # What follows the last newline is not whole.
-        held, is_first = b"", True
-        while start:
-            end, start = start, max(0, start - TAIL_BYTES)
-            file.seek(start)
-            held, *lines = (file.read(end - start) + held).split(b"\n")
-            if len(held) > MOST_HELD_BYTES:
-                return
-            yield from reversed(lines[:-1] if is_first and lines else lines)
-            is_first = is_first and not lines
-        if not is_first:
-            yield held
+    return names, older

@@ -15,7 +15,7 @@ from pyspark.sql import DataFrame
 
 from orbitlake.lake import Lake
 from orbitlake.lake.errors import errors_in_utf8
-from orbitlake.lake.files import write_file
+from orbitlake.lake.lines import append_line
 from orbitlake.positions.spark.records import BAD, BAD_SCHEMA, FIX, TALLY, judge, rows_of
 from orbitlake.positions.state import Checkpoint
 from orbitlake.positions.store.bad_lines import IN_ORDER, keep_bad_lines
@@ -23,7 +23,6 @@ from orbitlake.positions.store.batch import write_aside
 from orbitlake.positions.store.minute_files import BASE_SCHEMA, Buckets, Written, publish
 from orbitlake.settings import from_environment
 
-MOST_PROGRESS_BYTES: Final = 2**20
 DERIVED: Final = "derived"
 NAMES: Final = ("kind", "block")
 
@@ -143,12 +142,3 @@ def deriver(
                 yield pa.RecordBatch.from_arrays([pa.array([DERIVED]), pa.array([json.dumps(told).encode()])], NAMES)
 
     return derive
-
-
-def append_line(log: Path, line: str, staging: Path) -> None:
-    """Add a line to the log of progress, which keeps its last thousands of lines."""
-    if log.exists() and log.stat().st_size > MOST_PROGRESS_BYTES:
-        lines = log.read_text().splitlines(keepends=True)
-        write_file(log, "".join(lines[len(lines) // 2 :]).encode(), staging)
-    with log.open("a") as sink:
-        sink.write(line + "\n")
