@@ -99,7 +99,7 @@ class Contender:
 
     def start(self, **trigger: object) -> StreamingQuery:
         """Start the whole stream on the source."""
-        stream = PositionStream(self.checkpoint, OBJECT_ID)
+        stream = PositionStream(self.checkpoint.lake, OBJECT_ID)
         writer = self.source(self.spark, self.checkpoint).writeStream.foreachBatch(
             lambda lines, number: bool(stream.process(lines, number))
         )

@@ -241,7 +241,7 @@ def latency(folder: Path, fixes: int, objects: int, most_s: float) -> list[Bar]:
         ours.wait()
         watcher.join()
     waits_s = sorted(seen[at] - moment for at, moment in landed.items())
-    log = Checkpoint(lake).progress_log.read_text().splitlines()[1:]
+    log = lake.stream_progress.read_text().splitlines()[1:]
     p50, p95 = statistics.median(waits_s), statistics.quantiles(waits_s, n=20, method="inclusive")[-1]
     print(f"     {len(waits_s)} fixes of {objects} objects, trigger {TICK_S} s; landed -> visible: p50 {p50:.2f} s")
     print(f"     work of such a batch: median {statistics.median(json.loads(x)['duration_s'] for x in log):.2f} s")

@@ -73,4 +73,4 @@ def land_minutes(lake: Lake, rows: dict[Table, pa.Table]) -> None:
         minutes, firsts = np.unique(start_us[order], return_index=True)
         for minute_us, of_minute in zip(minutes, np.split(order, firsts[1:]), strict=True):
             minute = Minute(int(minute_us), 0)
-            publish(lake, [write_minute(lake, table, minute, of_table.take(pa.array(of_minute)), 1, lake.staging)])
+            publish(lake, [write_minute(lake, table, minute, of_table.take(pa.array(of_minute)), 1)])

@@ -112,7 +112,7 @@ def test_a_day_closed_again_is_the_same_up_to_a_unit(lake, units, is_news):
 def test_a_fix_that_comes_again_makes_no_news_of_a_unit(lake, units, is_news):
     for table, rows in derived(FIXES).items():
         put_live(lake, table, nudged(rows, table, units))
-    outcome = write_aside(lake, of_base(FIXES), Buckets.of(lake, 1), 0, lake.staging)
+    outcome = write_aside(lake, of_base(FIXES), Buckets.of(lake, 1), 0)
 
     assert outcome.rows == 0
     assert bool(outcome.corrected) == is_news

@@ -45,7 +45,7 @@ def task(lake):
             stderr=subprocess.DEVNULL,
         )
         started.append(process)
-        assert happens(Checkpoint(lake).progress_log.exists, STARTS_WITHIN_S)
+        assert happens(lake.stream_progress.exists, STARTS_WITHIN_S)
         return psutil.Process(process.pid)
 
     yield start
@@ -133,7 +133,7 @@ def test_a_killed_task_leaves_no_application_and_the_next_stream_starts(lake, ta
 
     assert happens(lambda: not members(launcher.pid), ENDS_WITHIN_S), members(launcher.pid)
     assert second_stream(lake).returncode == 0
-    (only,) = Checkpoint(lake).progress_log.read_text().splitlines()
+    (only,) = lake.stream_progress.read_text().splitlines()
     assert json.loads(only)["rows"] == 12
 
 

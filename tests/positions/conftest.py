@@ -50,7 +50,7 @@ class StreamByHand:
         self.checkpoint = Checkpoint(self.lake)
         shutil.rmtree(self.checkpoint.root, ignore_errors=True)
         with self.checkpoint.held():
-            self.stream = PositionStream(self.checkpoint, ISS, buckets)
+            self.stream = PositionStream(self.lake, ISS, buckets)
             self.numbers = count()
 
     def batch(self, lines: list[str | bytes], number: int | None = None) -> Progress:

@@ -31,9 +31,7 @@ def put_live(lake: Lake, table: Table, rows: pa.Table) -> None:
     """Make derived rows the live files of their minutes, whatever is there."""
     starts_us = minute_starts(rows, table)
     files = [
-        write_minute(
-            lake, table, Minute(int(start_us), 0), rows.filter(pa.array(starts_us == start_us)), 1, lake.staging
-        )
+        write_minute(lake, table, Minute(int(start_us), 0), rows.filter(pa.array(starts_us == start_us)), 1)
         for start_us in np.unique(starts_us)
     ]
     publish(lake, files)
@@ -50,4 +48,4 @@ def put_closed(lake: Lake, table: Table, day: date, rows: pa.Table, digest: str 
 
 def stream_in(lake: Lake, rows: list[dict]) -> None:
     """Do what a batch of these fixes does, without an engine."""
-    publish(lake, write_aside(lake, of_base(rows), Buckets.of(lake, 1), 0, lake.staging).files)
+    publish(lake, write_aside(lake, of_base(rows), Buckets.of(lake, 1), 0).files)

@@ -189,8 +189,8 @@ def test_a_crash_between_any_two_steps_of_taking_is_mended_by_the_next_start(str
             return call
 
         with monkeypatch.context() as patched:
-            for name in ("publish_file", "quarantine_file"):
-                patched.setattr(merging, name, watched(getattr(merging, name)))
+            patched.setattr(merging, "publish_file", watched(merging.publish_file))
+            patched.setattr(reading, "quarantine_file", watched(reading.quarantine_file))
             patched.setattr(merging.Path, "rename", watched(merging.Path.rename))
             patched.setattr(merging.Path, "mkdir", watched(merging.Path.mkdir))
             patched.setattr(os, "unlink", watched(os.unlink))

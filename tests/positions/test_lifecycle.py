@@ -35,7 +35,7 @@ def test_a_run_takes_what_is_there_and_the_next_one_only_what_is_new(spark, lake
     first = rows_live(lake)
     land(lake, "b.jsonl", orbit(range(60, 120, 5)))
     run(spark, lake, ISS, AVAILABLE_NOW, Ending())
-    log = [json.loads(text) for text in Checkpoint(lake).progress_log.read_text().splitlines()]
+    log = [json.loads(text) for text in lake.stream_progress.read_text().splitlines()]
 
     assert (first, rows_live(lake)) == (12, 24)
     assert [entry["rows"] for entry in log] == [12, 12]
@@ -46,7 +46,7 @@ def test_bytes_a_batch_are_limited(spark, lake):
     land(lake, "a.jsonl", orbit(range(0, 60, 5)))
     size = (lake.raw_open_notify / "date=2025-12-21" / "a.jsonl").stat().st_size
     run(spark, lake, ISS, AVAILABLE_NOW, Ending(), max_bytes=size // 3 + 1)
-    log = [json.loads(text) for text in Checkpoint(lake).progress_log.read_text().splitlines()]
+    log = [json.loads(text) for text in lake.stream_progress.read_text().splitlines()]
 
     assert len(log) == 3
     assert max(entry["records"] for entry in log) <= 5

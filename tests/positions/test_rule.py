@@ -63,8 +63,8 @@ class World:
         self.restart()
 
     def restart(self) -> None:
-        with Checkpoint(self.lake).held() as checkpoint:
-            self.stream = PositionStream(checkpoint, ISS, self.count)
+        with Checkpoint(self.lake).held():
+            self.stream = PositionStream(self.lake, ISS, self.count)
 
     def batch(self, rows: list[dict]) -> None:
         self.stream.process(Frame.of_lines(lines(rows)), next(self.numbers))

@@ -38,7 +38,7 @@ def land(lake, name, *raw_lines, end=b"\n"):
 
 def stream(spark, lake, now=SAME_DAY, **options):
     """Stream what is there; return the reports of the run's batches."""
-    log = Checkpoint(lake).progress_log
+    log = lake.stream_progress
     before = len(log.read_text().splitlines()) if log.exists() else 0
     run(spark, lake, ISS, AVAILABLE_NOW, Ending(), now=lambda: now, **options)
     return [json.loads(text) for text in log.read_text().splitlines()[before:]] if log.exists() else []
@@ -143,7 +143,7 @@ def test_an_interval_takes_what_comes_while_it_runs(spark, lake):
     feeder.start()
     run(spark, lake, ISS, "0 seconds", ending, now=lambda: NEXT_DAY)
     feeder.join(10)
-    reports = [json.loads(text) for text in Checkpoint(lake).progress_log.read_text().splitlines()]
+    reports = [json.loads(text) for text in lake.stream_progress.read_text().splitlines()]
 
     assert [report["rows"] for report in reports] == [1, 1, 1, 1]
     assert len(raw_names(lake)) == 1, "a run that was asked to end seals one day all the same"

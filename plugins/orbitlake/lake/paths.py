@@ -63,6 +63,11 @@ class Lake:
         return self.root / "staging"
 
     @property
+    def stream_staging(self) -> Path:
+        """The stream's own folder in staging, which each start empties."""
+        return self.staging / "stream_positions"
+
+    @property
     def checkpoints(self) -> Path:
         return self.root / "checkpoints"
 

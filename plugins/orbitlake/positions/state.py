@@ -45,14 +45,6 @@ class Checkpoint:
     def spark(self) -> Path:
         return self.folder / "spark"
 
-    @property
-    def staging(self) -> Path:
-        return self.lake.staging / "stream_positions"
-
-    @property
-    def progress_log(self) -> Path:
-        return self.lake.stream_progress
-
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep every other driver out. Raises CheckpointError where one is at work."""
@@ -92,8 +84,8 @@ class Checkpoint:
         with self.locked():
             for folder in self.root.glob("v*"):
                 # Gone in one step: Spark would not understand half of a checkpoint. The next stream sweeps the rest.
-                self.staging.mkdir(parents=True, exist_ok=True)
-                folder.rename(aside := self.staging / uuid.uuid4().hex)
+                self.lake.stream_staging.mkdir(parents=True, exist_ok=True)
+                folder.rename(aside := self.lake.stream_staging / uuid.uuid4().hex)
                 shutil.rmtree(aside)
             with live_lock(self.lake):
                 for table in POSITION_TABLES:
@@ -102,7 +94,7 @@ class Checkpoint:
 
     def swept(self) -> "Checkpoint":
         """Remove what a killed driver left: unfinished files, and a checkpoint that never began."""
-        shutil.rmtree(self.staging, ignore_errors=True)
+        shutil.rmtree(self.lake.stream_staging, ignore_errors=True)
         if not (self.spark / "metadata").exists():
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder.mkdir()

@@ -4,20 +4,17 @@ An offset is bytes read by file. A batch ends anywhere in a file: a line is read
 """
 
 import math
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from orbitlake.lake import Lake
-from orbitlake.lake.errors import printable
 from orbitlake.lake.lines import end_of_lines
 from orbitlake.lake.listing import days_in
-from orbitlake.lake.quarantine import quarantine_file
 from orbitlake.positions.raw.inbox import SETTLED_S, Inbox, gather_older
 from orbitlake.positions.raw.merging import finish_all
-from orbitlake.positions.raw.reading import DAMAGE, Packed, Piece, RawFileError
+from orbitlake.positions.raw.reading import DAMAGE, Packed, Piece, RawFileError, undamaged
 from orbitlake.positions.raw.sealing import PACKED, SEGMENTS, Progress, unmark_later
 from orbitlake.positions.raw.segments import SEALED, raw_files
 
@@ -101,28 +98,16 @@ class Backlog:
         path = self.root / name
         # Taken away meanwhile.
         with suppress(FileNotFoundError):
-            if 0 <= time.time() - path.stat().st_mtime < COPIED_S:
-                return 0
-            try:
-                return self.inside(name).size
-            except DAMAGE as error:
-                kept = quarantine_file(self.lake, path, f"damaged, none of its records was taken: {error}")
-                print(printable(f"{path} is damaged ({error}): moved to {kept}"), file=sys.stderr, flush=True)
+            is_copied = not 0 <= time.time() - path.stat().st_mtime < COPIED_S
+            if is_copied and (inside := self.insides.get(name) or undamaged(self.lake, path)):
+                self.insides[name] = inside
+                return inside.size
         return 0
-
-    def inside(self, name: str) -> Packed:
-        """Return the inside of a sealed file, found out once."""
-        if name not in self.insides:
-            self.insides[name] = Packed.of(self.root / name)
-        return self.insides[name]
 
     def pieces(self, start: Offset, end: Offset, tasks: int) -> list[list[Piece]]:
         """Return what lies between two offsets in even shares, one a task. Raises RawFileError where a file is gone."""
-        spans = [
-            (name, read_of(start[key].get(name, 0)), read_of(upto))
-            for key in (PACKED, SEGMENTS)
-            for name, upto in end[key].items()
-        ]
+        before = bytes_read(start)
+        spans = [(name, before.get(name, 0), upto) for name, upto in bytes_read(end).items()]
         share = max(LEAST_BYTES_A_TASK, math.ceil(sum(upto - begin for _, begin, upto in spans) / tasks))
         shares: list[list[Piece]] = []
         room = 0
@@ -142,11 +127,12 @@ class Backlog:
         if not name.endswith(SEALED):
             return Piece(name, begin, end)
         try:
-            return Piece(name, begin, end, self.inside(name).member_before(max(begin - 1, 0)))
+            inside = self.insides[name] = self.insides.get(name) or Packed.of(self.root / name)
         except (OSError, *DAMAGE) as error:
             raise RawFileError.of(self.root / name, error) from error
+        return Piece(name, begin, end, inside.member_before(max(begin - 1, 0)))
 
 
-def read_of(part: int | list[int]) -> int:
-    """Return the bytes read, of a segment or a sealed file."""
-    return part if isinstance(part, int) else part[0]
+def bytes_read(offset: Offset) -> dict[str, int]:
+    """Return the bytes read of each file, of sealed ones first."""
+    return {name: upto for name, (upto, _) in offset[PACKED].items()} | offset[SEGMENTS]

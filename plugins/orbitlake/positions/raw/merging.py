@@ -9,7 +9,6 @@ import gzip
 import hashlib
 import os
 import shutil
-import sys
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -17,16 +16,13 @@ from pathlib import Path
 from typing import Final
 
 from orbitlake.lake import Lake
-from orbitlake.lake.errors import printable
 from orbitlake.lake.files import publish_file, removed_on_error, sync_folder
 from orbitlake.lake.listing import days_in
-from orbitlake.lake.quarantine import quarantine, quarantine_file
-from orbitlake.positions.raw.reading import DAMAGE, Packed
+from orbitlake.lake.quarantine import quarantine
+from orbitlake.positions.raw.reading import undamaged
 from orbitlake.positions.raw.segments import MOST_NAME_BYTES, SEALED
 
 MERGING: Final = ".merging-"
-STAGING: Final = "stream_positions"
-"""The stream's own folder in staging, which each start empties."""
 AT_ONCE_BYTES: Final = 2**20
 MEMBER_BYTES: Final = 4 * 2**20
 """A sealed file is gzip members of so many bytes each: it can be read from any of them on."""
@@ -68,7 +64,7 @@ def finish_all(lake: Lake) -> None:
 def finish(lake: Lake, folder: Path) -> None:
     """Make the file that a hidden folder stands for, unless it is there, and remove the folder."""
     target = folder.with_name(folder.name.removeprefix(MERGING))
-    temporary = lake.staging / STAGING / uuid.uuid4().hex
+    temporary = lake.stream_staging / uuid.uuid4().hex
     temporary.parent.mkdir(parents=True, exist_ok=True)
     members = sorted(folder.iterdir())
     if members and not target.exists():
@@ -101,13 +97,8 @@ def lines_gathered(lake: Lake, members: Iterable[Path]) -> Iterator[bytes]:
     for member in members:
         with member.open("rb") as file:
             is_packed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
-        if is_packed:
-            try:
-                Packed.of(member)
-            except DAMAGE as error:
-                kept = quarantine_file(lake, member, f"damaged, none of its records was taken: {error}")
-                print(printable(f"{member} is damaged ({error}): moved to {kept}"), file=sys.stderr, flush=True)
-                continue
+        if is_packed and not undamaged(lake, member):
+            continue
         last = b"\n"
         with gzip.open(member) if is_packed else member.open("rb") as file:
             while piece := file.read(AT_ONCE_BYTES):

@@ -1,6 +1,7 @@
 """Lines of raw files by their place: where a line begins in a file, in bytes, once unpacked where it is packed."""
 
 import gzip
+import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
+from orbitlake.lake import Lake
 from orbitlake.lake.errors import printable
+from orbitlake.lake.quarantine import quarantine_file
 from orbitlake.positions.record import MAX_LINE_BYTES
 
 PACKED_AT_ONCE: Final = 64 * 2**10
@@ -66,6 +69,16 @@ class Packed:
     def member_before(self, place: int) -> tuple[int, int]:
         """Return where the last member begins that begins at `place` (unpacked) or before, packed and unpacked."""
         return max((member for member in self.members if member[1] <= place), default=(0, 0))
+
+
+def undamaged(lake: Lake, path: Path) -> Packed | None:
+    """Return the inside of a packed file; None of a damaged one, which is moved to quarantine and named."""
+    try:
+        return Packed.of(path)
+    except DAMAGE as error:
+        kept = quarantine_file(lake, path, f"damaged, none of its records was taken: {error}")
+        print(printable(f"{path} is damaged ({error}): moved to {kept}"), file=sys.stderr, flush=True)
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ there is to know: files sealed since bear our mark and are forgotten, so that th
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -74,14 +75,11 @@ class RawReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
 
     def __init__(self, lake: Lake, checkpoint: Path, max_bytes: int, tasks: int):
         self.lake, self.checkpoint, self.max_bytes, self.tasks = lake, checkpoint, max_bytes, tasks
-        # Of the one beside the driver, from its first question on: what is sent to executors stays small.
-        self.opened: Backlog | None = None
 
-    @property
+    @cached_property
     def backlog(self) -> Backlog:
-        if self.opened is None:
-            self.opened = Backlog(self.lake, self.checkpoint)
-        return self.opened
+        """That of the one beside the driver, from its first question on: what is sent to executors stays small."""
+        return Backlog(self.lake, self.checkpoint)
 
     def initialOffset(self) -> Offset:
         return nothing_read()

@@ -61,7 +61,7 @@ def run(
     Raises CheckpointError where another driver holds the checkpoint or it is of another version.
     """
     with Checkpoint(lake).held() as checkpoint, on_record(lake) as had_batch:
-        stream = PositionStream(checkpoint, object_id, buckets)
+        stream = PositionStream(lake, object_id, buckets)
         totals = dict.fromkeys(("batches", *COUNTED), 0)
 
         @errors_in_utf8()

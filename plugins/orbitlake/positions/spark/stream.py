@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, astuple, dataclass, field
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
@@ -17,7 +16,6 @@ from orbitlake.lake import Lake
 from orbitlake.lake.errors import errors_in_utf8
 from orbitlake.lake.lines import append_line
 from orbitlake.positions.spark.records import BAD, BAD_SCHEMA, FIX, TALLY, judge, rows_of
-from orbitlake.positions.state import Checkpoint
 from orbitlake.positions.store.bad_lines import IN_ORDER, keep_bad_lines
 from orbitlake.positions.store.batch import write_aside
 from orbitlake.positions.store.minute_files import BASE_SCHEMA, Buckets, Written, publish
@@ -52,14 +50,14 @@ class Progress:
 
 @dataclass(slots=True)
 class PositionStream:
-    """The work of a batch on one checkpoint. `object_id` is the object of records of the older form.
+    """The work of a batch. `object_id` is the object of records of the older form.
 
     A batch is one job of Spark's with one shuffle: executors judge the lines and spread the fixes by their objects,
     then read, derive and write aside what the fixes change, a part of the buckets each; the driver gives the files
     their names. Done again, whole or in part, it comes to the same.
     """
 
-    checkpoint: Checkpoint
+    lake: Lake
     object_id: str
     buckets: int = 1
     of_days: dict[date, int] = field(default_factory=dict)
@@ -68,20 +66,19 @@ class PositionStream:
     def process(self, lines: DataFrame, batch: int) -> Progress:
         """Publish what the lines of a batch (value, file_name, offset) change."""
         began = time.monotonic()
-        lake, staging = self.checkpoint.lake, self.checkpoint.staging
-        buckets = Buckets.of(lake, self.buckets, self.of_days)
+        buckets = Buckets.of(self.lake, self.buckets, self.of_days)
         self.of_days.update(buckets.of_days)
         columns = lines.select("value", "file_name", "offset")
         judged = columns.mapInArrow(judge(self.object_id, buckets), "part int, kind string, block binary")
         parts = judged.repartitionById(buckets.partitions, "part")
-        done = parts.mapInArrow(deriver(lake, buckets, staging), "kind string, block binary").toArrow()
+        done = parts.mapInArrow(deriver(self.lake, buckets), "kind string, block binary").toArrow()
         progress = self.publish(Progress(batch), done)
         progress.duration_s = round(time.monotonic() - began, 3)
         return progress
 
     def publish(self, progress: Progress, done: pa.Table) -> Progress:
         """Give the finished files of a batch their names, and put its bad lines into quarantine."""
-        lake = self.checkpoint.lake
+        lake = self.lake
         blocks: dict[str, list[pa.BinaryScalar]] = defaultdict(list)
         for kind, block in zip(done.column("kind").to_pylist(), done.column("block"), strict=True):
             blocks[kind].append(block)
@@ -109,12 +106,10 @@ class PositionStream:
         """Say what a batch did: a JSON line in the job's log, and in a file that stays small."""
         line = json.dumps(asdict(progress))
         print(line, flush=True)
-        append_line(self.checkpoint.progress_log, line, self.checkpoint.staging)
+        append_line(self.lake.stream_progress, line, self.lake.stream_staging)
 
 
-def deriver(
-    lake: Lake, buckets: Buckets, staging: Path
-) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def deriver(lake: Lake, buckets: Buckets) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """Return the function that does one part of a batch on an executor.
 
     It is given rows of JUDGED; what is no fix it passes on. Of the fixes it yields, as JSON, the files written aside,
@@ -135,7 +130,7 @@ def deriver(
             if blocks:
                 (part,) = parts
                 fixes = pa.concat_tables(blocks).unify_dictionaries().cast(BASE_SCHEMA)
-                outcome = write_aside(lake, fixes, buckets, part, staging)
+                outcome = write_aside(lake, fixes, buckets, part)
                 newest = pc.max(fixes.column("fetch_time")).as_py()
                 told = asdict(outcome) | {"newest_fetch": newest and newest.isoformat()}
                 told["files"] = [astuple(file) for file in outcome.files]

@@ -9,7 +9,6 @@ window_stats follows from the positions of its minute, so these alone say what h
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -57,7 +56,7 @@ class Outcome:
     corrected: int = 0
 
 
-def write_aside(lake: Lake, fixes: pa.Table, buckets: Buckets, part: int, staging: Path) -> Outcome:
+def write_aside(lake: Lake, fixes: pa.Table, buckets: Buckets, part: int) -> Outcome:
     """Derive what the fixes of part `part` of a batch (base columns, any order, repeats allowed) change."""
     if not fixes.num_rows:
         return Outcome()
@@ -93,8 +92,7 @@ def write_aside(lake: Lake, fixes: pa.Table, buckets: Buckets, part: int, stagin
             for minute, of_minute in of_minutes.items():
                 others = of_objects(held.get(minute, table.schema.empty_table()), objects, others=True)
                 content = pa.concat_tables([others, rows.take(pa.array(of_minute))])
-                count = buckets.of_day(minute.day)
-                outcome.files.append(write_minute(lake, table, minute, content, count, staging))
+                outcome.files.append(write_minute(lake, table, minute, content, buckets.of_day(minute.day)))
     return outcome
 
 

@@ -152,14 +152,14 @@ def read_minutes(lake: Lake, table: Table, minutes: Iterable[Minute]) -> dict[Mi
     return found
 
 
-def write_minute(lake: Lake, table: Table, minute: Minute, rows: pa.Table, buckets: int, staging: Path) -> Written:
+def write_minute(lake: Lake, table: Table, minute: Minute, rows: pa.Table, buckets: int) -> Written:
     """Write aside what is to be the live file of a minute, with the room that the minute before has come to."""
     target = minute.file(lake, table)
     before = Minute(minute.start_us - MINUTE_US, minute.bucket).file(lake, table)
     least_bytes = 0
     with suppress(FileNotFoundError):
         least_bytes = before.stat().st_size
-    with RoomyWriter(table, target, staging, {BUCKETS: str(buckets)}, least_bytes) as writer:
+    with RoomyWriter(table, target, lake.stream_staging, {BUCKETS: str(buckets)}, least_bytes) as writer:
         writer.write(in_order(rows, table))
     return Written(table.name, str(writer.path), str(target))
 
