@@ -1,6 +1,7 @@
 """Parquet files of our tables: rows brought into the schema and order of their table, and files checked against it."""
 
 import os
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,7 @@ from orbitlake.lake.errors import DamagedFileError, LakeError
 from orbitlake.tables import OEM_TABLES, Table
 
 ROW_GROUP_ROWS: Final = 1_000_000
+ROWS_AT_ONCE: Final = 2**17
 VERSION_KEY: Final = b"orbitlake.version"
 REBUILD: Final = "python jobs/ingest_oem.py --rebuild"
 """What makes the tables of an older version anew, from the raw files."""
@@ -66,6 +68,25 @@ def conform(rows: pa.Table, table: Table) -> pa.Table:
                 f"{table.name}.{column.name}: {typed.column(column.name).null_count} nulls where none may be"
             )
     return typed
+
+
+def rows_where(
+    file: Path,
+    table: Table,
+    may_hold: Callable[[pq.RowGroupMetaData], bool],
+    wanted: Callable[[pa.Table], pa.Array],
+    columns: Sequence[str] | None = None,
+) -> Iterator[pa.Table]:
+    """Yield the rows of a published file that are `wanted` (a mask of rows), some at a time; some may be none.
+
+    Row groups that by their footer may hold none of them are not read. Raises LakeError as open_checked does.
+    """
+    with open_checked(file, table) as opened:
+        numbers = range(opened.metadata.num_row_groups)
+        groups = [number for number in numbers if may_hold(opened.metadata.row_group(number))]
+        for batch in opened.iter_batches(ROWS_AT_ONCE, groups, columns, use_threads=False):
+            rows = pa.Table.from_batches([batch])
+            yield rows.filter(wanted(rows))
 
 
 def check_file(file: Path, table: Table) -> None:

@@ -89,8 +89,8 @@ def read_line(line: str, object_id: str) -> Fix | None:
         source=OPEN_NOTIFY if older else name(record, "source"),
         event_time=instant(number(record, "timestamp")),
         fetch_time=zoned_time(record.get("fetch_time")),
-        latitude_deg=latitude(number(record, "latitude")),
-        longitude_deg=longitude(number(record, "longitude")),
+        latitude_deg=angle("latitude", number(record, "latitude"), 90),
+        longitude_deg=angle("longitude", number(record, "longitude"), 180),
         altitude_km=None if older or record.get("altitude_km") is None else number(record, "altitude_km"),
     )
 
@@ -122,18 +122,11 @@ def number(record: dict[str, Any], key: str) -> float:
     return parsed
 
 
-def latitude(value_deg: float) -> float:
-    """Return a latitude within [-90, 90]."""
-    if not -90 <= value_deg <= 90:
-        raise RecordError(f"latitude {value_deg} is out of range")
+def angle(name: str, value_deg: float, most_deg: int) -> float:
+    """Return an angle within [-most_deg, most_deg]."""
+    if not -most_deg <= value_deg <= most_deg:
+        raise RecordError(f"{name} {value_deg} is out of range")
     return value_deg + 0.0  # -0.0 and 0.0 are one place, and must be one key
-
-
-def longitude(value_deg: float) -> float:
-    """Return a longitude within [-180, 180]."""
-    if not -180 <= value_deg <= 180:
-        raise RecordError(f"longitude {value_deg} is out of range")
-    return value_deg + 0.0
 
 
 def instant(timestamp_s: float) -> datetime:

@@ -10,9 +10,8 @@ from orbitlake.positions.record import (
     OPEN_NOTIFY,
     WHERETHEISS,
     RecordError,
+    angle,
     instant,
-    latitude,
-    longitude,
     number,
     refuse_constant,
 )
@@ -70,7 +69,7 @@ def position_of(answer: dict[str, Any], coordinates: dict[str, Any], altitude_ke
     except RecordError as error:
         raise AnswerError("wrong JSON", str(error)) from None
     try:
-        place = latitude(values[0]), longitude(values[1])
+        place = angle("latitude", values[0], 90), angle("longitude", values[1], 180)
     except RecordError as error:
         raise AnswerError("out of range", str(error)) from None
     return Position(*place, int(timestamp) if timestamp.is_integer() else timestamp, altitude_km)

@@ -1,7 +1,7 @@
 """One feed, asked one question at a time: retried within its budget, and every way to fail has a kind."""
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from threading import Event
 from typing import Any, Final, Self
@@ -109,10 +109,7 @@ class Poller:
             position = FEEDS[self.source](body, self.url)
         except AnswerError as error:
             return self.record(began, error=str(error), http_status=error.http_status or status), error.kind
-        record = self.record(
-            began, http_status=status, latitude=position.latitude, longitude=position.longitude,
-            timestamp=position.timestamp, altitude_km=position.altitude_km,
-        )  # fmt: skip
+        record = self.record(began, http_status=status, **asdict(position))
         behind_s = record.fetch_time.timestamp() - position.timestamp
         if self.clock_tolerance_s is not None and abs(behind_s) > self.clock_tolerance_s:
             return replace(record, error=f"clock: the position is {behind_s:.0f} s behind now"), "clock"

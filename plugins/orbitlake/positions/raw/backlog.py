@@ -15,7 +15,7 @@ from orbitlake.lake.listing import days_in
 from orbitlake.positions.raw.inbox import SETTLED_S, Inbox, gather_older
 from orbitlake.positions.raw.merging import finish_all
 from orbitlake.positions.raw.reading import DAMAGE, Packed, Piece, RawFileError, undamaged
-from orbitlake.positions.raw.sealing import PACKED, SEGMENTS, Progress, unmark_later
+from orbitlake.positions.raw.sealing import PACKED, SEGMENTS, Committed, unmark_later
 from orbitlake.positions.raw.segments import SEALED, raw_files
 
 LEAST_BYTES_A_TASK: Final = 256 * 2**10
@@ -36,13 +36,13 @@ class Backlog:
     def __init__(self, lake: Lake, checkpoint: Path):
         self.lake, self.root = lake, lake.raw_open_notify
         self.inbox = Inbox(lake)
-        self.progress = Progress.of(checkpoint)
+        self.committed = Committed.of(checkpoint)
         self.bound: dict[str, int] | None = None
         """All that a query over what is there will read, files and sizes; None where it goes on for ever."""
         self.insides: dict[str, Packed] = {}
         finish_all(lake)
-        if self.progress:
-            unmark_later(lake, self.progress)
+        if self.committed:
+            unmark_later(lake, self.committed)
 
     def look(self) -> dict[str, int]:
         """Return the segments and the sealed files without this query's mark, by path below the root, with their bytes.
@@ -59,7 +59,7 @@ class Backlog:
             for name in names:
                 # Taken away meanwhile.
                 with suppress(FileNotFoundError):
-                    if not (self.progress and self.progress.has_read(name)):
+                    if not (self.committed and self.committed.has_read(name)):
                         found[f"{folder.name}/{name}"] = (folder / name).stat().st_size
         return found
 

@@ -35,7 +35,7 @@ SEGMENTS, PACKED = "segments", "sealed"
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class Committed:
     """How far a stream has come by Spark's own files: its query, its last committed batch, the offset after that."""
 
     query: str
@@ -44,7 +44,7 @@ class Progress:
 
     @classmethod
     def of(cls, spark: Path) -> Self | None:
-        """Return the progress of a checkpoint, None where nothing is committed."""
+        """Return what is committed by a checkpoint, None where nothing is."""
         done = [int(file.name) for file in (spark / "commits").glob("[0-9]*") if file.name.isdigit()]
         if not done:
             return None
@@ -63,12 +63,12 @@ class Progress:
         return f"{os.fsdecode(os.fsencode(stem)[:MOST_NAME_BYTES])}.{self.query}-{self.batch}{SEALED}"
 
 
-def unmark_later(lake: Lake, progress: Progress) -> None:
+def unmark_later(lake: Lake, committed: Committed) -> None:
     """Take the mark off sealed files of later batches than the last: the checkpoint has come out of a backup."""
     for folder in days_in(lake.raw_open_notify).values():
         for name in raw_files(folder)[0]:
             marked = MARKED.fullmatch(name)
-            if marked and marked[2] == progress.query and not progress.has_read(name):
+            if marked and marked[2] == committed.query and not committed.has_read(name):
                 (folder / name).rename(folder / f"{marked[1]}.{marked[2]}_{marked[3]}{SEALED}")
 
 
@@ -80,35 +80,35 @@ def seal_closed_days(
     The query must have ended and the checkpoint be held. `is_enough` is asked after each day.
     """
     finish_all(lake)
-    progress = Progress.of(spark)
+    committed = Committed.of(spark)
     changed = []
     for day, folder in days_in(lake.raw_open_notify).items():
-        if progress is None or day >= (now.astimezone(UTC) - GRACE).date():
+        if committed is None or day >= (now.astimezone(UTC) - GRACE).date():
             break
-        if seal_day(lake, folder, progress):
+        if seal_day(lake, folder, committed):
             changed.append(day)
             if is_enough():
                 break
     return changed
 
 
-def seal_day(lake: Lake, folder: Path, progress: Progress) -> bool:
+def seal_day(lake: Lake, folder: Path, committed: Committed) -> bool:
     """Seal the segments of a day that were read and have no collector; mark the sealed files that were read."""
     read: list[tuple[Path, int]] = []
     has_changed = False
     for name in sorted(raw_files(folder)[0]):
         path, key = folder / name, f"{folder.name}/{name}"
         if name.endswith(SEGMENT):
-            count, size = progress.offset[SEGMENTS].get(key, 0), path.stat().st_size
+            count, size = committed.offset[SEGMENTS].get(key, 0), path.stat().st_size
             is_read = end_of_lines(path, count, size) == count and size - count <= MOST_TORN_BYTES
             if is_read and not is_held(path):
                 read.append((path, count))
-        elif (part := progress.offset[PACKED].get(key)) and part[0] == part[1]:
+        elif (part := committed.offset[PACKED].get(key)) and part[0] == part[1]:
             stem = marked[1] if (marked := MARKED.fullmatch(name)) else name.removesuffix(SEALED)
-            target = folder / progress.marked(stem)
+            target = folder / committed.marked(stem)
             if not target.exists():
                 path.rename(target)
                 has_changed = True
     if read:
-        merge(lake, folder / progress.marked(read[0][0].stem), read)
+        merge(lake, folder / committed.marked(read[0][0].stem), read)
     return has_changed or bool(read)

@@ -20,7 +20,7 @@ from orbitlake.lake import Lake
 from orbitlake.lake.files import PARTS_ASIDE, publish_file, sync_folder
 from orbitlake.lake.listing import parts_of
 from orbitlake.lake.pages import Revision
-from orbitlake.lake.parquet import open_checked
+from orbitlake.lake.parquet import rows_where
 from orbitlake.lake.paths import part_name
 from orbitlake.lake.roomy import RoomyWriter
 from orbitlake.positions.derive.minutes import minutes_of
@@ -69,21 +69,16 @@ def fixes_of(files: Sequence[Path], since: datetime, part: int, parts: int) -> p
 
     Row groups that are older by their footer are not read. Names of objects and sources are dictionaries.
     """
-    found = [compact(BASE_SCHEMA.empty_table())]
-    for file in files:
-        with open_checked(file, POSITIONS) as opened:
-            groups = [
-                group
-                for group in range(opened.metadata.num_row_groups)
-                if opened.metadata.row_group(group).column(EVENT_TIME).statistics.max >= since
-            ]
-            for batch in opened.iter_batches(ROWS_AT_ONCE, groups, list(BASE_COLUMNS), use_threads=False):
-                rows = pa.Table.from_batches([batch])
-                rows = rows.filter(pc.greater_equal(rows.column("event_time"), pa.scalar(since)))
-                if parts > 1:
-                    rows = rows.filter(pa.array(hashes_of(rows.column("object_id")) % parts == part))
-                found.append(compact(rows))
-    return pa.concat_tables(found).unify_dictionaries()
+
+    def may_hold(group: pq.RowGroupMetaData) -> bool:
+        return bool(group.column(EVENT_TIME).statistics.max >= since)
+
+    def is_wanted(rows: pa.Table) -> pa.Array:
+        is_of_part = pa.array(hashes_of(rows.column("object_id")) % parts == part)
+        return pc.and_(pc.greater_equal(rows.column("event_time"), pa.scalar(since)), is_of_part)
+
+    found = (rows for file in files for rows in rows_where(file, POSITIONS, may_hold, is_wanted, BASE_COLUMNS))
+    return pa.concat_tables([compact(rows) for rows in (BASE_SCHEMA.empty_table(), *found)]).unify_dictionaries()
 
 
 def compact(fixes: pa.Table) -> pa.Table:

@@ -8,6 +8,7 @@ clock has a say in it.
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import date
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
@@ -21,13 +22,12 @@ from orbitlake.lake import Lake
 from orbitlake.lake.listing import parts_of
 from orbitlake.lake.locks import lock_file
 from orbitlake.lake.pages import Revision
-from orbitlake.lake.parquet import open_checked
+from orbitlake.lake.parquet import rows_where
 from orbitlake.positions.derive.order import MINUTE_US, Indices, micros
 from orbitlake.positions.store.minute_files import day_of, live_days, live_files, minute_starts
 from orbitlake.tables import POSITION_TABLES, POSITIONS, UTC_MICROSECONDS, Table
 
 CLOSED_FROM: Final = "orbitlake.closed_from"
-ROWS_AT_ONCE: Final = 2**17
 
 
 def closed_rows(lake: Lake, starts_us: Indices, objects: pa.Array) -> pa.Table:
@@ -35,22 +35,18 @@ def closed_rows(lake: Lake, starts_us: Indices, objects: pa.Array) -> pa.Table:
 
     Row groups are skipped whole where their footer says that they hold none of it. Raises LakeError by name.
     """
-    found = [POSITIONS.schema.empty_table()]
-    for part in (part for day in sorted(set(map(day_of, starts_us))) for part in parts_of(lake, POSITIONS, day)):
-        with open_checked(part, POSITIONS) as opened:
-            groups = [
-                group
-                for group in range(opened.metadata.num_row_groups)
-                if may_hold(opened.metadata.row_group(group), starts_us, objects)
-            ]
-            for batch in opened.iter_batches(ROWS_AT_ONCE, groups, use_threads=False):
-                wanted = pc.is_in(batch.column("object_id"), objects)
-                chosen = pc.and_(wanted, pa.array(np.isin(minute_starts(batch, POSITIONS), starts_us)))
-                found.append(pa.Table.from_batches([batch.filter(chosen)]))
-    return pa.concat_tables(found)
+
+    def is_wanted(rows: pa.Table) -> pa.Array:
+        is_of_minute = np.isin(minute_starts(rows, POSITIONS), starts_us)
+        return pc.and_(pc.is_in(rows.column("object_id"), objects), pa.array(is_of_minute))
+
+    parts = [part for day in sorted(set(map(day_of, starts_us))) for part in parts_of(lake, POSITIONS, day)]
+    may_hold_some = partial(may_hold, starts_us, objects)
+    found = (rows for part in parts for rows in rows_where(part, POSITIONS, may_hold_some, is_wanted))
+    return pa.concat_tables([POSITIONS.schema.empty_table(), *found])
 
 
-def may_hold(group: pq.RowGroupMetaData, starts_us: Indices, objects: pa.Array) -> bool:
+def may_hold(starts_us: Indices, objects: pa.Array, group: pq.RowGroupMetaData) -> bool:
     """Say whether a row group may hold positions of some objects and minutes, by its least and greatest values."""
     of_object, of_time = (
         group.column(POSITIONS.column_names.index(name)).statistics for name in ("object_id", "event_time")

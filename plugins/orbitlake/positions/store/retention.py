@@ -16,7 +16,7 @@ from orbitlake.lake import Lake
 from orbitlake.lake.listing import days_in, parts_of
 from orbitlake.lake.pages import Revision
 from orbitlake.lake.quarantine import REASON, bound_quarantine, over_bound, quarantined
-from orbitlake.positions.raw.sealing import Progress
+from orbitlake.positions.raw.sealing import Committed
 from orbitlake.positions.raw.segments import raw_files
 from orbitlake.positions.state import Checkpoint
 from orbitlake.positions.store.day_files import compaction_lock, digest_of, is_pending, page_digests
@@ -146,10 +146,10 @@ def verify_day(day: date, parts: dict[Table, list[Path]], live: dict[Table, list
 
 def raw_removals(lake: Lake, before: date) -> Iterator[Removal]:
     """Sealed raw files of closed days, of those that the stream has read."""
-    progress = Progress.of(Checkpoint(lake).spark)
+    committed = Committed.of(Checkpoint(lake).spark)
     for day, folder in days_in(lake.raw_open_notify).items():
-        if progress and day < before and parts_of(lake, POSITIONS, day):
-            for sealed in sorted(folder / name for name in raw_files(folder)[0] if progress.has_read(name)):
+        if committed and day < before and parts_of(lake, POSITIONS, day):
+            for sealed in sorted(folder / name for name in raw_files(folder)[0] if committed.has_read(name)):
                 yield Removal(RAW, str(sealed), sealed.stat().st_size, f"{day} is closed and older than the setting")
 
 
