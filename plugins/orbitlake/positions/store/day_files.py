@@ -8,7 +8,6 @@ clock has a say in it.
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import date
-from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
@@ -23,39 +22,32 @@ from orbitlake.lake.listing import parts_of
 from orbitlake.lake.locks import lock_file
 from orbitlake.lake.pages import Revision
 from orbitlake.lake.parquet import rows_where
-from orbitlake.positions.derive.order import MINUTE_US, Indices, micros
+from orbitlake.positions.derive.order import Indices
 from orbitlake.positions.store.minute_files import day_of, live_days, live_files, minute_starts
-from orbitlake.tables import POSITION_TABLES, POSITIONS, UTC_MICROSECONDS, Table
+from orbitlake.tables import POSITION_TABLES, POSITIONS, Table
 
 CLOSED_FROM: Final = "orbitlake.closed_from"
+OBJECT_ID: Final = POSITIONS.column_names.index("object_id")
 
 
 def closed_rows(lake: Lake, starts_us: Indices, objects: pa.Array) -> pa.Table:
     """Return the positions that closed days hold of some objects in some minutes (starts, microseconds since 1970).
 
-    Row groups are skipped whole where their footer says that they hold none of it. Raises LakeError by name.
+    Row groups of other objects alone, by their least and greatest, are not read. Raises LakeError by name.
     """
+
+    def may_hold(group: pq.RowGroupMetaData) -> bool:
+        of_group = group.column(OBJECT_ID).statistics
+        is_between = pc.and_(pc.greater_equal(objects, of_group.min), pc.less_equal(objects, of_group.max))
+        return bool(pc.any(is_between).as_py())
 
     def is_wanted(rows: pa.Table) -> pa.Array:
         is_of_minute = np.isin(minute_starts(rows, POSITIONS), starts_us)
         return pc.and_(pc.is_in(rows.column("object_id"), objects), pa.array(is_of_minute))
 
     parts = [part for day in sorted(set(map(day_of, starts_us))) for part in parts_of(lake, POSITIONS, day)]
-    may_hold_some = partial(may_hold, starts_us, objects)
-    found = (rows for part in parts for rows in rows_where(part, POSITIONS, may_hold_some, is_wanted))
+    found = (rows for part in parts for rows in rows_where(part, POSITIONS, may_hold, is_wanted))
     return pa.concat_tables([POSITIONS.schema.empty_table(), *found])
-
-
-def may_hold(starts_us: Indices, objects: pa.Array, group: pq.RowGroupMetaData) -> bool:
-    """Say whether a row group may hold positions of some objects and minutes, by its least and greatest values."""
-    of_object, of_time = (
-        group.column(POSITIONS.column_names.index(name)).statistics for name in ("object_id", "event_time")
-    )
-    first_us, last_us = micros(pa.array([of_time.min, of_time.max], UTC_MICROSECONDS)) // MINUTE_US * MINUTE_US
-    if not ((first_us <= starts_us) & (starts_us <= last_us)).any():
-        return False
-    is_between = pc.and_(pc.greater_equal(objects, of_object.min), pc.less_equal(objects, of_object.max))
-    return bool(pc.any(is_between).as_py())
 
 
 @contextmanager
