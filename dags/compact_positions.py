@@ -54,7 +54,7 @@ def compact_positions():
     @task
     def retire() -> dict:
         """Remove live files of closed days after their grace, and what the settings let go."""
-        from orbitlake.positions.store.retention import ClosedDayError, retire
+        from orbitlake.retention import ClosedDayError, retire
 
         try:
             return retire()

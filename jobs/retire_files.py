@@ -9,7 +9,7 @@ import argparse
 import json
 import sys
 
-from orbitlake.positions.store.retention import ClosedDayError, retire
+from orbitlake.retention import ClosedDayError, retire
 
 
 def main() -> int:

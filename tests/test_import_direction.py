@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "bounded_http": {"destinations"},
     "endings": set(),
     "positions": {"physics", "digits", "endings", "tables", "settings", "lake", "bounded_http", "destinations"},
+    "retention": {"positions", "lake", "settings", "tables"},
     "oem": {"physics", "digits", "tables", "settings", "lake", "bounded_http", "destinations"},
     "simulator": {"physics", "tables", "settings"},
     "alerts": {"lake"},
@@ -31,11 +32,16 @@ MAY_IMPORT = {
     "orchestration": {"tables", "settings", "lake", "alerts", "freshness", "verdicts"},
     "page": {"query", "tables", "settings", "lake", "physics", "alerts", "freshness", "verdicts", "upstream"},
     "embedded": {"query", "tables", "settings", "lake", "simulator", "upstream"},
-    "dags": {"orchestration", "tables", "settings", "positions", "oem"},
-    "jobs": {"endings", "positions", "oem", "lake", "tables", "settings"},
+    "dags": {"orchestration", "tables", "settings", "positions", "retention", "oem"},
+    "jobs": {"endings", "positions", "retention", "oem", "lake", "tables", "settings"},
 }
 # room within a part -> the rooms of the same part that it may import.
 ROOMS = {
+    "positions/derive": set(),
+    "positions/store": {"positions/derive"},
+    "positions/raw": set(),
+    "positions/collect": {"positions/raw"},
+    "positions/spark": {"positions/derive", "positions/store", "positions/raw"},
     "oem/reader": set(),
     "oem/ingest": {"oem/reader"},
 }

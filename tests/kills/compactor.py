@@ -17,7 +17,7 @@ from tests.kills.cluster import kill
 from orbitlake.lake import Lake
 from orbitlake.lake.session import open_session
 from orbitlake.positions.spark import compaction
-from orbitlake.positions.store.retention import live_removals, remove
+from orbitlake.retention import live_removals, remove
 from orbitlake.settings import CHECKOUT
 
 SETTINGS = {

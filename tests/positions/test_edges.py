@@ -23,8 +23,8 @@ from orbitlake.positions.spark.compaction import compact_day
 from orbitlake.positions.spark.lifecycle import AVAILABLE_NOW, Ending, run
 from orbitlake.positions.state import Checkpoint
 from orbitlake.positions.store.bad_lines import MOST_BAD_BYTES, keep_bad_lines
-from orbitlake.positions.store.retention import removals, remove
 from orbitlake.query import connect, files, for_spark
+from orbitlake.retention import removals, remove
 from orbitlake.settings import SettingError, data_root, from_environment
 from orbitlake.tables import POSITIONS
 

@@ -26,8 +26,8 @@ from orbitlake.positions.raw.segments import raw_files
 from orbitlake.positions.spark.compaction import compact_day
 from orbitlake.positions.spark.lifecycle import AVAILABLE_NOW, Ending, run
 from orbitlake.positions.store.day_files import pending_days
-from orbitlake.positions.store.retention import ClosedDayError, removals, remove
 from orbitlake.query import connect, files
+from orbitlake.retention import ClosedDayError, removals, remove
 from orbitlake.settings import from_environment
 from orbitlake.tables import POSITION_TABLES, POSITIONS
 

@@ -26,8 +26,8 @@ from orbitlake.positions.spark.stream import PositionStream
 from orbitlake.positions.state import Checkpoint, VersionError
 from orbitlake.positions.store.day_files import pending_days
 from orbitlake.positions.store.minute_files import BASE_SCHEMA, Buckets
-from orbitlake.positions.store.retention import live_removals, remove
 from orbitlake.query import files
+from orbitlake.retention import live_removals, remove
 from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS
 
 MIDNIGHT_S = 43_200

@@ -1,1 +1,1 @@
-"""The files of positions: those of a minute, those of a day, and what of them may go."""
+"""The files of positions: those of a minute, and those of a day."""

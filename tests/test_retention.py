@@ -15,10 +15,11 @@ from tests.conftest import CHECKOUT
 from tests.positions.published import derived, put_closed, put_live, stream_in
 from tests.positions.samples import orbit
 
+from orbitlake import retention
 from orbitlake.lake.quarantine import quarantine
 from orbitlake.positions.state import Checkpoint
-from orbitlake.positions.store import minute_files, retention
-from orbitlake.positions.store.retention import ClosedDayError, removals, remove
+from orbitlake.positions.store import minute_files
+from orbitlake.retention import ClosedDayError, removals, remove
 from orbitlake.settings import from_environment
 from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS
 
