@@ -23,12 +23,12 @@ import psutil
 import pyarrow.parquet as pq
 from bars import SMALL, Bar, print_machine, scaled, verdict
 
-from orbitlake.endings import set_by_signals
+from orbitlake.endings import asked_by_signals
 from orbitlake.lake import Lake
 from orbitlake.lake.paths import DAY_PREFIX, day_folder
 from orbitlake.lake.session import open_session
 from orbitlake.positions.raw.source import BYTES_A_BATCH
-from orbitlake.positions.spark.lifecycle import AVAILABLE_NOW, Ending, run
+from orbitlake.positions.spark.lifecycle import AVAILABLE_NOW, run
 from orbitlake.positions.state import Checkpoint
 from orbitlake.settings import from_environment
 from orbitlake.tables import POSITIONS, WINDOW_STATS
@@ -86,10 +86,9 @@ def land_ticks(lake: Lake, objects: int, ticks: int) -> None:
 
 def stream(lake: Lake, trigger: str, max_bytes: int) -> None:
     """Drive our stream."""
-    ending = Ending()
-    with open_session("stream", **SESSION) as spark, set_by_signals(ending.asked):
+    with open_session("stream", **SESSION) as spark, asked_by_signals() as asked:
         # Before the day of the records is over: at its end a run seals the files that the other stream is to read.
-        run(spark, lake, ISS, trigger, ending, max_bytes, now=lambda: START, buckets=from_environment().buckets)
+        run(spark, lake, ISS, trigger, asked, max_bytes, now=lambda: START, buckets=from_environment().buckets)
 
 
 def pass_through(lake: Lake, out: Path, max_files: int) -> None:

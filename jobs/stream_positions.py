@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from orbitlake.endings import end_with_launcher, set_by_signals
+from orbitlake.endings import asked_by_signals, end_with_launcher
 from orbitlake.settings import REFUSED, of_command_line
 
 
@@ -30,13 +30,12 @@ def main() -> int:
     from orbitlake.lake import Lake
     from orbitlake.lake.session import open_session
     from orbitlake.positions.raw.source import BYTES_A_BATCH
-    from orbitlake.positions.spark.lifecycle import Ending, run
+    from orbitlake.positions.spark.lifecycle import run
     from orbitlake.positions.state import Checkpoint, CheckpointError, VersionError
 
     settings = of_command_line(None)
     lake = Lake(settings.data)
-    ending = Ending(options.max_runtime)
-    with set_by_signals(ending.asked), open_session("stream_positions", spark_sql_shuffle_partitions="2") as spark:
+    with asked_by_signals() as asked, open_session("stream_positions", spark_sql_shuffle_partitions="2") as spark:
         try:
             if options.rebuild:
                 Checkpoint(lake).rebuild()
@@ -45,9 +44,10 @@ def main() -> int:
                 lake,
                 settings.object_id,
                 options.trigger,
-                ending,
+                asked,
                 options.max_bytes or BYTES_A_BATCH,
                 buckets=settings.buckets,
+                max_runtime_s=options.max_runtime,
             )
         except CheckpointError as error:
             print(f"stream_positions: {error}", file=sys.stderr)

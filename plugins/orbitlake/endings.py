@@ -15,11 +15,12 @@ CHECK_EACH_S: Final = 1.0
 
 
 @contextmanager
-def set_by_signals(asked: threading.Event) -> Iterator[None]:
-    """Take SIGTERM and SIGINT meanwhile as the wish to end after the work in hand: they set `asked`, and no more."""
+def asked_by_signals() -> Iterator[threading.Event]:
+    """Take SIGTERM and SIGINT meanwhile as the wish to end after the work in hand: they set this event, and no more."""
+    asked = threading.Event()
     before = {each: signal.signal(each, lambda *_: asked.set()) for each in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield
+        yield asked
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 from datetime import UTC, date, datetime, timedelta
+from threading import Event
 
 import pandas as pd
 import polars as pl
@@ -20,7 +21,7 @@ from orbitlake.lake.paths import day_of_folder
 from orbitlake.lake.quarantine import DROPPED, bound_quarantine, quarantine, quarantined
 from orbitlake.positions.derive.motion import positions_of
 from orbitlake.positions.spark.compaction import compact_day
-from orbitlake.positions.spark.lifecycle import AVAILABLE_NOW, Ending, run
+from orbitlake.positions.spark.lifecycle import AVAILABLE_NOW, run
 from orbitlake.positions.state import Checkpoint
 from orbitlake.positions.store.bad_lines import MOST_BAD_BYTES, keep_bad_lines
 from orbitlake.query import connect, files, for_spark
@@ -147,7 +148,7 @@ def test_an_error_that_utf8_cannot_write_is_raised_as_one_that_it_can():
 def test_a_task_whose_error_names_such_a_file_fails_instead_of_hanging(spark, lake):
     land(lake, "a.jsonl", line(orbit([0])[0]))
     land(lake, NOT_TEXT, line(orbit([5])[0]))
-    run(spark, lake, ISS, AVAILABLE_NOW, Ending(), now=lambda: datetime(2025, 12, 21, 23, tzinfo=UTC))
+    run(spark, lake, ISS, AVAILABLE_NOW, Event(), now=lambda: datetime(2025, 12, 21, 23, tzinfo=UTC))
     with connect(lake.root) as tables:
         rows = tables.sql("SELECT count(*) FROM positions").fetchone()
     for file in (Checkpoint(lake).spark / "commits").iterdir():
@@ -156,7 +157,7 @@ def test_a_task_whose_error_names_such_a_file_fails_instead_of_hanging(spark, la
 
     assert rows == (2,)
     with pytest.raises(StreamingQueryException, match=r"was listed and cannot be read"):
-        run(spark, lake, ISS, AVAILABLE_NOW, Ending())
+        run(spark, lake, ISS, AVAILABLE_NOW, Event())
     with pytest.raises(PythonException, match="udcff"):
         spark.range(1).mapInArrow(raise_not_text, "id long").collect()
 
@@ -173,9 +174,9 @@ def test_a_data_root_with_any_character_is_streamed_closed_retired_and_queried(s
     lake = Lake(tmp_path / ODD_ROOT / "data")
     land(lake, "a.jsonl", *lines(orbit(range(0, 300, 5))))
     land(lake, NOT_TEXT, *lines(orbit(range(300, 400, 5))), "no record")
-    run(spark, lake, ISS, AVAILABLE_NOW, Ending(), now=lambda: datetime(2025, 12, 21, 23, tzinfo=UTC))
+    run(spark, lake, ISS, AVAILABLE_NOW, Event(), now=lambda: datetime(2025, 12, 21, 23, tzinfo=UTC))
     land(lake, "../date=2025-12-22/b.jsonl", line(orbit([86_400])[0]))
-    run(spark, lake, ISS, AVAILABLE_NOW, Ending(), now=lambda: datetime(2025, 12, 23, tzinfo=UTC))
+    run(spark, lake, ISS, AVAILABLE_NOW, Event(), now=lambda: datetime(2025, 12, 23, tzinfo=UTC))
     open_rows = [counts(spark, lake)]
     closed = compact_day(spark, lake, DAY)
     settings = from_environment({})

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from tests.positions.samples import ISS, lines, orbit
 
-from orbitlake.positions.spark.lifecycle import AVAILABLE_NOW, Ending, run
+from orbitlake.positions.spark.lifecycle import AVAILABLE_NOW, run
 from orbitlake.positions.state import Checkpoint, CheckpointError
 from orbitlake.tables import POSITIONS
 
@@ -31,10 +31,10 @@ def rows_live(lake):
 def test_a_run_takes_what_is_there_and_the_next_one_only_what_is_new(spark, lake):
     land(lake, "a.jsonl", orbit(range(0, 60, 5)))
     land(lake, ".not-yet.jsonl", orbit([1000]))
-    run(spark, lake, ISS, AVAILABLE_NOW, Ending())
+    run(spark, lake, ISS, AVAILABLE_NOW, threading.Event())
     first = rows_live(lake)
     land(lake, "b.jsonl", orbit(range(60, 120, 5)))
-    run(spark, lake, ISS, AVAILABLE_NOW, Ending())
+    run(spark, lake, ISS, AVAILABLE_NOW, threading.Event())
     log = [json.loads(text) for text in lake.stream_progress.read_text().splitlines()]
 
     assert (first, rows_live(lake)) == (12, 24)
@@ -45,7 +45,7 @@ def test_a_run_takes_what_is_there_and_the_next_one_only_what_is_new(spark, lake
 def test_bytes_a_batch_are_limited(spark, lake):
     land(lake, "a.jsonl", orbit(range(0, 60, 5)))
     size = (lake.raw_open_notify / "date=2025-12-21" / "a.jsonl").stat().st_size
-    run(spark, lake, ISS, AVAILABLE_NOW, Ending(), max_bytes=size // 3 + 1)
+    run(spark, lake, ISS, AVAILABLE_NOW, threading.Event(), max_bytes=size // 3 + 1)
     log = [json.loads(text) for text in lake.stream_progress.read_text().splitlines()]
 
     assert len(log) == 3
@@ -55,7 +55,7 @@ def test_bytes_a_batch_are_limited(spark, lake):
 
 def test_a_second_driver_is_refused(spark, lake):
     with Checkpoint(lake).held(), pytest.raises(CheckpointError, match="in use by another"):
-        run(spark, lake, ISS, AVAILABLE_NOW, Ending())
+        run(spark, lake, ISS, AVAILABLE_NOW, threading.Event())
 
 
 def test_a_checkpoint_of_another_version_is_refused_and_left_alone(spark, lake):
@@ -63,18 +63,18 @@ def test_a_checkpoint_of_another_version_is_refused_and_left_alone(spark, lake):
     other.mkdir(parents=True)
 
     with pytest.raises(CheckpointError, match="v999 is of another version"):
-        run(spark, lake, ISS, AVAILABLE_NOW, Ending())
+        run(spark, lake, ISS, AVAILABLE_NOW, threading.Event())
     assert other.is_dir()
 
 
 def test_a_due_end_comes_after_the_batch_in_hand(spark, lake):
     land(lake, "a.jsonl", orbit(range(0, 60, 5)))
-    ending = Ending()
+    ending = threading.Event()
 
     def end_soon():
         while not rows_live(lake):
             time.sleep(0.02)
-        ending.asked.set()
+        ending.set()
 
     watcher = threading.Thread(target=end_soon)
     watcher.start()
@@ -87,6 +87,6 @@ def test_a_due_end_comes_after_the_batch_in_hand(spark, lake):
 
 def test_the_time_of_a_run_is_limited(spark, lake):
     began = time.monotonic()
-    run(spark, lake, ISS, "1 seconds", Ending(max_runtime_s=1))
+    run(spark, lake, ISS, "1 seconds", threading.Event(), max_runtime_s=1)
 
     assert time.monotonic() - began < 20

@@ -10,6 +10,7 @@ import re
 import shutil
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from threading import Event
 
 import pyarrow.parquet as pq
 import pytest
@@ -24,7 +25,7 @@ from orbitlake.lake.listing import days_in, warned_of
 from orbitlake.page.newest import newest_day
 from orbitlake.positions.raw.segments import raw_files
 from orbitlake.positions.spark.compaction import compact_day
-from orbitlake.positions.spark.lifecycle import AVAILABLE_NOW, Ending, run
+from orbitlake.positions.spark.lifecycle import AVAILABLE_NOW, run
 from orbitlake.positions.store.day_files import pending_days
 from orbitlake.query import connect, files
 from orbitlake.retention import ClosedDayError, removals, remove
@@ -227,7 +228,7 @@ def test_stream_compaction_and_retention_go_on_beside_all_names_at_once(spark, t
             for place in (lake.live(table) / name, lake.closed(table) / name):
                 if place.name != f"date={OPEN}":
                     shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)
-    totals = run(spark, lake, ISS, AVAILABLE_NOW, Ending(), now=lambda: NOW)
+    totals = run(spark, lake, ISS, AVAILABLE_NOW, Event(), now=lambda: NOW)
     with connect(lake.root) as tables:
         streamed = {row[0] for row in tables.sql("SELECT event_time FROM positions").fetchall()}
     closed = compact_day(spark, lake, OPEN)
@@ -235,7 +236,7 @@ def test_stream_compaction_and_retention_go_on_beside_all_names_at_once(spark, t
         remove(lake, removal)
     with connect(lake.root) as tables:
         kept = [row[0] for row in tables.sql("SELECT event_time FROM positions").fetchall()]
-    again = run(spark, lake, ISS, AVAILABLE_NOW, Ending(), now=lambda: NOW)
+    again = run(spark, lake, ISS, AVAILABLE_NOW, Event(), now=lambda: NOW)
 
     assert totals["rows"] == len(taken) > COUNT / 4
     assert streamed == set(kept) == taken

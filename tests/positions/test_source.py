@@ -14,7 +14,7 @@ from pyspark.errors import StreamingQueryException
 from tests.positions.samples import ISS, line, lines, orbit
 
 from orbitlake.lake import Lake
-from orbitlake.positions.spark.lifecycle import AVAILABLE_NOW, Ending, run
+from orbitlake.positions.spark.lifecycle import AVAILABLE_NOW, run
 from orbitlake.positions.state import Checkpoint
 from orbitlake.tables import POSITION_TABLES, POSITIONS
 
@@ -40,7 +40,7 @@ def stream(spark, lake, now=SAME_DAY, **options):
     """Stream what is there; return the reports of the run's batches."""
     log = lake.stream_progress
     before = len(log.read_text().splitlines()) if log.exists() else 0
-    run(spark, lake, ISS, AVAILABLE_NOW, Ending(), now=lambda: now, **options)
+    run(spark, lake, ISS, AVAILABLE_NOW, threading.Event(), now=lambda: now, **options)
     return [json.loads(text) for text in log.read_text().splitlines()[before:]] if log.exists() else []
 
 
@@ -128,7 +128,7 @@ def test_what_a_person_drops_into_the_inbox_is_streamed_by_the_run_that_finds_it
 
 def test_an_interval_takes_what_comes_while_it_runs(spark, lake):
     land(lake, "a.jsonl", line(ROWS[0]))
-    ending = Ending()
+    ending = threading.Event()
 
     def feed():
         for number in range(1, 4):
@@ -137,7 +137,7 @@ def test_an_interval_takes_what_comes_while_it_runs(spark, lake):
             land(lake, f"{number}.jsonl", line(ROWS[number]))
         while len(tables(lake)[POSITIONS.name]) < 4:
             time.sleep(0.05)
-        ending.asked.set()
+        ending.set()
 
     feeder = threading.Thread(target=feed, daemon=True)
     feeder.start()

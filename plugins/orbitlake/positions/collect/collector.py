@@ -8,7 +8,7 @@ from datetime import UTC
 from threading import Event
 from typing import Final
 
-from orbitlake.endings import set_by_signals
+from orbitlake.endings import asked_by_signals
 from orbitlake.lake import Lake
 from orbitlake.positions.collect.poller import Clock, Poller
 from orbitlake.positions.raw.segments import SegmentWriter
@@ -144,23 +144,21 @@ def run(
     settings = from_environment()
     urls = settings.feed_urls | ({source: url} if url else {})
     feeds = dict.fromkeys(each for each in (source, fallback or settings.fallback) if each != OFF)
-    stop = Event()
-    pollers = [
-        Poller(
-            urls[feed],
-            object_id or settings.object_id,
-            feed,
-            settings.http_timeout_s,
-            settings.clock_tolerance_s,
-            stop=stop,
-            allowed_hosts=settings.allowed_hosts,
-        )
-        for feed in feeds
-    ]
-    with set_by_signals(stop):
-        return collect(
-            pollers, Lake(settings.data), interval_s, duration_s, stop, show, warn=warn, is_relieved=is_relieved
-        ).as_json()
+    with asked_by_signals() as stop:
+        pollers = [
+            Poller(
+                urls[feed],
+                object_id or settings.object_id,
+                feed,
+                settings.http_timeout_s,
+                settings.clock_tolerance_s,
+                stop=stop,
+                allowed_hosts=settings.allowed_hosts,
+            )
+            for feed in feeds
+        ]
+        lake = Lake(settings.data)
+        return collect(pollers, lake, interval_s, duration_s, stop, show, None, warn, is_relieved).as_json()
 
 
 def line_of(record: RawRecord) -> str:

@@ -1,9 +1,9 @@
 """From start to stop of the stream: one driver a checkpoint, ended only between batches."""
 
+import math
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
@@ -24,21 +24,6 @@ LONGEST_WAIT_S: Final = 120
 """How long the end waits for the batch in hand; one cut short is done again at the next start."""
 
 
-@dataclass(slots=True)
-class Ending:
-    """Whether the end was asked for: by a signal, or by the time that the query has worked."""
-
-    max_runtime_s: float | None = None
-    began: float | None = None
-    asked: threading.Event = field(default_factory=threading.Event)
-
-    @property
-    def due(self) -> bool:
-        if self.asked.is_set() or self.max_runtime_s is None or self.began is None:
-            return self.asked.is_set()
-        return time.monotonic() - self.began >= self.max_runtime_s
-
-
 def utc_now() -> datetime:
     """The time by the machine's clock."""
     return datetime.now(UTC)
@@ -49,12 +34,15 @@ def run(
     lake: Lake,
     object_id: str,
     trigger: str,
-    ending: Ending,
+    asked: threading.Event,
     max_bytes: int = BYTES_A_BATCH,
     now: Callable[[], datetime] = utc_now,
     buckets: int = 1,
+    max_runtime_s: float | None = None,
 ) -> dict[str, int]:
-    """Stream until the input is done (trigger `available-now`) or the end is due (an interval such as `5 seconds`).
+    """Stream until the input is done (trigger `available-now`) or for ever (an interval such as `5 seconds`).
+
+    Once the end is `asked` for, or `max_runtime_s` is over, the batch in hand is the last one.
 
     Then seal the raw records of closed days: only who holds the checkpoint knows which of them were read. Returns the
     counts of all batches together.
@@ -81,17 +69,17 @@ def run(
         )
         once = trigger == AVAILABLE_NOW
         query = (writer.trigger(availableNow=True) if once else writer.trigger(processingTime=trigger)).start()
-        # The cluster's waking up is not counted: a run gets something done however long that takes.
-        ending.began = time.monotonic()
-        supervise(query, ending)
-        seal_closed_days(lake, checkpoint.spark, now(), is_enough=ending.asked.is_set)
+        supervise(query, asked, max_runtime_s)
+        seal_closed_days(lake, checkpoint.spark, now(), is_enough=asked.is_set)
         return totals
 
 
-def supervise(query: StreamingQuery, ending: Ending) -> None:
-    """Wait for the query's own end, or end it between two batches once that is due."""
+def supervise(query: StreamingQuery, asked: threading.Event, max_runtime_s: float | None) -> None:
+    """Wait for the query's own end, or end it between two batches once that is asked for or its time is over."""
+    # The cluster's waking up is not counted: a run gets something done however long that takes.
+    latest = math.inf if max_runtime_s is None else time.monotonic() + max_runtime_s
     while not query.awaitTermination(1):
-        if ending.due:
+        if asked.is_set() or time.monotonic() >= latest:
             stop_between_batches(query)
             return
 
