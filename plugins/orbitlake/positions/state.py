@@ -1,4 +1,4 @@
-"""The stream's checkpoint: who may use it, of which version it is, how far it has come."""
+"""The stream's checkpoint: who may use it, and of which version it is."""
 
 import fcntl
 import shutil
@@ -29,7 +29,7 @@ class VersionError(CheckpointError):
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The folder of one stream: Spark's own checkpoint, and the log of progress beside it."""
+    """The folder of one stream: Spark's own checkpoint, by the version of ours."""
 
     lake: Lake
 
