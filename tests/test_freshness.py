@@ -177,12 +177,17 @@ def test_a_stream_without_anything_to_do_is_not_behind(lake: Lake):
     assert wrong(lake) == {}
 
 
-def test_a_stream_that_never_began_is_behind_once_records_wait(lake: Lake):
+def test_a_stream_that_never_began_is_behind_once_records_wait_for_longer_than_it_may_take_to_begin(lake: Lake):
     for seconds in range(0, 360, 5):
         land(lake, ago(seconds=seconds))
 
+    assert wrong(lake) == {}
+
+    for seconds in range(360, 600, 5):
+        land(lake, ago(seconds=seconds))
+
     assert wrong(lake) == {
-        STREAM: "raw records wait at least since 2026-11-20 11:54:05 UTC: no batch has ended yet; "
+        STREAM: "raw records wait at least since 2026-11-20 11:50:05 UTC: no batch has ended yet; "
         "read stream_positions' log"
     }
 

@@ -5,9 +5,7 @@ import json
 import os
 import subprocess
 import sys
-import time
 from datetime import UTC, date, datetime, timedelta
-from threading import Event, Thread
 
 import pyarrow as pa
 import pytest
@@ -93,35 +91,26 @@ def test_no_file_is_older_or_younger_than_the_closing(closed_day):
     assert len(going(closed_day)) == 4
 
 
-def test_retirement_waits_for_a_batch_whose_minutes_are_there_and_whose_positions_are_not_yet(closed_day, monkeypatch):
-    place_file, verify_day = minute_files.place_file, retention.verify_day
-    seen, has_failed = Event(), Event()
-
-    def slowly(temporary, target):
-        if "/positions/" in str(target):
-            seen.set()
-            has_failed.wait(10)
-            # Whoever does not wait has long decided by then.
-            time.sleep(0.3)
+def test_a_batch_that_was_cut_off_before_its_positions_is_no_fault_and_is_completed_when_done_again(
+    closed_day, monkeypatch
+):
+    def cut_off(temporary, target):
+        if POSITIONS.name in target.parts:
+            raise KeyboardInterrupt
         place_file(temporary, target)
 
-    def verify(*facts):
-        try:
-            verify_day(*facts)
-        except ClosedDayError:
-            has_failed.set()
-            raise
-
-    monkeypatch.setattr(minute_files, "place_file", slowly)
-    monkeypatch.setattr(retention, "verify_day", verify)
-    batch = Thread(target=stream_in, args=(closed_day, orbit([130])))
-    batch.start()
-    seen.wait(10)
+    place_file = minute_files.place_file
+    with monkeypatch.context() as patched:
+        patched.setattr(minute_files, "place_file", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            stream_in(closed_day, orbit([130]))
     found = going(closed_day)
-    batch.join()
+    for removal in found:
+        remove(closed_day, removal)
+    stream_in(closed_day, orbit([130]))
 
-    assert has_failed.is_set()
-    assert found == []
+    assert len(found) == 5
+    assert [going(closed_day), len(list(closed_day.root.glob("live/*/*/*.parquet")))] == [[], 2]
 
 
 @pytest.mark.parametrize(

@@ -108,13 +108,11 @@ def live_removals(lake: Lake, closed_before: datetime) -> Iterator[Removal]:
         if is_pending(lake, day, digest_of(digests[POSITIONS])):
             continue
         try:
-            verify_day(day, parts, {table: list(files) for table, files in digests.items()})
+            verify_day(day, parts, list(digests[POSITIONS]))
         except ClosedDayError:
-            # A late fix that came since the files were looked at is no lack: the day is to be closed anew. A batch in
-            # the middle of its renames is waited for: its minutes come first, and its positions tell of them.
-            with live_lock(lake):
-                if is_pending(lake, day):
-                    continue
+            # A late fix that came since the files were looked at is no lack: the day is to be closed anew.
+            if is_pending(lake, day):
+                continue
             raise
         for files in digests.values():
             for file, digest in files.items():
@@ -122,10 +120,11 @@ def live_removals(lake: Lake, closed_before: datetime) -> Iterator[Removal]:
                 yield Removal(LIVE, str(file), file.stat().st_size, reason, digest)
 
 
-def verify_day(day: date, parts: dict[Table, list[Path]], live: dict[Table, list[Path]]) -> None:
-    """Hold a closed day against its live files. Raises ClosedDayError that says what is wrong.
+def verify_day(day: date, parts: dict[Table, list[Path]], live: list[Path]) -> None:
+    """Hold a closed day against its live positions. Raises ClosedDayError that says what is wrong.
 
-    Every key of a live file is in the closed day, no key there twice, and the minutes count as many fixes as there are.
+    Every live position is in the closed day, no key there twice, and the minutes count as many fixes as there are. The
+    live minutes follow from the positions: one without any is of a batch that was cut off, and is written anew by it.
     """
     with duckdb.connect(config={"memory_limit": MEMORY_LIMIT}) as database:
         for table in POSITION_TABLES:
@@ -134,8 +133,8 @@ def verify_day(day: date, parts: dict[Table, list[Path]], live: dict[Table, list
             rows, keys = (number(each.count("*")) for each in (closed, closed.distinct()))
             if rows != keys:
                 raise ClosedDayError(f"{table.name} of {day}: {rows} rows, {keys} distinct keys")
-            if live[table]:
-                lacking = rows_of(database, live[table]).select(key).except_(closed)
+            if table == POSITIONS and live:
+                lacking = rows_of(database, live).select(key).except_(closed)
                 if count := number(lacking.count("*")):
                     raise ClosedDayError(f"{table.name} of {day}: {count} live rows are not in the closed day")
         counted = number(rows_of(database, parts[WINDOW_STATS]).sum("data_points"))
