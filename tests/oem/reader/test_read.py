@@ -345,8 +345,10 @@ def test_the_package_needs_neither_spark_nor_airflow():
 HOSTILE = """
 import gzip, io, resource, sys
 from orbitlake.oem import OemError, read_bytes
-from orbitlake.settings import DEFAULT_MAX_FILE_BYTES as MAX_BYTES
+from orbitlake.settings import max_file_bytes
 from tests.oem.sample_oem import STATES, kvn, state_vector, xml
+
+MAX_BYTES = max_file_bytes()
 
 def flood(content, at, unit, share=1):
     head, tail = content.split(at, 1)
