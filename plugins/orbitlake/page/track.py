@@ -14,7 +14,7 @@ from orbitlake.page import questions
 from orbitlake.page.answers import TrackPoint
 from orbitlake.physics.frames import itrs_from
 from orbitlake.physics.geodesy import geodetic_from_itrs
-from orbitlake.physics.interpolation import hermite
+from orbitlake.physics.interpolation import HermitePath
 
 TRACK_STEP_S: Final = 30
 
@@ -58,13 +58,13 @@ def ground_track(states: Sequence[dict[str, Any]], times: Sequence[datetime]) ->
     position_km = np.full((len(covered), 3), np.nan)
     for _, rows in groupby(states, key=itemgetter("segment")):
         segment = list(rows)
-        found_km = hermite(
+        path = HermitePath.through(
             seconds([row["epoch"] for row in segment], origin),
             np.array([[row["x_km"], row["y_km"], row["z_km"]] for row in segment]),
             np.array([[row["vx_km_s"], row["vy_km_s"], row["vz_km_s"]] for row in segment]),
-            at_s,
             edge=np.array([row["burn_edge"] for row in segment], dtype=bool),
         )
+        found_km, _ = path.states(at_s)
         position_km = np.where(np.isnan(position_km), found_km, position_km)
     epoch_utc = np.array([time.astimezone(UTC).replace(tzinfo=None) for time in covered], dtype="datetime64[us]")
     itrs_km = itrs_from(states[0]["ref_frame"], epoch_utc, position_km)
