@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "positions": {"physics", "digits", "endings", "tables", "settings", "lake", "bounded_http", "destinations"},
     "retention": {"positions", "lake", "settings", "tables"},
     "oem": {"physics", "digits", "tables", "settings", "lake", "bounded_http", "destinations"},
+    "trajectory": {"physics", "digits", "tables", "settings", "lake"},
     "simulator": {"physics", "tables", "settings"},
     "alerts": {"lake"},
     "freshness": {"lake", "tables", "settings", "positions"},
