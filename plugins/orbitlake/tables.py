@@ -55,6 +55,10 @@ MEAN_SPEED_DECIMALS: Final = 6
 """One less than of the speeds that it sums up: a unit there is never more than one here."""
 DELTA_V_DECIMALS: Final = 5
 """0.01 mm/s, where NASA prints 0.1 m/s."""
+LEAST_BURN_DECIMALS: Final = 3
+"""1 mm/s."""
+SIGMA_DECIMALS: Final = 1
+"""Of how far a time may be off, in seconds."""
 ACCELERATION_DECIMALS: Final = 4
 """In mm/s^2: 0.1 um/s^2."""
 
@@ -268,6 +272,7 @@ OEM_SEGMENTS: Final = Table(
     key=("object_id", "creation_date", "segment"),
     partition_by=("object_id", "issue"),
     sort_by=("object_id", "creation_date", "segment"),
+    version=2,
     columns=(
         ISSUE_OBJECT_ID,
         CREATION_DATE,
@@ -292,6 +297,14 @@ OEM_SEGMENTS: Final = Table(
         Column("last_epoch", UTC_MICROSECONDS, "epoch of its last state", "UTC", required=True),
         Column("state_count", COUNT, "states in the segment", required=True),
         Column("covariance_count", COUNT, "covariances in the segment", required=True),
+        Column(
+            "least_burn_m_s",
+            REAL,
+            "least change of velocity that would show as a burn, above what gravity's model and printed digits leave; "
+            "null where no gravity is known or states are too few",
+            "m/s",
+            decimals=LEAST_BURN_DECIMALS,
+        ),
     ),
 )
 
@@ -397,24 +410,39 @@ TRAJECTORY_EVENTS: Final = Table(
 
 THRUST_EPISODES: Final = Table(
     name="thrust_episodes",
-    meaning="One row a burn as the ephemeris flies it: states every 2 s whose motion gravity does not explain.",
+    meaning="One row a burn as the ephemeris flies it: motion that gravity does not explain, at any cadence of states.",
     key=("object_id", "creation_date", "thrust_episode", "ignition_time"),
     partition_by=("object_id", "issue"),
     sort_by=("object_id", "creation_date", "thrust_episode", "ignition_time"),
-    version=2,
+    version=3,
     frame="radial, in-track and cross-track of the orbit at each state",
     columns=(
         ISSUE_OBJECT_ID,
         CREATION_DATE,
         Column("thrust_episode", SMALL, "thrust_episode of its rows in state_vectors", required=True),
-        Column("ignition_time", UTC_MICROSECONDS, "first state of the burn", "UTC", required=True),
         Column(
-            "cutoff_time",
+            "ignition_time",
             UTC_MICROSECONDS,
-            "true end: a shorter step after the last 2 s belongs to it",
+            "first state of a burn printed every 2 s; of any other when its push began, between states",
             "UTC",
             required=True,
         ),
+        Column(
+            "cutoff_time",
+            UTC_MICROSECONDS,
+            "true end: a shorter step after the last 2 s belongs to it; between states as ignition_time",
+            "UTC",
+            required=True,
+        ),
+        Column(
+            "ignition_sigma_s",
+            REAL,
+            "standard deviation of ignition_time; 0 where a state stands there",
+            "s",
+            required=True,
+            decimals=SIGMA_DECIMALS,
+        ),
+        Column("cutoff_sigma_s", REAL, "the same of cutoff_time", "s", required=True, decimals=SIGMA_DECIMALS),
         Column(
             "duration_s",
             REAL,
@@ -423,7 +451,8 @@ THRUST_EPISODES: Final = Table(
             required=True,
             decimals=SECOND_DECIMALS,
         ),
-        Column("two_second_rows", COUNT, "rows on_thrust in the burn", required=True),
+        Column("two_second_rows", COUNT, "rows on_thrust in the burn; 0 for one at another cadence", required=True),
+        Column("powered_steps", COUNT, "steps from state to state that the burn touches", required=True),
         Column(
             "delta_v_m_s",
             REAL,

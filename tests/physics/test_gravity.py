@@ -10,6 +10,7 @@ from orbitlake.physics.gravity import (
     J4,
     MU_KM3_S2,
     NORMALISED_EGM96,
+    egm2008,
     gravity_itrs_km_s2,
     gravity_km_s2,
 )
@@ -93,3 +94,27 @@ def test_the_equator_bulges_towards_15_degrees_west():
     still = np.rad2deg(longitudes[np.argmin(np.abs(eastward))])
 
     assert still == pytest.approx(-11.5, abs=1.0)  # geostationary unstable point 11.5 W, higher tesserals included
+
+
+def test_the_finer_field_has_neither_source_nor_curl_and_every_term_to_degree_20():
+    """So is the slope of any potential outside of its masses; a wrong recursion or a swapped term is not."""
+    low_km = DIRECTIONS[:50] / np.linalg.norm(DIRECTIONS[:50], axis=1, keepdims=True) * 6800.0
+    half_km = 0.5
+
+    def pull(position_km: np.ndarray) -> np.ndarray:
+        return gravity_itrs_km_s2(position_km, egm2008())
+
+    slopes = np.stack([pull(low_km + half_km * axis) - pull(low_km - half_km * axis) for axis in np.eye(3)], axis=1)
+
+    assert len(egm2008()) == 21 * 22 // 2 - 3
+    assert np.abs(np.trace(slopes, axis1=1, axis2=2)).max() < SLOPE_KM_S2
+    assert np.abs(slopes - slopes.transpose(0, 2, 1)).max() < SLOPE_KM_S2
+
+
+def test_both_models_agree_to_degree_4_and_the_rest_is_a_ten_thousandth_of_the_pull():
+    low_km = DIRECTIONS / np.linalg.norm(DIRECTIONS, axis=1, keepdims=True) * 6800.0
+    to_degree_4 = [term for term in egm2008() if term[0] <= 4]
+    coarse = gravity_itrs_km_s2(low_km)
+
+    assert np.abs(gravity_itrs_km_s2(low_km, to_degree_4) - coarse).max() < 2e-10
+    assert 1e-7 < np.abs(gravity_itrs_km_s2(low_km, egm2008()) - coarse).max() < 1e-6

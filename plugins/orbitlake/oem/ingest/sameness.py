@@ -16,7 +16,7 @@ COMPARED: Final = (STATE_VECTORS, OEM_COVARIANCES, TRAJECTORY_EVENTS, OEM_ISSUES
 DERIVED: Final = frozenset(
     {
         *("r_km", "theta_rad", "phi_rad", "latitude_deg", "longitude_deg", "altitude_km"),
-        *("step_s", "on_thrust", "thrust_episode", "useable"),
+        *("step_s", "on_thrust", "thrust_episode", "useable", "least_burn_m_s"),
     }
 )
 """Columns that follow from others; the last digits of some depend on the processor."""

@@ -93,7 +93,7 @@ def issue_of(message: Message, content_sha256: str, name: str) -> Issue:
     block = comment_block.parse(message.comments, start_utc_us, stop_utc_us)
     states = states_of(message, object_id, creation_date)
     events, repeated = events_of(block.events, object_id, creation_date)
-    episodes, doubts = find_episodes(
+    judged = find_episodes(
         object_id,
         creation_date,
         states,
@@ -108,17 +108,17 @@ def issue_of(message: Message, content_sha256: str, name: str) -> Issue:
         comments=message.comments,
         events=events,
         states=states,
-        episodes=episodes,
+        episodes=judged.episodes,
         covariances=covariances_of(message, object_id, creation_date),
         segments=metadata,
-        segment_table=segments_of(message, object_id, creation_date),
+        segment_table=segments_of(message, object_id, creation_date, judged.least_burn_m_s),
         warnings=(
             *message.warnings,
             *_leap_warnings(message),
             *_frame_warnings(message),
             *block.warnings,
             *repeated,
-            *doubts,
+            *judged.warnings,
         ),
         content_sha256=content_sha256,
     )

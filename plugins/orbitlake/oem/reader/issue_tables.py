@@ -1,5 +1,6 @@
 """The tables of one message: the rows of its segments, states, events and covariances, derived columns included."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
@@ -21,8 +22,10 @@ from orbitlake.tables import OEM_COVARIANCES, OEM_SEGMENTS, STATE_VECTORS, TRAJE
 STATES_AT_ONCE: Final = 2**16
 
 
-def segments_of(message: Message, object_id: str, creation_date: datetime) -> pa.Table:
-    """Return a message's rows of oem_segments."""
+def segments_of(
+    message: Message, object_id: str, creation_date: datetime, least_burn_m_s: Sequence[float | None]
+) -> pa.Table:
+    """Return a message's rows of oem_segments; the last argument is of each segment."""
     rows = []
     for number, segment in enumerate(message.segments):
         metadata = segment.metadata
@@ -46,6 +49,7 @@ def segments_of(message: Message, object_id: str, creation_date: datetime) -> pa
                 "last_epoch": epochs.utc_of(int(segment.epoch_tai_us[-1])),
                 "state_count": len(segment.states),
                 "covariance_count": len(segment.covariances),
+                "least_burn_m_s": least_burn_m_s[number],
             }
         )
     return pa.Table.from_pylist(rows, schema=OEM_SEGMENTS.schema)

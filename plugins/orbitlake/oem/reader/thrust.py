@@ -104,10 +104,15 @@ def coast_of(flight: Flight, fields: tuple[Field, ...], in_run: NDArray[np.bool_
     if not first.size:
         return Coast(fields[0], LEAST_THRUST_KM_S2)
     sample = np.unique(np.linspace(0, first.size - 1, min(MOST_SAMPLES, first.size)).round().astype(np.int64))
-    found = [
-        float(np.percentile(_unexplained_km_s2(flight, first[sample], last[sample], field), percentile))
-        for field in fields
-    ]
+    begin, end = first[sample], last[sample]
+
+    def left_km_s2(field: Field) -> float:
+        return float(np.percentile(_unexplained_km_s2(flight, begin, end, field), percentile))
+
+    found = [left_km_s2(fields[0])]
+    own_error_km_s2 = float(np.median(fields[0].error_km_s2(erfa.pm(flight.position_km[begin]))))
+    if found[0] > own_error_km_s2 or sample.size < MOST_SAMPLES:
+        found += [left_km_s2(field) for field in fields[1:]]
     best = int(np.argmin(found))
     if found[best] > BETTER * found[0]:
         best = 0
@@ -117,7 +122,8 @@ def coast_of(flight: Flight, fields: tuple[Field, ...], in_run: NDArray[np.bool_
 def _telling(flight: Flight, first: Rows, last: Rows, field: Field) -> NDArray[np.bool_]:
     """Return which steps are neither too short nor too long to measure an acceleration with."""
     step_s = (flight.tai_us[last] - flight.tai_us[first]) / SECOND_US
-    rate_rad_s = np.sqrt(field.mu_km3_s2 / erfa.pm(flight.position_km[first]) ** 3)
+    with np.errstate(divide="ignore"):
+        rate_rad_s = np.sqrt(field.mu_km3_s2 / erfa.pm(flight.position_km[first]) ** 3)
     telling: NDArray[np.bool_] = (step_s >= SHORTEST_STEP_S) & (step_s * rate_rad_s < LONGEST_PHASE_RAD)
     return telling
 
