@@ -24,10 +24,10 @@ FINGERPRINTS = {
     "positions": {1: "7a3f137ade512b12"},
     "window_stats": {1: "642fbaa088d3c11d"},
     "oem_issues": {1: "fcc310d2e80535aa", 2: "5e80a56d0e0bd756"},
-    "oem_segments": {1: "69d3ed9529d95cdc"},
+    "oem_segments": {1: "69d3ed9529d95cdc", 2: "dc73838456d9b676"},
     "state_vectors": {1: "8c06ee18a76dc302", 2: "2f82d329cc98f5f9"},
     "trajectory_events": {1: "6d23b74f3a544a11", 2: "bc4bb5a029ee61f2"},
-    "thrust_episodes": {1: "30987d35c047c71d", 2: "72e260881235cff6"},
+    "thrust_episodes": {1: "30987d35c047c71d", 2: "72e260881235cff6", 3: "52ff85904f77e939"},
     "oem_covariances": {1: "28e42d0dcd00e7ec", 2: "0ba65dfd6768a186"},
 }
 """What each table is, by version: add a line when a version rises, change none."""

@@ -92,11 +92,9 @@ def judged(
     states: pa.Table, center_name: str, ref_frame: str, planned: pa.Table | None = None
 ) -> tuple[list[dict], list[str]]:
     places = [(center_name, ref_frame)] * (pc.max(states.column("segment")).as_py() + 1)
-    found, warnings = find_episodes(
-        **IDENTITY, states=states, events=events() if planned is None else planned, places=places
-    )
-    assert found.schema == THRUST_EPISODES.schema
-    return found.to_pylist(), warnings
+    found = find_episodes(**IDENTITY, states=states, events=events() if planned is None else planned, places=places)
+    assert found.episodes.schema == THRUST_EPISODES.schema
+    return found.episodes.to_pylist(), found.warnings
 
 
 def test_only_a_step_of_two_seconds_to_the_millisecond_is_powered():

@@ -160,17 +160,14 @@ def _level_changes(gained_km_s: Vectors) -> Vectors:
 
 
 def _least_burn_km_s(states: Flight, coast: Coast, jumps_km_s: NDArray[np.float64], *, is_confirmed: bool) -> float:
-    """Return the least change of velocity (km/s) that no field's error and no rounding of digits explains."""
+    """Return the least change of velocity (km/s) above what the field, its error and the printed digits leave."""
     median_km_s = float(np.median(jumps_km_s))
     step_s = float(np.median(np.diff(states.tai_us))) / SECOND_US
     distance_km = float(np.median(erfa.pm(states.position_km)))
     span_s = SIDE * step_s
-    gravity_km_s2 = coast.field.mu_km3_s2 / distance_km**2
     limits_km_s = [
         LEAST_BURN_KM_S,
         (OF_MEDIAN if is_confirmed else OF_MEDIAN_UNCONFIRMED) * median_km_s,
-        OF_MEDIAN
-        * (states.velocity_digit_km_s + states.position_digit_km * 2.0 * gravity_km_s2 / distance_km * span_s),
     ]
     if jumps_km_s.size < FEWEST_STATES:
         (error_km_s2,) = coast.field.error_km_s2(np.array([distance_km]))
