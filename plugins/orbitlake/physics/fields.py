@@ -23,7 +23,11 @@ Vectors = NDArray[np.float64]
 Pull = Callable[[NDArray[np.int64], Vectors], Vectors]
 """TAI in microseconds since 1970 (n,) and inertial positions (n, 3) in km -> accelerations (n, 3) in km/s^2."""
 
-DAY_US: Final = 86_400_000_000
+SECOND_US: Final = 1_000_000
+DAY_US: Final = 86_400 * SECOND_US
+KNOT_US: Final = 300 * SECOND_US
+"""Earth's axes are looked up so often, and turned about z in between, which neglects where the pole stands in them:
+gravity in low orbit is the same to 1e-12 km/s^2."""
 DEGREE_4: Final = "degree and order 4"
 AT_ONCE: Final = 32_768
 EARTH_RATE_RAD_S: Final = 7.292_115e-5
@@ -141,8 +145,12 @@ def finer_field(field: Field, ref_frame: str) -> Field:
 
 def _full_field(frame: str, coefficients: Coefficients) -> Pull:
     def pull_km_s2(tai_us: NDArray[np.int64], position_km: Vectors) -> Vectors:
-        turn = _rotation(frame, tai_us)
-        pull = turned_back(turn, gravity_itrs_km_s2(turned(turn, position_km), coefficients))
+        nearest = (tai_us + KNOT_US // 2) // KNOT_US
+        knots, of_epoch = np.unique(nearest, return_inverse=True)
+        turn = _rotation(frame, knots * KNOT_US)[of_epoch]
+        angle_rad = EARTH_RATE_RAD_S * (tai_us - nearest * KNOT_US) / SECOND_US
+        itrs_km = _about_z(turned(turn, position_km), angle_rad)
+        pull = turned_back(turn, _about_z(gravity_itrs_km_s2(itrs_km, coefficients), -angle_rad))
         far = erfa.pm(position_km) > FAR_KM
         if far.any():
             moon_km, sun_km = _moon_and_sun_km(tai_us[far])
@@ -151,6 +159,13 @@ def _full_field(frame: str, coefficients: Coefficients) -> Pull:
         return pull
 
     return pull_km_s2
+
+
+def _about_z(vectors: Vectors, angle_rad: NDArray[np.float64]) -> Vectors:
+    """Return vectors (n, 3) in axes turned about z by angles (n,)."""
+    cosine, sine = np.cos(angle_rad), np.sin(angle_rad)
+    x, y, z = vectors.T
+    return np.column_stack((cosine * x + sine * y, cosine * y - sine * x, z))
 
 
 def _point_mass(mu_km3_s2: float) -> Pull:
