@@ -5,7 +5,7 @@ import pytest
 
 from orbitlake.physics.gravity import gravity_km_s2
 from orbitlake.physics.propagation import Arc, propagate
-from orbitlake.physics.unexplained import unexplained_steps
+from orbitlake.physics.unexplained import unexplained_between, unexplained_steps
 
 LOW_ORBIT = np.array([4482.28542, -1945.87905, -4735.454317, 5.092194343892, 4.987268857019, 2.771174646982])
 PUSH_KM_S2 = np.array([2e-7, -1e-6, 3e-7])
@@ -66,3 +66,15 @@ def test_more_steps_than_are_worked_out_together_are_all_there():
 
     assert gained_km_s.shape == moved_km.shape == (8999, 3)
     np.testing.assert_allclose(gained_km_s, np.tile(gained_km_s[0], (8999, 1)), rtol=1e-12)
+
+
+def test_states_taken_by_their_rows_are_judged_as_if_no_others_stood_between():
+    tai_us, states = flown(500.0, 700.0, step_s=120.0, steps=12)
+    coarse = slice(None, None, 2)
+
+    between = unexplained_between(
+        tai_us, states[:, :3], states[:, 3:], pull_km_s2, np.arange(0, 12, 2), np.arange(2, 13, 2)
+    )
+
+    alone = unexplained_steps(tai_us[coarse], states[coarse, :3], states[coarse, 3:], pull_km_s2)
+    np.testing.assert_array_equal(between, alone)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orbitlake.physics.fields import Field, Vectors
+from orbitlake.physics.unexplained import unexplained_between
 
 LEAST_THRUST_KM_S2: Final = 4e-7
 """0.4 mm/s^2. A field of degree and order 4 errs by 0.1 mm/s^2 in low orbit, drag there adds less; the weakest of 56
@@ -21,8 +22,6 @@ WINDOW_S: Final = 20.0
 """Runs are judged by stretches of this length first: a burn shows against the rounding of the printed digits."""
 MOST_DECIMALS: Final = 15
 MOST_SAMPLES: Final = 200
-SUBSTEP_S: Final = 30.0
-MOST_SUBSTEPS: Final = 64
 LONGEST_PHASE_RAD: Final = 1.0
 """Longer steps, of more than a sixth of a low orbit, say nothing of an acceleration."""
 SHORTEST_STEP_S: Final = 1.0
@@ -129,24 +128,11 @@ def _telling(flight: Flight, first: Rows, last: Rows, field: Field) -> NDArray[n
 
 
 def _unexplained_km_s2(flight: Flight, first: Rows, last: Rows, field: Field) -> NDArray[np.float64]:
-    """Return what a field leaves unexplained from state to state, by Runge and Kutta's fourth order. Shapes: (n,)."""
-    start, end = flight.rows(first), flight.rows(last)
-    step_s = (end.tai_us - start.tai_us) / SECOND_US
-    count = int(np.clip(np.ceil(step_s.max() / SUBSTEP_S), 1, MOST_SUBSTEPS))
-    substep_us = step_s / count * SECOND_US
-    h = (step_s / count)[:, np.newaxis]
-    position, velocity = start.position_km, start.velocity_km_s
-    for number in range(count):
-        begin_us, middle_us, end_us = (
-            start.tai_us + ((number + part) * substep_us).astype(np.int64) for part in (0.0, 0.5, 1.0)
-        )
-        a1 = field.pull_km_s2(begin_us, position)
-        a2 = field.pull_km_s2(middle_us, position + h / 2.0 * velocity)
-        a3 = field.pull_km_s2(middle_us, position + h / 2.0 * velocity + h * h / 4.0 * a1)
-        a4 = field.pull_km_s2(end_us, position + h * velocity + h * h / 2.0 * a2)
-        position = position + h * velocity + h * h / 6.0 * (a1 + a2 + a3)
-        velocity = velocity + h / 6.0 * (a1 + 2.0 * a2 + 2.0 * a3 + a4)
-    unexplained: NDArray[np.float64] = erfa.pm(end.velocity_km_s - velocity) / step_s
+    """Return the acceleration that a field leaves unexplained between states. Shapes: (n,)."""
+    gained_km_s, _ = unexplained_between(
+        flight.tai_us, flight.position_km, flight.velocity_km_s, field.pull_km_s2, first, last
+    )
+    unexplained: NDArray[np.float64] = erfa.pm(gained_km_s) / (flight.tai_us[last] - flight.tai_us[first]) * SECOND_US
     return unexplained
 
 
