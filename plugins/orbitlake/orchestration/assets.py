@@ -59,7 +59,7 @@ TRAJECTORY_EVENTS: Final = issue_files(
 )
 THRUST_EPISODES: Final = issue_files(
     "thrust_episodes",
-    "One row a burn as the ephemeris flies it: states every 2 s whose motion gravity does not explain.",
+    "One row a burn as the ephemeris flies it: motion that gravity does not explain, at any cadence of states.",
 )
 OEM_COVARIANCES: Final = issue_files(
     "oem_covariances", "One row a covariance matrix of an ephemeris: its lower triangle, as published."
