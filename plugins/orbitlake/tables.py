@@ -59,6 +59,8 @@ LEAST_BURN_DECIMALS: Final = 3
 """1 mm/s."""
 SIGMA_DECIMALS: Final = 1
 """Of how far a time may be off, in seconds."""
+ERROR_DECIMALS: Final = 3
+"""1 m: percentiles of what is off by kilometres."""
 ACCELERATION_DECIMALS: Final = 4
 """In mm/s^2: 0.1 um/s^2."""
 
@@ -541,6 +543,203 @@ OEM_COVARIANCES: Final = Table(
     ),
 )
 
+PATH_CREATION_DATE: Final = Column(
+    "creation_date", UTC_MICROSECONDS, "CREATION_DATE of the issue that says so", "UTC", required=True
+)
+
+TRAJECTORY: Final = Table(
+    name="trajectory",
+    meaning="One row a state of the best known path: of the issue created last among those that cover its epoch.",
+    key=("object_id", "epoch_tai"),
+    partition_by=("object_id", "date"),
+    sort_by=("object_id", "epoch_tai"),
+    frame="Cartesian columns in ref_frame of the row; geodetic ones in ITRS on WGS-84",
+    columns=(
+        ISSUE_OBJECT_ID,
+        Column(
+            "epoch", UTC_MICROSECONDS, "epoch of the state, a leap second as in state_vectors", "UTC", required=True
+        ),
+        EPOCH_TAI,
+        Column("x_km", REAL, "position x, as published", "km", required=True),
+        Column("y_km", REAL, "position y, as published", "km", required=True),
+        Column("z_km", REAL, "position z, as published", "km", required=True),
+        Column("vx_km_s", REAL, "velocity x, as published", "km/s", required=True),
+        Column("vy_km_s", REAL, "velocity y, as published", "km/s", required=True),
+        Column("vz_km_s", REAL, "velocity z, as published", "km/s", required=True),
+        Column("latitude_deg", REAL, "geodetic latitude, as in state_vectors", "deg", decimals=DEGREE_DECIMALS),
+        Column("longitude_deg", REAL, "geodetic longitude, as in state_vectors", "deg", decimals=DEGREE_DECIMALS),
+        Column("altitude_km", REAL, "height above the WGS-84 ellipsoid, likewise", "km", decimals=KM_DECIMALS),
+        Column("creation_date", UTC_MICROSECONDS, "CREATION_DATE of the issue that holds", "UTC", required=True),
+        SEGMENT,
+        Column(
+            "age_s",
+            REAL,
+            "epoch less creation_date: negative was flown when the issue was made, positive was predicted",
+            "s",
+            required=True,
+            decimals=SECOND_DECIMALS,
+        ),
+        Column("is_powered", FLAG, "whether the epoch lies from an ignition to before its cut-off", required=True),
+        Column("center_name", TEXT, "body that positions count from", required=True),
+        Column("ref_frame", TEXT, "frame of position and velocity, as published", required=True),
+    ),
+)
+
+PREDICTION_ERROR: Final = Table(
+    name="prediction_error",
+    meaning="One row an issue pair and whole hour of lead: what one predicted against what the later saw flown.",
+    key=("object_id", "later_creation_date", "creation_date", "epoch"),
+    partition_by=("object_id", "issue"),
+    sort_by=("object_id", "later_creation_date", "creation_date", "epoch"),
+    frame="radial, in-track and cross-track of the flown orbit at each epoch, along arcs",
+    columns=(
+        ISSUE_OBJECT_ID,
+        Column("creation_date", UTC_MICROSECONDS, "CREATION_DATE of the issue that predicted", "UTC", required=True),
+        Column(
+            "later_creation_date",
+            UTC_MICROSECONDS,
+            "CREATION_DATE of the issue whose path up to that moment counts as flown; the folder's `issue`",
+            "UTC",
+            required=True,
+        ),
+        Column("epoch", UTC_MICROSECONDS, "the moment compared", "UTC", required=True),
+        Column(
+            "lead_s",
+            REAL,
+            "epoch less creation_date: whole hours",
+            "s",
+            required=True,
+            decimals=SECOND_DECIMALS,
+        ),
+        Column("radial_km", REAL, "predicted less flown radius", "km", required=True, decimals=KM_DECIMALS),
+        Column(
+            "in_track_km",
+            REAL,
+            "way along the flown orbit to the predicted place, ahead positive",
+            "km",
+            required=True,
+            decimals=KM_DECIMALS,
+        ),
+        Column(
+            "cross_track_km",
+            REAL,
+            "way out of the flown orbit's plane, along the angular momentum positive",
+            "km",
+            required=True,
+            decimals=KM_DECIMALS,
+        ),
+        Column("total_km", REAL, "straight distance", "km", required=True, decimals=KM_DECIMALS),
+        Column(
+            "in_track_s",
+            REAL,
+            "by how much the prediction is early, late negative",
+            "s",
+            required=True,
+            decimals=SECOND_DECIMALS,
+        ),
+        Column(
+            "burn_between",
+            FLAG,
+            "whether a burn begins after creation_date and by the epoch: in the prediction, or on the best path known "
+            "when the later issue was created",
+            required=True,
+        ),
+        Column(
+            "drag_refitted",
+            FLAG,
+            "whether the two issues state different drag coefficients; null where one states none",
+        ),
+    ),
+)
+
+PREDICTION_ERROR_SUMMARY: Final = Table(
+    name="prediction_error_summary",
+    meaning="One row a range of lead, with or without burns: how far predictions were off, by percentiles over pairs.",
+    key=("object_id", "burn_between", "lead_from_s"),
+    partition_by=("object_id",),
+    sort_by=("object_id", "burn_between", "lead_from_s"),
+    columns=(
+        ISSUE_OBJECT_ID,
+        Column("burn_between", FLAG, "which rows of prediction_error count: with a burn or without", required=True),
+        Column("lead_from_s", REAL, "least lead", "s", required=True, decimals=SECOND_DECIMALS),
+        Column("lead_to_s", REAL, "lead that is beyond", "s", required=True, decimals=SECOND_DECIMALS),
+        Column("n", COUNT, "issue pairs; each counts once, by the median of total_km in its rows", required=True),
+        *(
+            Column(name, REAL, meaning, "km", required=True, decimals=ERROR_DECIMALS)
+            for percent in (50, 90, 99)
+            for name, meaning in (
+                (f"p{percent}_km", f"percentile {percent} over the pairs"),
+                (f"p{percent}_low_km", f"percentile 5 of what percentile {percent} is in resampled pairs"),
+                (f"p{percent}_high_km", "percentile 95 of the same"),
+            )
+        ),
+    ),
+)
+
+BURN_HISTORY: Final = Table(
+    name="burn_history",
+    meaning="One row a revision of a physical burn: what an issue says of it that is news against the issues before.",
+    key=("object_id", "burn_id", "creation_date"),
+    partition_by=("object_id",),
+    sort_by=("object_id", "burn_id", "creation_date"),
+    columns=(
+        ISSUE_OBJECT_ID,
+        Column(
+            "burn_id",
+            TEXT,
+            "ignition as first told, and the issue that told of it first: 20230430T001600Z-20230417T230222Z",
+            required=True,
+        ),
+        PATH_CREATION_DATE,
+        Column(
+            "ignition_time", UTC_MICROSECONDS, "ignition; where DROPPED that of the last plan", "UTC", required=True
+        ),
+        Column(
+            "cutoff_time",
+            UTC_MICROSECONDS,
+            "cut-off, of states that fly the burn; null where only an event table tells of it",
+            "UTC",
+        ),
+        Column(
+            "delta_v_m_s",
+            REAL,
+            "change of velocity: the sum of its events as printed, without them that of the states",
+            "m/s",
+            required=True,
+            decimals=DELTA_V_DECIMALS,
+        ),
+        Column("event_name", TEXT, "its events as printed, joined by +; null where none names it"),
+        Column(
+            "status",
+            TEXT,
+            "PLANNED where first told of before cut-off, REVISED where the plan changed, DROPPED where it is gone, "
+            "FLOWN in the first issue created after cut-off that shows it",
+            required=True,
+        ),
+        Column(
+            "told_by",
+            TEXT,
+            "STATES that fly it, the EVENT table alone, or the PATH of an issue that begins after cut-off and is where "
+            "the burn, or its absence, puts it; times and delta-v are then those of the last plan",
+            required=True,
+        ),
+        Column(
+            "ignition_shift_s",
+            REAL,
+            "ignition less that of the revision before; null for the first",
+            "s",
+            decimals=SECOND_DECIMALS,
+        ),
+        Column(
+            "delta_v_change_m_s",
+            REAL,
+            "delta-v less that of the revision before, printed or flown both; null for the first",
+            "m/s",
+            decimals=DELTA_V_DECIMALS,
+        ),
+    ),
+)
+
 TABLES: Final = {
     table.name: table
     for table in (
@@ -556,6 +755,8 @@ TABLES: Final = {
 }
 OEM_TABLES: Final = (OEM_ISSUES, OEM_SEGMENTS, STATE_VECTORS, TRAJECTORY_EVENTS, THRUST_EPISODES, OEM_COVARIANCES)
 POSITION_TABLES: Final = (POSITIONS, WINDOW_STATS)
+AUDIT_TABLES: Final = (TRAJECTORY, PREDICTION_ERROR, PREDICTION_ERROR_SUMMARY, BURN_HISTORY)
+"""What jobs/audit_positions.py makes of the others."""
 
 
 def dictionary(table: Table) -> str:

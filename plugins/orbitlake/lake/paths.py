@@ -91,6 +91,18 @@ class Lake:
         issue = issue_folder(issue_name(creation_date, object_name))
         return self.issue_file(table, folder_name(object_id), issue)
 
+    def object_file(self, table: Table, object_id: str) -> Path:
+        """The one file of an object, in a table that has one an object."""
+        return self.object_folder(table, object_id) / PART
+
+    def object_day(self, table: Table, object_id: str, day: date) -> Path:
+        """The one file of an object's day."""
+        return self.object_folder(table, object_id) / day_folder(day) / PART
+
+    def object_folder(self, table: Table, object_id: str) -> Path:
+        """The folder of an object below a table's."""
+        return self.closed(table) / f"{OBJECT_PREFIX}{folder_name(object_id)}"
+
     def issue_file(self, table: Table, object_folder: str, issue_folder: str) -> Path:
         """The one file of an issue, by the encoded names of its folders."""
         return self.closed(table) / f"{OBJECT_PREFIX}{object_folder}" / f"{ISSUE_PREFIX}{issue_folder}" / PART
