@@ -712,15 +712,15 @@ BURN_HISTORY: Final = Table(
         Column(
             "status",
             TEXT,
-            "PLANNED where first told of before cut-off, REVISED where the plan changed, DROPPED where it is gone, "
-            "FLOWN in the first issue created after cut-off that shows it",
+            "PLANNED where first told of before cut-off, REVISED where ignition, delta-v or name changed, DROPPED "
+            "where it is gone, FLOWN in the first issue created after cut-off that shows it",
             required=True,
         ),
         Column(
             "told_by",
             TEXT,
-            "STATES that fly it, the EVENT table alone, or the PATH of an issue that begins after cut-off and is where "
-            "the burn, or its absence, puts it; times and delta-v are then those of the last plan",
+            "STATES that fly it, or where DROPPED do not; the EVENT table alone; or the PATH of an issue that begins "
+            "after cut-off, where the burn or its absence puts it: times and delta-v are then those of the last plan",
             required=True,
         ),
         Column(

@@ -62,10 +62,10 @@ def _pairs(errors: pa.Table) -> NDArray[np.int64]:
 
 
 def _medians(group: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the median of each group's values, sorted: (n,), (n,) -> (groups,)."""
+    """Return the median of each group's values, by the groups' numbers: (n,), (n,) -> (groups,)."""
     order = np.argsort(group, kind="stable")
     _, starts = np.unique(group[order], return_index=True)
-    return np.sort([float(np.median(part)) for part in np.split(values[order], starts[1:])])
+    return np.array([float(np.median(part)) for part in np.split(values[order], starts[1:])])
 
 
 def _percentiles(values: NDArray[np.float64]) -> dict[str, float]:

@@ -8,12 +8,13 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from orbitlake.physics.leap_seconds import tai_from_utc
+from orbitlake.physics.leap_seconds import tai_from_utc, utc_day_and_time_us
 from orbitlake.tables import OEM_ISSUES, OEM_SEGMENTS, STATE_VECTORS, THRUST_EPISODES, TRAJECTORY_EVENTS, Table
-from orbitlake.trajectory.arcs import Arc, LatestArcs, Micros, arcs_of_segments, micros, path_through
+from orbitlake.trajectory.arcs import SECOND_US, Arc, LatestArcs, Micros, arcs_of_segments, micros, path_through
 from orbitlake.trajectory.states import Trajectory
 from orbitlake.trajectory.told_burns import ToldBurn, told_burns
 
+DAY_US: Final = 86_400 * SECOND_US
 PATHS_KEPT: Final = 64
 """Issues whose states are kept in memory: more than overlap in half a month."""
 
@@ -114,3 +115,9 @@ class Issues:
 def tai_us_of(utc_us: Any) -> Micros:
     """Return instants in TAI, microseconds since 1970, of UTC likewise."""
     return tai_from_utc(np.asarray(utc_us).astype("datetime64[us]")).astype(np.int64)
+
+
+def utc_us_of(tai_us: Micros) -> Micros:
+    """Return instants in UTC, microseconds since 1970, of TAI likewise; leap seconds count as their last one."""
+    day, time_us = utc_day_and_time_us(tai_us)
+    return day * DAY_US + np.minimum(time_us, DAY_US - 1)

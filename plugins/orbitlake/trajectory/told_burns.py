@@ -17,12 +17,13 @@ NAME_JOINT: Final = " + "
 class ToldBurn:
     """One physical burn of an issue. Times are UTC in microseconds; `cutoff_us` is that of ignition where not told.
 
-    printed_m_s is the sum of its events' delta-v, flown_m_s that of its states, raised_km by how much they raise the
-    mean semi-major axis; None where not told.
+    sigma_s says how far ignition may be off. printed_m_s is the sum of its events' delta-v, flown_m_s that of its
+    states, raised_km by how much they raise the mean semi-major axis; None where not told.
     """
 
     ignition_us: int
     cutoff_us: int
+    sigma_s: float
     printed_m_s: float | None
     flown_m_s: float | None
     raised_km: float | None
@@ -47,7 +48,7 @@ def told_burns(episodes: pa.Table, events: pa.Table) -> Iterator[ToldBurn]:
             at_us = _us(event["ignition_time"])
             if not any(burn.ignition_us <= at_us <= burn.cutoff_us for burn in found):
                 printed_m_s, name = event["delta_v_m_s"], event["event_name"]
-                found.append(ToldBurn(at_us, at_us, printed_m_s, None, None, name, EVENT))
+                found.append(ToldBurn(at_us, at_us, 0.0, printed_m_s, None, None, name, EVENT))
     yield from sorted(found, key=lambda burn: (burn.ignition_us, burn.event_name or ""))
 
 
@@ -58,6 +59,7 @@ def _flown(runs: Sequence[dict[str, Any]]) -> ToldBurn:
     return ToldBurn(
         ignition_us=_us(runs[0]["ignition_time"]),
         cutoff_us=_us(runs[-1]["cutoff_time"]),
+        sigma_s=runs[0]["ignition_sigma_s"] or 0.0,
         printed_m_s=sum(printed) if printed else None,
         flown_m_s=sum(run["delta_v_m_s"] for run in runs),
         raised_km=None if before_km is None or after_km is None else after_km - before_km,
