@@ -1,42 +1,17 @@
 """Whether planned burns were flown: by how high the path of an issue runs that begins after them."""
 
-from dataclasses import replace
-
-import numpy as np
 import pytest
-from tests.oem.sample_oem import kvn
 from tests.trajectory.audited import audited
-from tests.trajectory.test_states import RADIUS_KM, after, state
+from tests.trajectory.circles import circling
 
-from orbitlake.oem import Issue, read_bytes
-from orbitlake.tables import THRUST_EPISODES
 from orbitlake.trajectory.burn_evidence import were_flown
 
 DAY_H = 24.0
 
 
-def circling(created_h: float, start_h: float, stop_h: float, above_km: float = 0.0) -> Issue:
-    """Return an issue of hours after START, on a circle so much higher than the usual one, without a burn."""
-    lines = [
-        f"{str(after(at))[:-3]} {' '.join(f'{value:.9f}' for value in on_a_circle(at, above_km))}"
-        for at in np.arange(start_h * 3600, stop_h * 3600 + 1, 240.0)
-    ]
-    span = {"START_TIME": lines[0].split()[0], "STOP_TIME": lines[-1].split()[0]}
-    header = (f"CREATION_DATE = {after(created_h * 3600)}", "ORIGINATOR = TEST")
-    issue = read_bytes(kvn(header=header, metadata=span, states=lines), "circle.oem")
-    return replace(issue, episodes=THRUST_EPISODES.schema.empty_table())
-
-
-def on_a_circle(seconds: float, above_km: float) -> np.ndarray:
-    """Return a state on a circle of another height, as fast as Kepler's third law makes it there."""
-    share = (RADIUS_KM / (RADIUS_KM + above_km)) ** 1.5
-    scaled = state(seconds * share, RADIUS_KM + above_km)
-    return np.concatenate((scaled[:3], scaled[3:] * share))
-
-
 def verdict(above_km: float, raised_km: list[float], later_h: float = 2 * DAY_H) -> list[bool] | None:
     """Say which burns were flown where the plan's circle is so much above that of an issue which begins at an hour."""
-    planned, later = circling(0, -2, 3 * DAY_H, above_km), circling(later_h + 4, later_h, later_h + 12)
+    planned, later = circling(0, -2, 3 * DAY_H, above_km=above_km), circling(later_h + 4, later_h, later_h + 12)
     return were_flown(audited(planned, later), 0, 1, raised_km)
 
 

@@ -9,32 +9,18 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from tests.oem.sample_oem import kvn
 from tests.trajectory.audited import audited
-from tests.trajectory.test_states import after, state
+from tests.trajectory.circles import HOUR_S, circling
+from tests.trajectory.test_states import after
 
-from orbitlake.oem import Issue, read, read_bytes
+from orbitlake.oem import Issue, read
 from orbitlake.tables import PREDICTION_ERROR, THRUST_EPISODES
 from orbitlake.trajectory.error_summary import summarise
 from orbitlake.trajectory.issues import Issues
 from orbitlake.trajectory.prediction_error import prediction_errors
 
-HOUR_S = 3600.0
 SPEED_KM_S = 7.657
 WITHIN_A_METRE_KM = 1e-3
-
-
-def circling(
-    created_h: float, start_h: float, stop_h: float, *, early_s: float = 0.0, drag: float | None = None
-) -> Issue:
-    """Return an issue of hours after START, on a circle, so many seconds ahead."""
-    seconds = np.arange(start_h * HOUR_S, stop_h * HOUR_S + 1, 240.0)
-    lines = [f"{str(after(at))[:-3]} {' '.join(f'{value:.9f}' for value in state(at + early_s))}" for at in seconds]
-    span = {"START_TIME": lines[0].split()[0], "STOP_TIME": lines[-1].split()[0]}
-    header = (f"CREATION_DATE = {after(created_h * HOUR_S)}", "ORIGINATOR = TEST")
-    comments = () if drag is None else (f"DRAG_COEFF={drag}",)
-    issue = read_bytes(kvn(header=header, metadata=span, states=lines, comments=comments), "circle.oem")
-    return replace(issue, episodes=THRUST_EPISODES.schema.empty_table())
 
 
 def errors(*issues: Issue) -> pa.Table:
