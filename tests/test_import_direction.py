@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "page": {"query", "tables", "settings", "lake", "physics", "alerts", "freshness", "verdicts", "upstream"},
     "embedded": {"query", "tables", "settings", "lake", "simulator", "upstream"},
     "dags": {"orchestration", "tables", "settings", "positions", "retention", "oem"},
-    "jobs": {"endings", "positions", "retention", "oem", "lake", "tables", "settings"},
+    "jobs": {"endings", "positions", "retention", "oem", "trajectory", "lake", "tables", "settings"},
 }
 # room within a part -> the rooms of the same part that it may import.
 ROOMS = {

@@ -24,10 +24,14 @@ Rows = Callable[[Table], pa.Table]
 
 @dataclass(frozen=True)
 class Issue:
-    """One issue: `name` is that of its folder without `issue=`, such as 20230324T225531Z; `rows` reads its tables."""
+    """One issue: `name` is that of its folder without `issue=`, such as 20230324T225531Z; `rows` reads its tables.
+
+    `sign` is another one when any of its files is.
+    """
 
     name: str
     rows: Rows
+    sign: str = ""
 
     @cached_property
     def segments(self) -> pa.Table:

@@ -1,0 +1,58 @@
+"""oem_issues and its tables -> trajectory, prediction_error, prediction_error_summary, burn_history: for what changed.
+
+What follows from unchanged files is not made again, and what comes out equal is not rewritten, so that a run without
+news writes nothing. Running again is always safe, also after a run that was killed: each file is written aside and
+renamed. One line of JSON a table:
+  {"table", "written", "unchanged", "removed", "rows_written"}
+`written`, `unchanged` and `removed` count files. The exit status is 1 where files are of another version than this
+program knows; what came before is done all the same.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from typing import Final
+
+from orbitlake.lake import Lake, LakeError
+from orbitlake.lake.files import sweep_staging
+from orbitlake.lake.locks import lock_file
+from orbitlake.settings import of_command_line
+from orbitlake.trajectory.audit_tables import (
+    update_burn_history,
+    update_prediction_error,
+    update_prediction_error_summary,
+    update_trajectory,
+)
+
+UPDATES: Final = (
+    update_trajectory,
+    update_prediction_error,
+    update_prediction_error_summary,
+    update_burn_history,
+)
+"""In the order in which they follow from each other."""
+
+
+def main(lake: Lake) -> int:
+    """Bring each table up to date, print a line for each, and return the exit status."""
+    sweep_staging(lake)
+    with lock_file(lake.checkpoints / "audit_positions" / "lock"):
+        try:
+            for update in UPDATES:
+                print(json.dumps(asdict(update(lake))), flush=True)
+        except LakeError as error:
+            print(f"audit_positions: {error}", file=sys.stderr)
+            return 1
+    return 0
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", help="the data root (default: ORBITLAKE_DATA, else data/ in the checkout)")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main(Lake(of_command_line(parse_arguments().data).data)))

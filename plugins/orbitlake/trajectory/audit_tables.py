@@ -1,0 +1,96 @@
+"""The tables of the ephemeris -> trajectory, prediction_error, prediction_error_summary, burn_history.
+
+Each function brings one table of a lake up to date: what follows from unchanged files is not made again. They need
+neither Airflow nor Spark, and may be cut off at any moment.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from orbitlake.lake import Lake
+from orbitlake.lake.derived import Partition, Published, publish_partitions, signature
+from orbitlake.lake.paths import ISSUE_PREFIX, PART
+from orbitlake.tables import BURN_HISTORY, PREDICTION_ERROR, PREDICTION_ERROR_SUMMARY, TRAJECTORY, Table
+from orbitlake.trajectory.best_path import BestPath
+from orbitlake.trajectory.burn_history import burn_history
+from orbitlake.trajectory.error_summary import summarise
+from orbitlake.trajectory.lake_issues import objects_of
+from orbitlake.trajectory.prediction_error import compared_with, known_to, prediction_errors
+
+PACKAGE: Final = Path(__file__).resolve().parents[1]
+RULES: Final = ("trajectory/*.py", "physics/*.py", "physics/*.txt", "tables.py", "digits.py")
+"""The sources that the tables follow from: with new ones all is made anew, and what stays equal is left as it is."""
+
+
+def update_trajectory(lake: Lake) -> Published:
+    """Bring trajectory up to date."""
+    return _publish(lake, TRAJECTORY, _days(lake))
+
+
+def update_prediction_error(lake: Lake) -> Published:
+    """Bring prediction_error up to date."""
+    return _publish(lake, PREDICTION_ERROR, _judgements(lake))
+
+
+def update_prediction_error_summary(lake: Lake) -> Published:
+    """Bring prediction_error_summary up to date with prediction_error."""
+    return _publish(lake, PREDICTION_ERROR_SUMMARY, _summaries(lake))
+
+
+def update_burn_history(lake: Lake) -> Published:
+    """Bring burn_history up to date."""
+    return _publish(lake, BURN_HISTORY, _histories(lake))
+
+
+def _publish(lake: Lake, table: Table, partitions: Iterator[Partition]) -> Published:
+    return publish_partitions(lake, table, partitions, lake.checkpoints / "audit_positions" / f"{table.name}.json")
+
+
+def _days(lake: Lake) -> Iterator[Partition]:
+    for issues in objects_of(lake):
+        path = BestPath(issues)
+        for day in path.days():
+            file = lake.object_day(TRAJECTORY, issues.object_id, day.day)
+            yield Partition(file, signature([], rules(), *path.inputs(day)), partial(path.rows, day))
+
+
+def _judgements(lake: Lake) -> Iterator[Partition]:
+    for issues in objects_of(lake):
+        for later, issue in enumerate(issues.all):
+            numbers = {*compared_with(issues, later), *known_to(issues, later), later}
+            signs = [issues.all[number].sign for number in sorted(numbers)]
+            folder = lake.object_folder(PREDICTION_ERROR, issues.object_id) / f"{ISSUE_PREFIX}{issue.name}"
+            make = partial(prediction_errors, issues, later)
+            yield Partition(folder / PART, signature([], rules(), *signs), make)
+
+
+def _summaries(lake: Lake) -> Iterator[Partition]:
+    for issues in objects_of(lake):
+        errors = sorted(lake.object_folder(PREDICTION_ERROR, issues.object_id).glob(f"*/{PART}"))
+        file = lake.object_file(PREDICTION_ERROR_SUMMARY, issues.object_id)
+        yield Partition(file, signature(errors, rules()), partial(_summary, errors))
+
+
+def _summary(errors: list[Path]) -> pa.Table:
+    rows = [pq.ParquetFile(file).read() for file in errors]
+    return summarise(pa.concat_tables([PREDICTION_ERROR.schema.empty_table(), *rows]))
+
+
+def _histories(lake: Lake) -> Iterator[Partition]:
+    for issues in objects_of(lake):
+        signs = [issue.sign for issue in issues.all]
+        file = lake.object_file(BURN_HISTORY, issues.object_id)
+        yield Partition(file, signature([], rules(), *signs), partial(burn_history, issues))
+
+
+@lru_cache(maxsize=1)
+def rules() -> str:
+    """Return what changes with the code that makes the tables."""
+    sources = sorted(source for pattern in RULES for source in PACKAGE.glob(pattern))
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
