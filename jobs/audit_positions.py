@@ -16,7 +16,6 @@ from typing import Final
 
 from orbitlake.lake import Lake, LakeError
 from orbitlake.lake.files import sweep_staging
-from orbitlake.lake.locks import lock_file
 from orbitlake.settings import of_command_line
 from orbitlake.trajectory.audit_tables import (
     update_burn_history,
@@ -34,16 +33,15 @@ UPDATES: Final = (
 """In the order in which they follow from each other."""
 
 
-def main(lake: Lake) -> int:
+def main(lake: Lake, *, everything: bool) -> int:
     """Bring each table up to date, print a line for each, and return the exit status."""
     sweep_staging(lake)
-    with lock_file(lake.checkpoints / "audit_positions" / "lock"):
-        try:
-            for update in UPDATES:
-                print(json.dumps(asdict(update(lake))), flush=True)
-        except LakeError as error:
-            print(f"audit_positions: {error}", file=sys.stderr)
-            return 1
+    try:
+        for update in UPDATES:
+            print(json.dumps(asdict(update(lake, everything=everything))), flush=True)
+    except LakeError as error:
+        print(f"audit_positions: {error}", file=sys.stderr)
+        return 1
     return 0
 
 
@@ -51,8 +49,10 @@ def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", help="the data root (default: ORBITLAKE_DATA, else data/ in the checkout)")
+    parser.add_argument("--everything", action="store_true", help="make all again; what comes out equal stays")
     return parser.parse_args()
 
 
 if __name__ == "__main__":
-    sys.exit(main(Lake(of_command_line(parse_arguments().data).data)))
+    arguments = parse_arguments()
+    sys.exit(main(Lake(of_command_line(arguments.data).data), everything=arguments.everything))

@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "orchestration": {"tables", "settings", "lake", "alerts", "freshness", "verdicts"},
     "page": {"query", "tables", "settings", "lake", "physics", "alerts", "freshness", "verdicts", "upstream"},
     "embedded": {"query", "tables", "settings", "lake", "simulator", "upstream"},
-    "dags": {"orchestration", "tables", "settings", "positions", "retention", "oem"},
+    "dags": {"orchestration", "tables", "settings", "positions", "retention", "oem", "trajectory"},
     "jobs": {"endings", "positions", "retention", "oem", "trajectory", "lake", "tables", "settings"},
 }
 # room within a part -> the rooms of the same part that it may import.

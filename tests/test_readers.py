@@ -15,12 +15,14 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pytest
 from tests.conftest import CHECKOUT
+from tests.jobs.test_audit_positions import FILES, ingest
 from tests.page.conftest import NEWER, publish_issue
 from tests.positions.published import derived, put_closed, stream_in
 from tests.positions.samples import orbit
 
 from orbitlake.query import files
-from orbitlake.tables import POSITION_TABLES, TABLES
+from orbitlake.tables import AUDIT_TABLES, POSITION_TABLES, TABLES
+from orbitlake.trajectory.audit_tables import update_burn_history, update_prediction_error, update_trajectory
 
 CLOSED = date(2025, 12, 21)
 HERE = ("pandas", "pyarrow", "polars", "duckdb", "pyspark")
@@ -29,7 +31,7 @@ HERE = ("pandas", "pyarrow", "polars", "duckdb", "pyspark")
 
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory) -> Path:
-    """A day closed twice, of steady steps; live files, each replaced several times; and an issue."""
+    """A day closed twice, of steady steps; live files, each replaced; an issue; and what follows from issues."""
     from orbitlake.lake import Lake
 
     folder = tmp_path_factory.mktemp("readers")
@@ -40,15 +42,19 @@ def manifest(tmp_path_factory) -> Path:
     for poll in range(0, 180, 5):
         stream_in(lake, orbit([86_400 + poll]))
     publish_issue(lake, NEWER)
+    circles = Lake(folder / "circles")
+    ingest(circles, *FILES)
+    for update in (update_trajectory, update_prediction_error, update_burn_history):
+        update(circles)
     tables = {}
     for table in TABLES.values():
-        found = files(table.name, lake.root)
+        found = files(table.name, circles.root if table in AUDIT_TABLES else lake.root)
         if found:
             column = next(field.name for field in table.schema if pa.types.is_timestamp(field.type))
             times = ds.dataset(found, format="parquet").to_table().column(column)
             ends = [times_us(pc.min(times).as_py()), times_us(pc.max(times).as_py())]
             tables[table.name] = {"files": found, "column": column, "found": [len(times), *ends]}
-    assert {table.name for table in POSITION_TABLES} < tables.keys()
+    assert {"trajectory", "burn_history", *(table.name for table in POSITION_TABLES)} < tables.keys()
     path = folder / "manifest.json"
     path.write_text(json.dumps(tables))
     return path

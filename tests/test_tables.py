@@ -29,6 +29,10 @@ FINGERPRINTS = {
     "trajectory_events": {1: "6d23b74f3a544a11", 2: "bc4bb5a029ee61f2"},
     "thrust_episodes": {1: "30987d35c047c71d", 2: "72e260881235cff6", 3: "52ff85904f77e939"},
     "oem_covariances": {1: "28e42d0dcd00e7ec", 2: "0ba65dfd6768a186"},
+    "trajectory": {1: "c0237583cee2bd51"},
+    "prediction_error": {1: "35e2deb49a1940c3"},
+    "prediction_error_summary": {1: "88093258534d49de"},
+    "burn_history": {1: "7e7cfbad3d28c2f2"},
 }
 """What each table is, by version: add a line when a version rises, change none."""
 

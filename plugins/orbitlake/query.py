@@ -17,9 +17,9 @@ from orbitlake.lake import Lake
 from orbitlake.lake.errors import DamagedFileError
 from orbitlake.lake.listing import days_in, files_of_day, parts_of
 from orbitlake.lake.parquet import check_file
-from orbitlake.lake.paths import LIVE_NAME, PART, issue_pattern
+from orbitlake.lake.paths import LIVE_NAME, day_of_folder, partition_pattern
 from orbitlake.settings import data_root, from_environment
-from orbitlake.tables import POSITION_TABLES, TABLES, Table
+from orbitlake.tables import OEM_TABLES, POSITION_TABLES, TABLES, Table
 
 SPARK_GLOB: Final = re.compile(r"[\\{}\[\]*?]")
 MOST_CHECKED: Final = 100_000
@@ -38,8 +38,9 @@ def connect(
     """Return an in-memory DuckDB with the views; `data` is the root, by default that of the settings.
 
     `since` leaves out earlier days, `issue` every other issue, such as 20230324T225531Z, `tables` every other table.
-    Views of the OEM tables have a column `issue` more: with object_id it is the issue's identity also where the id
-    names no object, such as UNKNOWN, and the issue is 20230324T225531Z-NAME.
+    Views of tables that are split into days have a column `date` more, those split into issues one `issue`: with
+    object_id it is the issue's identity also where the id names no object, such as UNKNOWN, and the issue is
+    20230324T225531Z-NAME.
     A query that asks for no more gets the same rows, in a time that does not grow with the lake: what is left out is
     not even opened. `live` gives a table's live rows, with their `date`, to be used in place of its live files.
     `beside` is a DuckDB that goes on: starting one takes longer than most answers. Its other connections see no view.
@@ -59,7 +60,8 @@ def files(table: str, data: str | Path | None = None, *, since: date | None = No
     """
     lake = lake_at(data)
     if TABLES[table] not in POSITION_TABLES:
-        return sorted(map(str, lake.closed(TABLES[table]).glob(f"**/{PART}")))
+        found = lake.closed(TABLES[table]).glob(partition_pattern(TABLES[table]))
+        return sorted(str(file) for file in found if since is None or is_since(file, since))
     return standing_files(*standing_days(lake, TABLES[table], since))
 
 
@@ -117,7 +119,7 @@ class Connection:
                 if table in POSITION_TABLES:
                     check_ends(self._lake, table, self._since, with_live=table.name not in self._live)
                 else:
-                    check_issues(self._lake, table, self._issue)
+                    check_partitions(self._lake, table, self._issue)
                 self._duckdb.execute(f"{self._define} {table.name} AS {sql}")
                 self._views[table.name] = sql
 
@@ -136,12 +138,20 @@ def check_ends(lake: Lake, table: Table, since: date | None, *, with_live: bool)
             check_file(Path(file), table)
 
 
-def check_issues(lake: Lake, table: Table, issue: str | None) -> None:
-    """Raise LakeError where a file of an OEM table is of another version than the view.
+def is_since(file: Path, since: date) -> bool:
+    """Whether a file is of a day from `since` on, or of no day."""
+    day = day_of_folder(file.parent.name)
+    return day is None or day >= since
 
-    Issues of both versions lie side by side until the old ones are made anew, so that each is looked into, once.
+
+def check_partitions(lake: Lake, table: Table, issue: str | None) -> None:
+    """Raise LakeError where a file of a table of the lake is of another version than the view.
+
+    Issues of both versions lie side by side until the old ones are made anew, so that each is looked into, once. What
+    is made of them is made anew as a whole: first and last tell.
     """
-    for file in lake.closed(table).glob(issue_pattern(issue)):
+    files = sorted(lake.closed(table).glob(partition_pattern(table, issue)))
+    for file in files if table in OEM_TABLES else {*files[:1], *files[-1:]}:
         # One removed meanwhile is none of the table's; a damaged one is named by DuckDB when it is read.
         with suppress(FileNotFoundError, DamagedFileError):
             found = file.stat()
@@ -160,10 +170,13 @@ def view_sql(
     """The SELECT behind a table's view, its columns in the order of `tables.py`; `live` names its live rows."""
     columns = ", ".join(table.column_names)
     if table not in POSITION_TABLES:
-        found = any(lake.closed(table).glob(issue_pattern(issue)))
-        place = glob.escape(str(lake.closed(table)))
-        files = reading([f"{place}/{issue_pattern(issue)}"])
-        return f"SELECT issue, {columns} FROM {files}" if found else empty(table, key="issue", kind="VARCHAR")  # noqa: S608
+        keys = [key for key in table.partition_by if key not in table.column_names]
+        pattern = partition_pattern(table, issue)
+        if not any(lake.closed(table).glob(pattern)):
+            return empty(table, keys)
+        files = reading([f"{glob.escape(str(lake.closed(table)))}/{pattern}"], by_date="date" in keys)
+        beyond = f" WHERE date >= DATE {quoted(since.isoformat())}" if since and "date" in keys else ""
+        return f"SELECT {', '.join([*keys, columns])} FROM {files}{beyond}"  # noqa: S608
     closed, open_days = standing_days(lake, table, since)
     selected = f"SELECT date, {columns} FROM"
     parts = []
@@ -177,7 +190,7 @@ def view_sql(
     elif open_days:
         globs = [pattern for day in open_days for pattern in day.globs()]
         parts.append(f"{selected} {reading(globs, by_date=True)}")
-    return " UNION ALL ".join(parts) or empty(table, key="date", kind="DATE")
+    return " UNION ALL ".join(parts) or empty(table, ["date"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,10 +249,11 @@ def reading(globs: Iterable[str], *, by_date: bool = False) -> str:
     return f"read_parquet([{listed}], hive_partitioning = true, hive_types_autocast = false{types})"
 
 
-def empty(table: Table, *, key: str, kind: str) -> str:
-    """A SELECT without rows but with the table's columns and types, and the folders' key `key` of SQL's type `kind`."""
-    typed = ", ".join(f"CAST(NULL AS {sql_type(column.type)}) AS {column.name}" for column in table.columns)
-    return f"SELECT CAST(NULL AS {kind}) AS {key}, {typed} WHERE false"
+def empty(table: Table, keys: Sequence[str]) -> str:
+    """A SELECT without rows but with the table's columns and types, and before them keys of its folders."""
+    kinds = [("DATE" if key == "date" else "VARCHAR", key) for key in keys]
+    typed = [*kinds, *((sql_type(column.type), column.name) for column in table.columns)]
+    return f"SELECT {', '.join(f'CAST(NULL AS {kind}) AS {name}' for kind, name in typed)} WHERE false"
 
 
 def sql_type(type_: pa.DataType) -> str:

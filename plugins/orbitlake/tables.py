@@ -661,8 +661,8 @@ PREDICTION_ERROR_SUMMARY: Final = Table(
     columns=(
         ISSUE_OBJECT_ID,
         Column("burn_between", FLAG, "which rows of prediction_error count: with a burn or without", required=True),
-        Column("lead_from_s", REAL, "least lead", "s", required=True, decimals=SECOND_DECIMALS),
-        Column("lead_to_s", REAL, "lead that is beyond", "s", required=True, decimals=SECOND_DECIMALS),
+        Column("lead_from_s", REAL, "least lead", "s", required=True),
+        Column("lead_to_s", REAL, "least lead of the next range", "s", required=True),
         Column("n", COUNT, "issue pairs; each counts once, by the median of total_km in its rows", required=True),
         *(
             Column(name, REAL, meaning, "km", required=True, decimals=ERROR_DECIMALS)
@@ -751,6 +751,10 @@ TABLES: Final = {
         TRAJECTORY_EVENTS,
         THRUST_EPISODES,
         OEM_COVARIANCES,
+        TRAJECTORY,
+        PREDICTION_ERROR,
+        PREDICTION_ERROR_SUMMARY,
+        BURN_HISTORY,
     )
 }
 OEM_TABLES: Final = (OEM_ISSUES, OEM_SEGMENTS, STATE_VECTORS, TRAJECTORY_EVENTS, THRUST_EPISODES, OEM_COVARIANCES)

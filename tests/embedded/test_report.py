@@ -14,6 +14,7 @@ from orbitlake.simulator.issues import newest_issue
 from orbitlake.simulator.nasa_layout import OemFormat, write_issue
 from orbitlake.simulator.station import station
 from orbitlake.tables import TABLES
+from orbitlake.trajectory.audit_tables import update_burn_history, update_trajectory
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +29,8 @@ def lake(tmp_path_factory: pytest.TempPathFactory):
     lake = Lake(root)
     ingested(lake, str(issue))
     closed_day(lake)
+    update_trajectory(lake)
+    update_burn_history(lake)
     return lake
 
 

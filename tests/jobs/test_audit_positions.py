@@ -2,8 +2,10 @@
 
 import itertools
 import json
+import os
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -167,6 +169,22 @@ def test_new_rules_that_change_nothing_rewrite_nothing(lake: Lake, monkeypatch):
     published = audit_tables.update_trajectory(lake)
 
     assert (published.written, published.unchanged) == (0, 3)
+
+
+def test_everything_is_made_again_where_it_is_asked_for_and_what_is_equal_stays(lake: Lake, expected):
+    ingest(lake, *FILES)
+    audit(lake)
+    file = lake.object_day(TRAJECTORY, "1998-067A", date(2023, 3, 25))
+    status = file.stat()
+    other = file.read_bytes()[::-1]
+    file.write_bytes(other)
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert audit(lake)["trajectory"]["written"] == 0
+
+    done = run(lake, str(JOB), "--everything")
+
+    assert json.loads(done.stdout.splitlines()[0])["written"] == 1
+    assert contents(lake) == expected
 
 
 def test_the_rules_are_of_sources_that_are_there():

@@ -18,6 +18,7 @@ from orbitlake.tables import TABLES
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 EXPECTED = {
+    "audit_positions": ["burn_history", "prediction_error", "prediction_error_summary", "trajectory"],
     "collect_positions": ["collect"],
     "compact_positions": ["compact", "retire"],
     "ingest_oem": ["archive", "check", "download", "tabulate"],
@@ -25,6 +26,14 @@ EXPECTED = {
     "watch_freshness": ["watch"],
 }
 INLETS = {
+    "audit_positions": {
+        "oem_issues",
+        "oem_segments",
+        "state_vectors",
+        "thrust_episodes",
+        "trajectory_events",
+        "prediction_error",
+    },
     "collect_positions": set(),
     "compact_positions": {"live_positions", "live_window_stats"},
     "ingest_oem": {"raw_oem"},
@@ -32,6 +41,7 @@ INLETS = {
     "watch_freshness": {"raw_open_notify", "oem_issues"},
 }
 OUTLETS = {
+    "audit_positions": {"trajectory", "prediction_error", "prediction_error_summary", "burn_history"},
     "collect_positions": {"raw_open_notify"},
     "compact_positions": {"positions", "window_stats"},
     "ingest_oem": {
@@ -49,6 +59,7 @@ OUTLETS = {
 }
 # What a person may type into the form that cannot be meant.
 REFUSED_VALUES = {
+    "audit_positions": {"scope": ["", "all", None, 7]},
     "collect_positions": {
         "interval_s": [0.5, -1, 3601, "5", None],
         "duration_s": [0, 86_401, "an hour", None],
@@ -324,3 +335,12 @@ def test_the_check_of_the_folder_is_red_on_an_empty_one(tmp_path):
     empty = DagBag(dag_folder=str(tmp_path))
 
     assert {dag_id: [] for dag_id in empty.dags} != EXPECTED
+
+
+def test_the_audit_runs_when_an_issue_or_a_closed_day_is_new(dag_bag):
+    dag = dag_bag.dags["audit_positions"]
+    either = dag.timetable.asset_condition
+
+    assert type(either).__name__ == "AssetAny"
+    assert {asset.name for asset in either.objects} == {"oem_issues", "positions"}
+    assert dag.get_task("prediction_error_summary").upstream_task_ids == {"prediction_error"}

@@ -15,6 +15,10 @@ BAD = {
         {"interval_s": 0.5}, {"interval_s": 3601}, {"interval_s": "5"}, {"interval_s": None}, {"interval_s": True},
         {"duration_s": 0}, {"duration_s": 1e9}, {"fallback": ""}, {"fallback": "open_notify"}, {"intervall_s": 5},
     ],
+    "audit_positions": [
+        {"scope": ""}, {"scope": "all"}, {"scope": "Changed"}, {"scope": " changed"}, {"scope": None}, {"scope": 1},
+        {"scope": True}, {"scope": ["changed"]}, {"scope": {"changed": 1}}, {"scopes": "changed"},
+    ],
     "compact_positions": [
         {"date": str(TODAY)}, {"date": str(TODAY + timedelta(days=400))}, {"date": "yesterday"}, {"date": ""},
         {"date": "2026-02-30"}, {"date": "20.11.2026"}, {"date": "20261120"}, {"date": "2026-W47-5"}, {"date": 7},
@@ -39,6 +43,7 @@ BAD = {
 }  # fmt: skip
 GOOD = {
     "collect_positions": [None, {}, {"interval_s": 1}, {"interval_s": 2.5, "duration_s": 86_400, "fallback": "off"}],
+    "audit_positions": [None, {}, {"scope": "changed"}, {"scope": "everything"}],
     "compact_positions": [None, {}, {"date": None}, {"date": str(TODAY - timedelta(days=1))}, {"date": "2021-01-01"}],
     "ingest_oem": [
         {"source": None}, {"source": "https://host/a.txt?raw=1"}, {"source": "HTTP://127.0.0.1:80/a"},

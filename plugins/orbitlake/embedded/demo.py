@@ -29,7 +29,14 @@ from orbitlake.settings import Settings, from_environment
 from orbitlake.simulator.station import station
 from orbitlake.upstream import MARKER, claim, held_by
 
-DAGS: Final = ("collect_positions", "compact_positions", "ingest_oem", "stream_positions", "watch_freshness")
+DAGS: Final = (
+    "audit_positions",
+    "collect_positions",
+    "compact_positions",
+    "ingest_oem",
+    "stream_positions",
+    "watch_freshness",
+)
 REPLAY_PACE: Final = {
     "ORBITLAKE_COLLECT_INTERVAL_S": "1",
     "ORBITLAKE_COLLECT_DURATION_S": "120",
@@ -139,7 +146,7 @@ class Demo:
         self._begin(
             "collect and stream", "polls -> raw/open_notify -> live tables, until past and present have arrived"
         )
-        for dag_id in ("collect_positions", "stream_positions", "watch_freshness"):
+        for dag_id in ("collect_positions", "stream_positions", "watch_freshness", "audit_positions"):
             self.airflow.unpause(dag_id)
         self._begin("ingest_oem", "the newest issue -> raw/oem and its tables")
         self._run("ingest_oem", {})
@@ -148,6 +155,7 @@ class Demo:
         self._begin("compact_positions", f"the run that its schedule owes closes {self.closed_day} -> lake")
         self.airflow.unpause("compact_positions")
         self._await("closed", lambda: self.airflow.succeeded("compact_positions") > 0)
+        self._audited()
 
     def _flow_of_recording(self) -> None:
         # One poll a second is as fast as may be: they go on while all else begins.
@@ -157,6 +165,7 @@ class Demo:
         # Unpausing a daily DAG starts the run that its schedule owes. For compact_positions that is yesterday's, which
         # has nothing to do: done now, it does not stand in the way of the run that the demo triggers later.
         self.airflow.unpause("compact_positions")
+        self.airflow.unpause("audit_positions")
         self._run("ingest_oem", {})
         self._await("yesterday compacted", lambda: self.airflow.succeeded("compact_positions") > 0)
         self._begin("collect and stream", "polls -> raw/open_notify -> live tables, until every fix has arrived")
@@ -168,6 +177,12 @@ class Demo:
         self.closed_day = self._last_closed_day()
         self._begin("compact_positions", f"the closed day {self.closed_day} -> lake")
         self._run("compact_positions", {"date": self.closed_day.isoformat()})
+        self._audited()
+
+    def _audited(self) -> None:
+        """Wait for the run of audit_positions that the new issue started."""
+        self._begin("audit_positions", "the run that follows the issue -> trajectory and what is made beside it")
+        self._await("audited", lambda: self.airflow.succeeded("audit_positions") > 0)
 
     def _newest_fix(self) -> datetime:
         """The time of the newest fix in the tables; long ago where there is none."""

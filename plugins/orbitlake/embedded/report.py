@@ -22,12 +22,17 @@ GLANCES: Final = {
     "trajectory_events": "event_name, ignition_time, delta_v_m_s, apogee_height_km, perigee_height_km",
     "thrust_episodes": "ignition_time, cutoff_time, delta_v_m_s, event_delta_v_m_s, event_names",
     "oem_covariances": "object_id, creation_date, epoch, cov_ref_frame",
+    "trajectory": "epoch, x_km, y_km, z_km, altitude_km, is_powered",
+    "prediction_error": "creation_date, later_creation_date, lead_s, total_km, in_track_s, burn_between",
+    "prediction_error_summary": "object_id, burn_between, lead_from_s, lead_to_s, n, p50_km, p90_km, p99_km",
+    "burn_history": "creation_date, status, told_by, ignition_time, delta_v_m_s, event_name",
 }
 """The columns that matter of each table, few enough for WIDTH."""
 NEWEST_FIRST: Final = {
     "positions": "event_time",
     "window_stats": "window_start",
     "state_vectors": "epoch",
+    "trajectory": "epoch",
 }
 CLOSED_DAY: Final = """
 SELECT (SELECT count(*) FROM positions WHERE date = $day), count(*), coalesce(count(*) / 1440, 0)

@@ -16,6 +16,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from orbitlake.lake.files import publish_file, removed_on_error, write_file
+from orbitlake.lake.locks import lock_file
 from orbitlake.lake.parquet import write_table
 from orbitlake.lake.paths import PART, Lake
 from orbitlake.tables import Table
@@ -55,13 +56,22 @@ def signature(files: Iterable[Path], *more: str) -> str:
     return hashlib.sha256(json.dumps([found, more]).encode()).hexdigest()
 
 
-def publish_partitions(lake: Lake, table: Table, partitions: Iterable[Partition], note: Path) -> Published:
+def publish_partitions(
+    lake: Lake, table: Table, partitions: Iterable[Partition], note: Path, *, everything: bool = False
+) -> Published:
     """Bring a table's files up to date, remove those of no partition, and say what was done.
 
-    `note` is where the last run's inputs are remembered. Each file is written in staging and renamed, if it is news.
+    `note` is where the last run's inputs are remembered; with `everything` it does not count. Each file is written in
+    staging and renamed, if it is news. One process at a time does this to a table; others wait.
     """
-    published = Published(table.name)
-    known, made = _load(note), 0
+    with lock_file(note.with_suffix(".lock")):
+        return _publish_all(lake, table, partitions, note, {} if everything else _load(note))
+
+
+def _publish_all(
+    lake: Lake, table: Table, partitions: Iterable[Partition], note: Path, known: dict[str, list[Any]]
+) -> Published:
+    published, made = Published(table.name), 0
     current: dict[str, list[Any]] = {}
     for partition in partitions:
         name = partition.file.relative_to(lake.root).as_posix()

@@ -175,6 +175,7 @@ def issue_folder(issue: str) -> str:
     return folder_name(stamp) + (dash + folder_name(object_name) if dash else "")
 
 
-def issue_pattern(issue: str | None = None) -> str:
-    """The pattern of an OEM table's files below its folder, of all issues or of one by its value of `issue`."""
-    return f"{OBJECT_PREFIX}*/{ISSUE_PREFIX}{issue_folder(issue) if issue else '*'}/{PART}"
+def partition_pattern(table: Table, issue: str | None = None) -> str:
+    """The pattern of a table's closed files below its folder; where it has a key `issue`, maybe of one by its value."""
+    folders = (f"{key}={issue_folder(issue) if issue and key == 'issue' else '*'}" for key in table.partition_by)
+    return "/".join((*folders, PART))

@@ -26,6 +26,11 @@ def day_files(table: str, row: str, root: str, files: str) -> Asset:
     return described(name, f"{root}/{table}", root, row, f"date=YYYY-MM-DD/{files}", table)
 
 
+def object_files(table: str, row: str, files: str) -> Asset:
+    """Return the asset of a table that is made of the ephemeris; `files` are relative to the folder of an object."""
+    return described(table, f"lake/{table}", LAKE, row, f"object_id=.../{files}", table)
+
+
 def issue_files(table: str, row: str) -> Asset:
     """Return the asset of a table of the ephemeris."""
     return described(table, f"lake/{table}", LAKE, row, "object_id=.../issue=.../part-0.parquet", table)
@@ -63,4 +68,24 @@ THRUST_EPISODES: Final = issue_files(
 )
 OEM_COVARIANCES: Final = issue_files(
     "oem_covariances", "One row a covariance matrix of an ephemeris: its lower triangle, as published."
+)
+TRAJECTORY: Final = object_files(
+    "trajectory",
+    "One row a state of the best known path: of the issue created last among those that cover its epoch.",
+    "date=YYYY-MM-DD/part-0.parquet",
+)
+PREDICTION_ERROR: Final = object_files(
+    "prediction_error",
+    "One row an issue pair and whole hour of lead: what one predicted against what the later saw flown.",
+    "issue=.../part-0.parquet",
+)
+PREDICTION_ERROR_SUMMARY: Final = object_files(
+    "prediction_error_summary",
+    "One row a range of lead, with or without burns: how far predictions were off, by percentiles over pairs.",
+    "part-0.parquet",
+)
+BURN_HISTORY: Final = object_files(
+    "burn_history",
+    "One row a revision of a physical burn: what an issue says of it that is news against the issues before.",
+    "part-0.parquet",
 )

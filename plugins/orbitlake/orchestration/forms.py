@@ -151,6 +151,15 @@ def shown(value: Any) -> str:
 
 
 FORMS: Final[dict[str, dict[str, Field]]] = {
+    "audit_positions": {
+        "scope": Choice(
+            "Scope",
+            "changed: what follows from files that changed since the last run. everything: all is made again, and only "
+            "what comes out otherwise is rewritten.",
+            "changed",
+            ("changed", "everything"),
+        ),
+    },
     "collect_positions": {
         "interval_s": Number(
             "Interval (s)",

@@ -44,6 +44,14 @@ def _of_source(outcome: Mapping[str, Any]) -> str:
     return f"{issue}: {outcome['states']:,} states, {counted(outcome['thrust_episodes'], 'burn')}"
 
 
+def of_audit(published: Mapping[str, Any]) -> str:
+    """Return the sentence of a table that audit_positions brought up to date."""
+    removed = f", {counted(published['removed'], 'file')} removed" if published["removed"] else ""
+    rows = counted(published["rows_written"], "row")
+    written = f"{counted(published['written'], 'file')} written with {rows}" if published["written"] else "nothing new"
+    return f"{published['table']}: {written}{removed}"
+
+
 def of_collection(summary: Mapping[str, Any]) -> str:
     """Return the sentence of a run of collect_positions."""
     failures = summary["failures"]

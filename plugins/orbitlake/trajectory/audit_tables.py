@@ -1,7 +1,7 @@
 """The tables of the ephemeris -> trajectory, prediction_error, prediction_error_summary, burn_history.
 
-Each function brings one table of a lake up to date: what follows from unchanged files is not made again. They need
-neither Airflow nor Spark, and may be cut off at any moment.
+Each function brings one table of a lake up to date: what follows from unchanged files is not made again, unless
+everything is asked for. They need neither Airflow nor Spark, and may be cut off at any moment.
 """
 
 import hashlib
@@ -28,28 +28,29 @@ RULES: Final = ("trajectory/*.py", "physics/*.py", "physics/*.txt", "tables.py",
 """The sources that the tables follow from: with new ones all is made anew, and what stays equal is left as it is."""
 
 
-def update_trajectory(lake: Lake) -> Published:
+def update_trajectory(lake: Lake, *, everything: bool = False) -> Published:
     """Bring trajectory up to date."""
-    return _publish(lake, TRAJECTORY, _days(lake))
+    return _publish(lake, TRAJECTORY, _days(lake), everything)
 
 
-def update_prediction_error(lake: Lake) -> Published:
+def update_prediction_error(lake: Lake, *, everything: bool = False) -> Published:
     """Bring prediction_error up to date."""
-    return _publish(lake, PREDICTION_ERROR, _judgements(lake))
+    return _publish(lake, PREDICTION_ERROR, _judgements(lake), everything)
 
 
-def update_prediction_error_summary(lake: Lake) -> Published:
+def update_prediction_error_summary(lake: Lake, *, everything: bool = False) -> Published:
     """Bring prediction_error_summary up to date with prediction_error."""
-    return _publish(lake, PREDICTION_ERROR_SUMMARY, _summaries(lake))
+    return _publish(lake, PREDICTION_ERROR_SUMMARY, _summaries(lake), everything)
 
 
-def update_burn_history(lake: Lake) -> Published:
+def update_burn_history(lake: Lake, *, everything: bool = False) -> Published:
     """Bring burn_history up to date."""
-    return _publish(lake, BURN_HISTORY, _histories(lake))
+    return _publish(lake, BURN_HISTORY, _histories(lake), everything)
 
 
-def _publish(lake: Lake, table: Table, partitions: Iterator[Partition]) -> Published:
-    return publish_partitions(lake, table, partitions, lake.checkpoints / "audit_positions" / f"{table.name}.json")
+def _publish(lake: Lake, table: Table, partitions: Iterator[Partition], everything: bool) -> Published:
+    note = lake.checkpoints / "audit_positions" / f"{table.name}.json"
+    return publish_partitions(lake, table, partitions, note, everything=everything)
 
 
 def _days(lake: Lake) -> Iterator[Partition]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from orbitlake.lake import Lake, LakeError
 from orbitlake.lake.files import write_file
 from orbitlake.lake.parquet import check_file
-from orbitlake.lake.paths import issue_pattern
+from orbitlake.lake.paths import partition_pattern
 from orbitlake.lake.quarantine import quarantine
 from orbitlake.oem.ingest.archive import check_issue, contradiction, finish_all, place_of
 from orbitlake.oem.ingest.outcome import Outcome, RefusedError, outcome_of, rejected
@@ -126,7 +126,7 @@ def _rebuild_from(lake: Lake, raw: Path, made: set[Place]) -> tuple[Path, Outcom
 def _without_raw_file(lake: Lake, made: set[Place]) -> Iterator[Outcome]:
     """Yield a rejected outcome for each issue of an older version that has no raw file to rebuild it from."""
     for table in OEM_TABLES:
-        for file in sorted(lake.closed(table).glob(issue_pattern())):
+        for file in sorted(lake.closed(table).glob(partition_pattern(table))):
             issue, object_id = (folder.name.partition("=")[2] for folder in (file.parent, file.parent.parent))
             place = Place(object_id, issue)
             if place not in made and not place.is_current(lake):

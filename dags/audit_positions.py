@@ -1,0 +1,86 @@
+"""When an issue or a closed day is new: the ephemeris -> trajectory, prediction_error, burn_history and a summary.
+
+### Reads
+The tables of the ephemeris: every issue that bears on what is new.
+
+### Writes
+`lake/trajectory/`, a file an object and UTC day; `lake/prediction_error/`, one an issue; `lake/burn_history/` and
+`lake/prediction_error_summary/`, one an object. Each is written aside and renamed, where it comes out otherwise.
+
+### Read by
+Whoever asks where an object was or will be, how far a prediction may be off, and what became of a planned burn.
+
+### A failed run
+The tables are as they were, or some of them newer than others. Nothing is lost: all of it follows from the ephemeris.
+
+### To run again
+Clear the run or press Trigger: what follows from unchanged files is not made again, unless the form asks for
+everything. A run that was killed is simply run again.
+"""
+
+from airflow.sdk import dag, task
+
+from orbitlake.orchestration.assets import (
+    BURN_HISTORY,
+    OEM_ISSUES,
+    OEM_SEGMENTS,
+    POSITIONS,
+    PREDICTION_ERROR,
+    PREDICTION_ERROR_SUMMARY,
+    STATE_VECTORS,
+    THRUST_EPISODES,
+    TRAJECTORY,
+    TRAJECTORY_EVENTS,
+)
+from orbitlake.orchestration.audits import bring_up_to_date
+from orbitlake.orchestration.defaults import FIRST_DAY, RETRYING, TOLD
+from orbitlake.orchestration.forms import params_of
+
+EPHEMERIS = [OEM_ISSUES, OEM_SEGMENTS, STATE_VECTORS, THRUST_EPISODES, TRAJECTORY_EVENTS]
+
+
+@dag(
+    dag_display_name="Audit positions",
+    description="What the issues of an object say of each other, and what was flown",
+    # An issue is complete when oem_issues lists it: its other tables are there then.
+    schedule=(OEM_ISSUES | POSITIONS),
+    start_date=FIRST_DAY,
+    catchup=False,
+    max_active_runs=1,
+    default_args=RETRYING,
+    **TOLD,
+    doc_md=__doc__,
+    tags=["oem", "positions"],
+    params=params_of("audit_positions"),
+)
+def audit_positions():
+    @task(inlets=EPHEMERIS, outlets=[TRAJECTORY])
+    def trajectory(**context) -> dict:
+        from orbitlake.trajectory.audit_tables import update_trajectory
+
+        return bring_up_to_date(update_trajectory, TRAJECTORY, context)
+
+    @task(inlets=EPHEMERIS, outlets=[PREDICTION_ERROR])
+    def prediction_error(**context) -> dict:
+        from orbitlake.trajectory.audit_tables import update_prediction_error
+
+        return bring_up_to_date(update_prediction_error, PREDICTION_ERROR, context)
+
+    @task(inlets=[PREDICTION_ERROR], outlets=[PREDICTION_ERROR_SUMMARY])
+    def prediction_error_summary(**context) -> dict:
+        from orbitlake.trajectory.audit_tables import update_prediction_error_summary
+
+        return bring_up_to_date(update_prediction_error_summary, PREDICTION_ERROR_SUMMARY, context)
+
+    @task(inlets=EPHEMERIS, outlets=[BURN_HISTORY])
+    def burn_history(**context) -> dict:
+        from orbitlake.trajectory.audit_tables import update_burn_history
+
+        return bring_up_to_date(update_burn_history, BURN_HISTORY, context)
+
+    trajectory()
+    prediction_error() >> prediction_error_summary()
+    burn_history()
+
+
+audit_positions()
