@@ -90,7 +90,7 @@ def test_keys_are_printed_numbers_and_every_derived_angle_speed_and_length_has_i
     for column in table.columns:
         assert column.decimals is None or column.type == pa.float64()
         assert column.decimals is None or column.name not in table.key
-    printed = {"oem_issues", "oem_segments", "trajectory_events", "oem_covariances"}
+    printed = {"oem_issues", "trajectory_events", "oem_covariances"}
     assert (table.name in printed) == all(column.decimals is None for column in table.columns)
 
 
