@@ -1,17 +1,20 @@
-"""When an issue or a closed day is new: the ephemeris -> trajectory, prediction_error, burn_history and a summary.
+"""When an issue, a closed day or raw records are new: what both feeds say of each other, and where they were silent.
 
 ### Reads
-The tables of the ephemeris: every issue that bears on what is new.
+The tables of the ephemeris: every issue that bears on what is new. `raw/open_notify/`: the polls of days that changed.
 
 ### Writes
 `lake/trajectory/`, a file an object and UTC day; `lake/prediction_error/`, one an issue; `lake/burn_history/` and
-`lake/prediction_error_summary/`, one an object. Each is written aside and renamed, where it comes out otherwise.
+`lake/prediction_error_summary/`, one an object; `lake/coverage/` and `lake/gaps/`, one a UTC day. Each is written aside
+and renamed, where it comes out otherwise.
 
 ### Read by
-Whoever asks where an object was or will be, how far a prediction may be off, and what became of a planned burn.
+Whoever asks where an object was or will be, how far a prediction may be off, what became of a planned burn, and when
+and why a position feed gave nothing.
 
 ### A failed run
-The tables are as they were, or some of them newer than others. Nothing is lost: all of it follows from the ephemeris.
+The tables are as they were, or some of them newer than others. Nothing is lost: all of it follows from the ephemeris
+and the raw records.
 
 ### To run again
 Clear the run or press Trigger: what follows from unchanged files is not made again, unless the form asks for
@@ -22,17 +25,20 @@ from airflow.sdk import dag, task
 
 from orbitlake.orchestration.assets import (
     BURN_HISTORY,
+    COVERAGE,
+    GAPS,
     OEM_ISSUES,
     OEM_SEGMENTS,
     POSITIONS,
     PREDICTION_ERROR,
     PREDICTION_ERROR_SUMMARY,
+    RAW_OPEN_NOTIFY,
     STATE_VECTORS,
     THRUST_EPISODES,
     TRAJECTORY,
     TRAJECTORY_EVENTS,
 )
-from orbitlake.orchestration.audits import bring_up_to_date
+from orbitlake.orchestration.audits import bring_up_to_date, follow_the_feeds
 from orbitlake.orchestration.defaults import FIRST_DAY, RETRYING, TOLD
 from orbitlake.orchestration.forms import params_of
 
@@ -41,9 +47,9 @@ EPHEMERIS = [OEM_ISSUES, OEM_SEGMENTS, STATE_VECTORS, THRUST_EPISODES, TRAJECTOR
 
 @dag(
     dag_display_name="Audit positions",
-    description="What the issues of an object say of each other, and what was flown",
+    description="What issues say of each other and what was flown; where feeds were silent, and why",
     # An issue is complete when oem_issues lists it: its other tables are there then.
-    schedule=(OEM_ISSUES | POSITIONS),
+    schedule=(OEM_ISSUES | POSITIONS | RAW_OPEN_NOTIFY),
     start_date=FIRST_DAY,
     catchup=False,
     max_active_runs=1,
@@ -78,9 +84,14 @@ def audit_positions():
 
         return bring_up_to_date(update_burn_history, BURN_HISTORY, context)
 
+    @task(inlets=[RAW_OPEN_NOTIFY], outlets=[COVERAGE, GAPS])
+    def gaps(**context) -> dict:
+        return follow_the_feeds({"coverage": COVERAGE, "gaps": GAPS}, context)
+
     trajectory()
     prediction_error() >> prediction_error_summary()
     burn_history()
+    gaps()
 
 
 audit_positions()

@@ -1,11 +1,13 @@
-"""oem_issues and its tables -> trajectory, prediction_error, prediction_error_summary, burn_history: for what changed.
+"""oem_issues and its tables, raw records -> what the two feeds say of each other and of themselves, for what changed.
+
+The tables: trajectory, prediction_error, prediction_error_summary, burn_history; coverage and gaps of the raw records.
 
 What follows from unchanged files is not made again, and what comes out equal is not rewritten, so that a run without
 news writes nothing. Running again is always safe, also after a run that was killed: each file is written aside and
 renamed. One line of JSON a table:
   {"table", "written", "unchanged", "removed", "rows_written"}
 `written`, `unchanged` and `removed` count files. The exit status is 1 where files are of another version than this
-program knows; what came before is done all the same.
+program knows, or a raw file went away while it was read: run again; what came before is done all the same.
 """
 
 import argparse
@@ -14,8 +16,10 @@ import sys
 from dataclasses import asdict
 from typing import Final
 
+from orbitlake import audit
 from orbitlake.lake import Lake, LakeError
 from orbitlake.lake.files import sweep_staging
+from orbitlake.positions.raw.reading import RawFileError
 from orbitlake.settings import of_command_line
 from orbitlake.trajectory.audit_tables import (
     update_burn_history,
@@ -39,7 +43,9 @@ def main(lake: Lake, *, everything: bool) -> int:
     try:
         for update in UPDATES:
             print(json.dumps(asdict(update(lake, everything=everything))), flush=True)
-    except LakeError as error:
+        for published in audit.update(lake):
+            print(json.dumps(asdict(published)), flush=True)
+    except (LakeError, RawFileError) as error:
         print(f"audit_positions: {error}", file=sys.stderr)
         return 1
     return 0

@@ -7,21 +7,23 @@ import json
 import os
 import subprocess
 import sys
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pytest
+from tests.audit.patterns import line, put
 from tests.conftest import CHECKOUT
 from tests.jobs.test_audit_positions import FILES, ingest
 from tests.page.conftest import NEWER, publish_issue
 from tests.positions.published import derived, put_closed, stream_in
 from tests.positions.samples import orbit
 
+from orbitlake import audit
 from orbitlake.query import files
-from orbitlake.tables import AUDIT_TABLES, POSITION_TABLES, TABLES
+from orbitlake.tables import AUDIT_TABLES, FEED_TABLES, POSITION_TABLES, TABLES
 from orbitlake.trajectory.audit_tables import update_burn_history, update_prediction_error, update_trajectory
 
 CLOSED = date(2025, 12, 21)
@@ -42,6 +44,10 @@ def manifest(tmp_path_factory) -> Path:
     for poll in range(0, 180, 5):
         stream_in(lake, orbit([86_400 + poll]))
     publish_issue(lake, NEWER)
+    polled = datetime.combine(CLOSED, time(12), UTC)
+    polls = b"".join(line(polled + timedelta(seconds=second)) for second in (0, 5, 10, 15, 60, 65))
+    put(lake, {f"date={CLOSED}/20251221T120000.000000Z-c0ffee00.jsonl": polls})
+    audit.update(lake, "1998-067A", polled + timedelta(minutes=5))
     circles = Lake(folder / "circles")
     ingest(circles, *FILES)
     for update in (update_trajectory, update_prediction_error, update_burn_history):
@@ -54,7 +60,7 @@ def manifest(tmp_path_factory) -> Path:
             times = ds.dataset(found, format="parquet").to_table().column(column)
             ends = [times_us(pc.min(times).as_py()), times_us(pc.max(times).as_py())]
             tables[table.name] = {"files": found, "column": column, "found": [len(times), *ends]}
-    assert {"trajectory", "burn_history", *(table.name for table in POSITION_TABLES)} < tables.keys()
+    assert {"trajectory", "burn_history", *(each.name for each in (*POSITION_TABLES, *FEED_TABLES))} < tables.keys()
     path = folder / "manifest.json"
     path.write_text(json.dumps(tables))
     return path

@@ -4,20 +4,22 @@ import dataclasses
 import hashlib
 import json
 import re
-from datetime import date
+from datetime import date, timedelta
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.audit.patterns import line, put
 from tests.oem.sample_oem import kvn
 from tests.positions.published import derived, put_closed, put_live
 from tests.positions.samples import orbit
 
+from orbitlake.audit import update
 from orbitlake.lake import LakeError
 from orbitlake.lake.parquet import check_file
 from orbitlake.oem.ingest.steps import ingest_source
 from orbitlake.settings import from_environment
-from orbitlake.tables import OEM_TABLES, POSITION_TABLES, POSITIONS, TABLES, Table
+from orbitlake.tables import FEED_TABLES, OEM_TABLES, POSITION_TABLES, POSITIONS, TABLES, Table
 
 DAY = date(2025, 12, 21)
 FINGERPRINTS = {
@@ -33,6 +35,8 @@ FINGERPRINTS = {
     "prediction_error": {1: "35e2deb49a1940c3"},
     "prediction_error_summary": {1: "88093258534d49de"},
     "burn_history": {1: "7e7cfbad3d28c2f2"},
+    "coverage": {1: "18dbeca014b3ad7e"},
+    "gaps": {1: "7833b462ea86eba8"},
 }
 """What each table is, by version: add a line when a version rises, change none."""
 
@@ -72,7 +76,15 @@ def write_oem(lake, _rows):
     return [(table, file) for table in OEM_TABLES for file in lake.closed(table).rglob("*.parquet")]
 
 
-@pytest.mark.parametrize("write", [write_live, write_closed, write_oem])
+def write_feeds(lake, rows):
+    begin = rows[POSITIONS].column("event_time")[0].as_py()
+    lines = b"".join(line(begin + timedelta(seconds=second)) for second in (0, 5, 10, 15, 60, 65))
+    put(lake, {f"date={DAY}/20251221T000000.000000Z-c0ffee00.jsonl": lines})
+    update(lake, "1998-067A", begin + timedelta(seconds=65))
+    return [(table, lake.day(table, DAY)) for table in FEED_TABLES]
+
+
+@pytest.mark.parametrize("write", [write_live, write_closed, write_oem, write_feeds])
 def test_every_file_says_what_is_in_it_whoever_wrote_it(lake, write):
     written = write(lake, derived(orbit(range(0, 600, 5))))
     assert len(written) >= 2

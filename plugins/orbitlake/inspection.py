@@ -21,7 +21,7 @@ from orbitlake.lake.paths import LIVE_NAME, PART_NAME, day_of_folder
 from orbitlake.lake.quarantine import DROPPED, quarantined
 from orbitlake.query import Connection, connect
 from orbitlake.settings import SettingError, from_environment
-from orbitlake.tables import POSITION_TABLES, POSITIONS, TABLES
+from orbitlake.tables import OEM_TABLES, POSITION_TABLES, POSITIONS, TABLES
 
 UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -39,7 +39,7 @@ class Holdings:
 
 def files_below(folder: Path) -> list[Path]:
     """The files of a table in one place, live or closed, those of each partition together."""
-    if folder.name not in {table.name for table in POSITION_TABLES}:
+    if folder.name in {table.name for table in OEM_TABLES}:
         return sorted(folder.glob("**/*.parquet"))
     pattern = LIVE_NAME if folder.parent.name == "live" else PART_NAME
     return [Path(entry.path) for day in days_in(folder).values() for entry in files_of_day(day, pattern)[0]]

@@ -125,7 +125,7 @@ class Connection:
 
 
 def check_ends(lake: Lake, table: Table, since: date | None, *, with_live: bool) -> None:
-    """Raise LakeError where the oldest or newest file of a position table is of another version than the view.
+    """Raise LakeError where the oldest or newest file of a table by days is of another version than the view.
 
     DuckDB would name a column that it misses, or say nothing where only a unit differs. Looking into every file would
     take longer than most queries; a program of another version leaves its mark at one of the two ends.

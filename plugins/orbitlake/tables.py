@@ -63,6 +63,10 @@ ERROR_DECIMALS: Final = 3
 """1 m: percentiles of what is off by kilometres."""
 ACCELERATION_DECIMALS: Final = 4
 """In mm/s^2: 0.1 um/s^2."""
+RATIO_DECIMALS: Final = 6
+"""One poll in a million: an hour has at most 3,600."""
+INTERVAL_DECIMALS: Final = 3
+"""Of intervals between polls, in seconds: latencies are kept to a microsecond, and clocks wait to a millisecond."""
 
 
 @dataclass(frozen=True)
@@ -740,6 +744,76 @@ BURN_HISTORY: Final = Table(
     ),
 )
 
+COVERAGE: Final = Table(
+    name="coverage",
+    meaning="One row an object, source and UTC hour in which polls of the feed were made or due.",
+    key=("object_id", "source", "hour_start"),
+    partition_by=("date",),
+    sort_by=("object_id", "source", "hour_start"),
+    columns=(
+        OBJECT_ID,
+        SOURCE,
+        Column("hour_start", UTC_MICROSECONDS, "first instant of the hour", "UTC", required=True),
+        Column(
+            "interval_s",
+            REAL,
+            "interval between polls, as the polls around tell it: median over the hour; null where nothing tells",
+            "s",
+            decimals=INTERVAL_DECIMALS,
+        ),
+        Column("polls_expected", COUNT, "polls made, and those that interval_s leaves room for", required=True),
+        Column("polls_made", COUNT, "polls on record, failed ones too; by their fetch_time", required=True),
+        Column("polls_answered", COUNT, "those that gave a fix", required=True),
+        Column("distinct_fixes", COUNT, "distinct fixes among them, by stamp and position", required=True),
+        Column(
+            "completeness",
+            REAL,
+            "distinct_fixes over polls_expected, 0 to 1",
+            required=True,
+            decimals=RATIO_DECIMALS,
+        ),
+    ),
+)
+
+GAPS: Final = Table(
+    name="gaps",
+    meaning="One row a gap: a span longer than three polling intervals without a new fix of the feed.",
+    key=("object_id", "source", "start_time"),
+    partition_by=("date",),
+    sort_by=("object_id", "source", "start_time"),
+    columns=(
+        OBJECT_ID,
+        SOURCE,
+        Column("start_time", UTC_MICROSECONDS, "fetch_time of the last new fix before", "UTC", required=True),
+        Column("end_time", UTC_MICROSECONDS, "fetch_time of the first new fix after; null while open", "UTC"),
+        Column("duration_s", REAL, "end_time less start_time; null while open", "s", decimals=SECOND_DECIMALS),
+        Column(
+            "cause",
+            TEXT,
+            "what the greatest part of it is put down to: collector not running, frozen, late, clock, or the kind that "
+            "the error of its failed polls begins with, such as timeout or http 429",
+            required=True,
+        ),
+        Column("cause_s", REAL, "how much of duration_s that part is; null while open", "s", decimals=SECOND_DECIMALS),
+        Column("polls_made", COUNT, "polls within that brought no new fix", required=True),
+        Column(
+            "interval_s",
+            REAL,
+            "interval between polls, the longer of those at both ends",
+            "s",
+            required=True,
+            decimals=INTERVAL_DECIMALS,
+        ),
+        Column(
+            "creation_date",
+            UTC_MICROSECONDS,
+            "CREATION_DATE of the issue whose states cover the gap; null where none does, or none was looked for",
+            "UTC",
+        ),
+    ),
+)
+
+
 TABLES: Final = {
     table.name: table
     for table in (
@@ -755,12 +829,16 @@ TABLES: Final = {
         PREDICTION_ERROR,
         PREDICTION_ERROR_SUMMARY,
         BURN_HISTORY,
+        COVERAGE,
+        GAPS,
     )
 }
 OEM_TABLES: Final = (OEM_ISSUES, OEM_SEGMENTS, STATE_VECTORS, TRAJECTORY_EVENTS, THRUST_EPISODES, OEM_COVARIANCES)
 POSITION_TABLES: Final = (POSITIONS, WINDOW_STATS)
 AUDIT_TABLES: Final = (TRAJECTORY, PREDICTION_ERROR, PREDICTION_ERROR_SUMMARY, BURN_HISTORY)
-"""What jobs/audit_positions.py makes of the others."""
+"""What issues say of each other, by object."""
+FEED_TABLES: Final = (COVERAGE, GAPS)
+"""What the raw records say of the feeds, by UTC day."""
 
 
 def dictionary(table: Table) -> str:

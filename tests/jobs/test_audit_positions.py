@@ -15,7 +15,7 @@ from tests.trajectory.circles import file_of
 from orbitlake.lake import Lake
 from orbitlake.oem.ingest.steps import ingest_source
 from orbitlake.settings import from_environment
-from orbitlake.tables import AUDIT_TABLES, BURN_HISTORY, OEM_ISSUES, PREDICTION_ERROR, TRAJECTORY, Table
+from orbitlake.tables import AUDIT_TABLES, BURN_HISTORY, FEED_TABLES, OEM_ISSUES, PREDICTION_ERROR, TRAJECTORY, Table
 from orbitlake.trajectory import audit_tables
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -131,7 +131,7 @@ def test_a_run_without_news_writes_nothing(lake: Lake):
         "removed": 0,
         "rows_written": sum(pq.read_metadata(file).num_rows for file in lake.closed(TRAJECTORY).rglob("*.parquet")),
     }
-    assert list(again) == [table.name for table in AUDIT_TABLES]
+    assert list(again) == [table.name for table in (*AUDIT_TABLES, *FEED_TABLES)]
     assert {(line["written"], line["removed"], line["rows_written"]) for line in again.values()} == {(0, 0, 0)}
     assert {file: file.stat().st_ino for file in inodes} == inodes
 

@@ -18,7 +18,7 @@ from orbitlake.tables import TABLES
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 EXPECTED = {
-    "audit_positions": ["burn_history", "prediction_error", "prediction_error_summary", "trajectory"],
+    "audit_positions": ["burn_history", "gaps", "prediction_error", "prediction_error_summary", "trajectory"],
     "collect_positions": ["collect"],
     "compact_positions": ["compact", "retire"],
     "ingest_oem": ["archive", "check", "download", "tabulate"],
@@ -33,6 +33,7 @@ INLETS = {
         "thrust_episodes",
         "trajectory_events",
         "prediction_error",
+        "raw_open_notify",
     },
     "collect_positions": set(),
     "compact_positions": {"live_positions", "live_window_stats"},
@@ -41,7 +42,14 @@ INLETS = {
     "watch_freshness": {"raw_open_notify", "oem_issues"},
 }
 OUTLETS = {
-    "audit_positions": {"trajectory", "prediction_error", "prediction_error_summary", "burn_history"},
+    "audit_positions": {
+        "trajectory",
+        "prediction_error",
+        "prediction_error_summary",
+        "burn_history",
+        "coverage",
+        "gaps",
+    },
     "collect_positions": {"raw_open_notify"},
     "compact_positions": {"positions", "window_stats"},
     "ingest_oem": {
@@ -159,7 +167,8 @@ def test_the_asset_graph_reaches_from_raw_to_every_table_and_names_its_folder(da
         group, folder = asset.uri.split("/", 1)
         assert group == asset.group
         assert name == (folder if group == "lake" else f"{group}_{folder}")
-    assert {assets[name].uri for name in TABLES} == {f"lake/{lake.closed(table).name}" for table in TABLES.values()}
+    made = set(TABLES)
+    assert {assets[name].uri for name in made} == {f"lake/{lake.closed(TABLES[name]).name}" for name in made}
 
 
 @pytest.mark.parametrize("dag_id", EXPECTED)
@@ -337,10 +346,10 @@ def test_the_check_of_the_folder_is_red_on_an_empty_one(tmp_path):
     assert {dag_id: [] for dag_id in empty.dags} != EXPECTED
 
 
-def test_the_audit_runs_when_an_issue_or_a_closed_day_is_new(dag_bag):
+def test_the_audit_runs_when_an_issue_a_closed_day_or_raw_records_are_new(dag_bag):
     dag = dag_bag.dags["audit_positions"]
-    either = dag.timetable.asset_condition
+    any_of = dag.timetable.asset_condition
 
-    assert type(either).__name__ == "AssetAny"
-    assert {asset.name for asset in either.objects} == {"oem_issues", "positions"}
+    assert type(any_of).__name__ == "AssetAny"
+    assert {asset.name for asset in any_of.objects} == {"oem_issues", "positions", "raw_open_notify"}
     assert dag.get_task("prediction_error_summary").upstream_task_ids == {"prediction_error"}

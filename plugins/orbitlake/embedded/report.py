@@ -26,6 +26,8 @@ GLANCES: Final = {
     "prediction_error": "creation_date, later_creation_date, lead_s, total_km, in_track_s, burn_between",
     "prediction_error_summary": "object_id, burn_between, lead_from_s, lead_to_s, n, p50_km, p90_km, p99_km",
     "burn_history": "creation_date, status, told_by, ignition_time, delta_v_m_s, event_name",
+    "coverage": "hour_start, interval_s, polls_expected, polls_answered, completeness",
+    "gaps": "start_time, end_time, duration_s, cause",
 }
 """The columns that matter of each table, few enough for WIDTH."""
 NEWEST_FIRST: Final = {
@@ -33,6 +35,8 @@ NEWEST_FIRST: Final = {
     "window_stats": "window_start",
     "state_vectors": "epoch",
     "trajectory": "epoch",
+    "coverage": "hour_start",
+    "gaps": "start_time",
 }
 CLOSED_DAY: Final = """
 SELECT (SELECT count(*) FROM positions WHERE date = $day), count(*), coalesce(count(*) / 1440, 0)

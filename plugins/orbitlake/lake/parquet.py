@@ -1,7 +1,7 @@
 """Parquet files of our tables: rows brought into the schema and order of their table, and files checked against it."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -19,20 +19,17 @@ REBUILD: Final = "python jobs/ingest_oem.py --rebuild"
 """What makes the tables of an older version anew, from the raw files."""
 
 
-def write_table(rows: pa.Table, table: Table, file: Path) -> None:
-    """Write `rows` as a Parquet file of `table` at a place that nobody reads, and sync it.
+def write_table(rows: pa.Table, table: Table, file: Path, notes: Mapping[str, str] | None = None) -> None:
+    """Write `rows` as a Parquet file of `table` at a place that nobody reads, and sync it; `notes` go into the footer.
 
     The columns must be those of the table, in any order; equal rows give equal bytes. Raises LakeError by name.
     """
     sorted_rows = in_order(rows, table)
     with file.open("wb") as sink:
-        pq.write_table(
-            sorted_rows,
-            sink,
-            compression="zstd",
-            row_group_size=ROW_GROUP_ROWS,
-            write_page_index=True,
-        )
+        with pq.ParquetWriter(sink, sorted_rows.schema, compression="zstd", write_page_index=True) as writer:
+            writer.write_table(sorted_rows, row_group_size=ROW_GROUP_ROWS)
+            if notes:
+                writer.add_key_value_metadata(dict(notes))
         sink.flush()
         os.fsync(sink.fileno())
 

@@ -9,6 +9,7 @@ from typing import Final
 from airflow.sdk import Asset
 
 RAW, LIVE, LAKE = "raw", "live", "lake"
+PART: Final = "part-0.parquet"
 DICTIONARY: Final = "docs/tables.md#{table}"
 POSITIONS_ROW: Final = "One row a distinct fix of a live position feed."
 WINDOW_STATS_ROW: Final = "One row an object, source and UTC minute with at least one fix."
@@ -43,6 +44,12 @@ RAW_OPEN_NOTIFY: Final = described(
     "One JSON record a poll of a position feed, failed polls included.",
     "date=YYYY-MM-DD/",
     None,
+)
+COVERAGE: Final = day_files(
+    "coverage", "One row an object, source and UTC hour in which polls of the feed were made or due.", LAKE, PART
+)
+GAPS: Final = day_files(
+    "gaps", "One row a gap: a span longer than three polling intervals without a new fix of the feed.", LAKE, PART
 )
 LIVE_POSITIONS: Final = day_files("positions", POSITIONS_ROW, LIVE, "*.parquet")
 LIVE_WINDOW_STATS: Final = day_files("window_stats", WINDOW_STATS_ROW, LIVE, "*.parquet")

@@ -1,6 +1,6 @@
-"""What a task of audit_positions does: one table brought up to date, and told of."""
+"""What a task of audit_positions does: tables brought up to date, and told of."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from orbitlake.orchestration.outcomes import announce, note, of_audit
@@ -20,4 +20,18 @@ def bring_up_to_date(update: Callable[..., Any], table: "Asset", context: Any) -
     published = asdict(update(Lake(from_environment().data), everything=everything))
     note(context, of_audit(published))
     announce(context, {table: published["rows_written"]})
+    return published
+
+
+def follow_the_feeds(tables: "Mapping[str, Asset]", context: Any) -> dict[str, Any]:
+    """Bring coverage and gaps up to the raw records; return what became of the files, by table."""
+    from dataclasses import asdict
+
+    from orbitlake import audit
+    from orbitlake.lake import Lake
+    from orbitlake.settings import from_environment
+
+    published = {each.table: asdict(each) for each in audit.update(Lake(from_environment().data))}
+    note(context, "; ".join(map(of_audit, published.values())))
+    announce(context, {asset: published[name]["rows_written"] for name, asset in tables.items()})
     return published

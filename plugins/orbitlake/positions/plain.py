@@ -25,7 +25,6 @@ FIELDS: Final = pa.schema(
 )
 NAME: Final = f"^(?:{SAFE_NAME.pattern})$"
 READ: Final = pa_json.ReadOptions(use_threads=False, block_size=2**24)
-PARSE: Final = pa_json.ParseOptions(explicit_schema=FIELDS, unexpected_field_behavior="ignore")
 
 
 def read_plain(lines: pa.Array) -> tuple[Mask, pa.Table]:
@@ -33,8 +32,7 @@ def read_plain(lines: pa.Array) -> tuple[Mask, pa.Table]:
 
     A line that is not chosen may be anything, a fix included.
     """
-    is_short = pc.less_equal(pc.binary_length(lines), MOST_BYTES)
-    is_plain = mask(pc.and_(is_short, pc.match_substring_regex(lines, PLAIN_LINE)))
+    is_plain = plain(lines)
     chosen = np.flatnonzero(is_plain)
     try:
         records = parsed(lines.take(chosen))
@@ -47,24 +45,42 @@ def read_plain(lines: pa.Array) -> tuple[Mask, pa.Table]:
     return is_plain, columns
 
 
-def parsed(lines: pa.Array) -> pa.Table:
-    """Return FIELDS of lines that are one flat object each. Raises ArrowInvalid where any is not."""
+def plain(lines: pa.Array) -> Mask:
+    """Whether a line (binary) is short and in the form of PLAIN_LINE."""
+    is_short = pc.less_equal(pc.binary_length(lines), MOST_BYTES)
+    return mask(pc.and_(is_short, pc.match_substring_regex(lines, PLAIN_LINE)))
+
+
+def parsed(lines: pa.Array, fields: pa.Schema = FIELDS) -> pa.Table:
+    """Return some fields of plain lines that are one flat object each. Raises ArrowInvalid where any is not."""
     if not len(lines):
-        return FIELDS.empty_table()
+        return fields.empty_table()
     whole = pc.binary_join(pa.ListArray.from_arrays([0, len(lines)], lines), b"\n")[0].as_buffer()
-    records = pa_json.read_json(pa.BufferReader(whole), read_options=READ, parse_options=PARSE)
-    return records.select(FIELDS.names).combine_chunks()
+    parse = pa_json.ParseOptions(explicit_schema=fields, unexpected_field_behavior="ignore")
+    records = pa_json.read_json(pa.BufferReader(whole), read_options=READ, parse_options=parse)
+    return records.select(fields.names).combine_chunks()
 
 
 def valid(records: pa.Table) -> Mask:
     """Whether a record is a fix by the rules of `read_line`, with a fetch_time in UTC."""
-    good = mask(pc.is_null(records.column("error")))
+    altitude = reals(records.column("altitude_km"))
+    good = mask(pc.is_null(records.column("error"))) & named(records) & positioned(records)
+    return np.asarray(good & ~np.isinf(altitude))
+
+
+def named(records: pa.Table) -> Mask:
+    """Whether a record names object, source and a fetch_time in UTC."""
+    good = np.ones(records.num_rows, np.bool_)
     for name, pattern in (("object_id", NAME), ("source", NAME), ("fetch_time", FETCH_TIME)):
         good &= mask(pc.match_substring_regex(records.column(name), pattern))
-    latitude, longitude, timestamp_s, altitude = (reals(records.column(name)) for name in FIELDS.names[4:])
-    good &= (np.abs(latitude) <= 90) & (np.abs(longitude) <= 180)
-    good &= (timestamp_s > FIRST_TIMESTAMP_S) & (timestamp_s < LAST_TIMESTAMP_S)
-    return np.asarray(good & ~np.isinf(altitude))
+    return good
+
+
+def positioned(records: pa.Table) -> Mask:
+    """Whether a record has latitude, longitude and timestamp, all within their ranges."""
+    latitude, longitude, timestamp_s = (reals(records.column(name)) for name in ("latitude", "longitude", "timestamp"))
+    good = (np.abs(latitude) <= 90) & (np.abs(longitude) <= 180)
+    return np.asarray(good & (timestamp_s > FIRST_TIMESTAMP_S) & (timestamp_s < LAST_TIMESTAMP_S))
 
 
 def base_columns(records: pa.Table) -> pa.Table:

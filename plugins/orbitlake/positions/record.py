@@ -65,11 +65,12 @@ def text_of(line: bytes) -> str:
 
 
 def read_line(line: str, object_id: str) -> Fix | None:
-    """Read one line of a raw file; None for a poll that failed. Raises RecordError with the reason.
+    """Read one line of a raw file; None for a poll that failed. Raises RecordError with the reason."""
+    return fix_of(read_object(line), object_id)
 
-    A record without `source` is of the older form: a fix of Open Notify and of `object_id`. Its altitude and velocity
-    are constants that were written beside the position, and its fetch_time has no zone: none of them is an observation.
-    """
+
+def read_object(line: str) -> dict[str, Any]:
+    """Read one line of a raw file as a JSON object. Raises RecordError with the reason."""
     try:
         record = json.loads(line.strip().removeprefix("\ufeff"), parse_constant=refuse_constant)
     except RecordError:
@@ -78,6 +79,15 @@ def read_line(line: str, object_id: str) -> Fix | None:
         raise RecordError(f"not JSON: {error}") from None
     if not isinstance(record, dict):
         raise RecordError(f"a JSON {type(record).__name__}, expected an object")
+    return record
+
+
+def fix_of(record: dict[str, Any], object_id: str) -> Fix | None:
+    """Return the fix of a record; None for a poll that failed. Raises RecordError with the reason.
+
+    A record without `source` is of the older form: a fix of Open Notify and of `object_id`. Its altitude and velocity
+    are constants that were written beside the position, and its fetch_time has no zone: none of them is an observation.
+    """
     if record.get("error") is not None:
         return None
     position = [record.get(key) for key in ("latitude", "longitude", "timestamp")]
