@@ -28,7 +28,9 @@ RAISED: Final = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Inter
 SPARKS_CHATTER: Final = re.compile(
     r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d INFO |WARNING: Using incubator modules|Using Spark's default log4j profile"
     r"|Setting default log level to|To adjust logging level use|.*WARN (NativeCodeLoader|ResolveWriteToStream): "
-    r"|.*WARN DAGScheduler: Failed to cancel job group"
+    r"|.*WARN DAGScheduler: Failed to cancel job group|NOTE: Picked up JDK_JAVA_OPTIONS: "
+    # Our own line a minute tells the longest batch and the lag.
+    r"|.*WARN ProcessingTimeExecutor: Current batch is falling behind"
 )
 """Lines that a Spark driver prints however well it goes."""
 SAY_EVERY_S: Final = 60.0
