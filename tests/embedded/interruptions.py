@@ -57,6 +57,8 @@ class Interruptions:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            # Whoever started the tests with nohup has this signal ignored, and so would the command.
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
         )
 
     def left(self) -> int:

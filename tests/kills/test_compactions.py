@@ -22,9 +22,9 @@ from orbitlake.positions.store.day_files import pending_days
 from orbitlake.query import files
 from orbitlake.tables import POSITION_TABLES
 
-COMPACTIONS = int(os.environ.get("ORBITLAKE_COMPACTIONS", "12"))
+COMPACTIONS = int(os.environ.get("ORBITLAKE_COMPACTIONS", "8"))
 GOES = 3 if COMPACTIONS < 50 else 9
-KILLS = int(os.environ.get("ORBITLAKE_KILLS", "4"))
+KILLS = int(os.environ.get("ORBITLAKE_KILLS", "3"))
 KEEP_LIVE_S = 20
 """Longer than any read takes: who listed live files just before their day was closed may still open them."""
 SMALL_PARTS = 400
