@@ -2,16 +2,19 @@
 
 from pathlib import Path
 
+import erfa
 import numpy as np
 import pytest
-from tests.oem.reader.test_thrust import FULL, POINT, ZONAL, flown, issue_of, stretches, tai_us
+from tests.oem.reader.test_thrust import FULL, LOW_ORBIT, POINT, ZONAL, flown, issue_of, stretches, tai_us
 
 from orbitlake.oem import Issue, read
+from orbitlake.oem.reader import jumps
 from orbitlake.oem.reader.jumps import find_jumps
 from orbitlake.oem.reader.thrust import LEAST_THRUST_KM_S2, Coast, Flight
 from orbitlake.physics.fields import fields_about, finer_field
 from orbitlake.physics.interpolation import HermitePath
 from orbitlake.physics.leap_seconds import tai_from_utc
+from orbitlake.physics.orbit import period_s
 
 ORBIT = [240.0] * 36
 WITHIN_S = 60.0
@@ -168,3 +171,35 @@ def test_translunar_injection_printed_every_minute_is_found(real_data: Path):
     assert "2026-04-02 23:54:50" < str(burn["cutoff_time"])[:19] <= "2026-04-02 23:56:22"
     assert burn["delta_v_m_s"] == pytest.approx(388, abs=2)
     assert burn["two_second_rows"] == 0
+
+
+def test_where_many_velocities_change_the_largest_are_sought_and_the_least_says_so(monkeypatch):
+    most = 12
+    monkeypatch.setattr(jumps, "MOST_AT_ONCE", most)
+    orbits, steps = 60, 24
+    axis_km = 1.0 / (2.0 / erfa.pm(LOW_ORBIT[:3]) - erfa.pm(LOW_ORBIT[3:]) ** 2 / POINT.mu_km3_s2)
+    step_s = round(period_s(float(axis_km)) / steps, 6)
+    _, once = flown(POINT.pull_km_s2, [step_s] * (steps - 1))
+    # In a point's field each orbit repeats the first one; between two of them the plane is turned, by 1 to 40 m/s.
+    angles = np.cumsum(np.random.default_rng(1).uniform(1e-3, 40e-3, orbits) / 7.6)
+    turns = np.stack([erfa.rz(angle, np.eye(3)) for angle in angles])
+    position_km, velocity_km_s = (
+        np.einsum("kij,nj->kni", turns, once[:, part]).reshape(-1, 3) for part in (slice(0, 3), slice(3, 6))
+    )
+    at_us = tai_us(0.0) + np.rint(step_s * 1e6 * np.arange(orbits * steps)).astype(np.int64)
+    flight = Flight(at_us, position_km, velocity_km_s, 1e-9, 1e-9)
+    fitted = []
+    fit_ramp = jumps.fit_ramp
+
+    def fit(record, *span):
+        fitted.append(record.at_s.size)
+        return fit_ramp(record, *span)
+
+    monkeypatch.setattr(jumps, "fit_ramp", fit)
+
+    found, least_km_s = find_jumps(flight, Coast(POINT, 0.0), POINT, [])
+
+    assert most / 3 < len(found) <= most
+    assert len(fitted) <= 4 * most
+    assert max(fitted) <= jumps.MOST_STATES + 2
+    assert least_km_s > 5e-3

@@ -42,6 +42,10 @@ FINE_NODES: Final = 8
 EDGE_DIGIT_S: Final = 0.1
 """Edges between states are rounded to it: the last bits of a float differ from processor to processor."""
 MOST_ROUNDS: Final = 16
+MOST_AT_ONCE: Final = 100
+"""Burns sought at once; the largest where there seem to be more, so that no file holds its reader up for hours."""
+MOST_STATES: Final = 256
+"""Of which a burn is fitted: all begins and ends that are tried look at each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +80,16 @@ def find_jumps(
     is_told = _is_told(states, coast.field)
     gained_km_s[~is_told | _touches(coarse, known)] = 0.0
     found: list[Jump] = []
+    raised_km_s = 0.0
     for _ in range(MOST_ROUNDS):
         jumps_km_s = erfa.pm(_level_changes(gained_km_s))
         field = finer if float(np.median(jumps_km_s)) > QUIET_KM_S else coast.field
-        least_km_s = _least_burn_km_s(states, coast, jumps_km_s, is_confirmed=field is not coast.field)
-        groups = list(_groups(np.flatnonzero(jumps_km_s > least_km_s)))
+        shown_km_s = _least_burn_km_s(states, coast, jumps_km_s, is_confirmed=field is not coast.field)
+        least_km_s, groups = _largest(jumps_km_s, max(raised_km_s, shown_km_s))
+        raised_km_s = least_km_s if least_km_s > shown_km_s else raised_km_s
         new = _new_jumps(flight, field, [_around(coarse, *group) for group in groups], spans(known, found), least_km_s)
-        if not new:
+        if not new or len(found) + len(new) > MOST_AT_ONCE:
+            found += new[: MOST_AT_ONCE - len(found)]
             break
         # A lesser burn close by shows once the steps of this one count no more.
         found += new
@@ -177,6 +184,15 @@ def _least_burn_km_s(states: Flight, coast: Coast, jumps_km_s: NDArray[np.float6
     return max(limits_km_s)
 
 
+def _largest(jumps_km_s: NDArray[np.float64], least_km_s: float) -> tuple[float, list[tuple[int, int]]]:
+    """Return the groups of states with a jump above the least, or above the multiple of it that leaves few enough."""
+    groups = list(_groups(np.flatnonzero(jumps_km_s > least_km_s)))
+    while len(groups) > MOST_AT_ONCE:
+        least_km_s *= 1.25
+        groups = list(_groups(np.flatnonzero(jumps_km_s > least_km_s)))
+    return least_km_s, groups
+
+
 def _groups(rows: Rows) -> Iterator[tuple[int, int]]:
     """Yield first and last of each group of rows that stand no further apart than two sides of a jump."""
     if rows.size:
@@ -188,7 +204,8 @@ def _fitted(
     flight: Flight, field: Field, rows: Rows, known: Sequence[tuple[int, int]], least_km_s: float
 ) -> Iterator[Jump]:
     """Yield the burn among some states, if the field does not explain it; edges by all states some seconds apart."""
-    rows = rows[0] + thinned(flight.tai_us[rows[0] : rows[-1] + 1], EDGE_STEP_S)
+    tai_us = flight.tai_us[rows[0] : rows[-1] + 1]
+    rows = rows[0] + thinned(tai_us, max(EDGE_STEP_S, (tai_us[-1] - tai_us[0]) / SECOND_US / MOST_STATES))
     states = flight.rows(rows)
     gained_km_s, moved_km = unexplained_steps(
         states.tai_us, states.position_km, states.velocity_km_s, field.pull_km_s2, nodes=FINE_NODES
