@@ -1,6 +1,5 @@
 """The derived feeds of a day -> its files of coverage and gaps."""
 
-import uuid
 from collections.abc import Iterator, Mapping
 from datetime import date
 from itertools import chain
@@ -14,8 +13,8 @@ from orbitlake.audit.notes import Feed, Notes
 from orbitlake.audit.spans import Edge, Gap, Link
 from orbitlake.digits import rounded
 from orbitlake.lake import Lake, LakeError
-from orbitlake.lake.files import publish_file, removed_on_error
-from orbitlake.lake.parquet import conform, in_order, open_checked, write_table
+from orbitlake.lake.derived import publish_news
+from orbitlake.lake.parquet import conform, in_order, open_checked
 from orbitlake.positions.derive.order import micros
 from orbitlake.tables import COVERAGE, GAPS, Table
 
@@ -39,13 +38,13 @@ def write_day(
     """
     ended = ((feed, gap) for feed, each in feeds.items() for gap in each.gaps)
     gaps = rows_of(GAPS, (gap_row(feed, gap) for feed, gap in chain(ended, beyond.items())))
-    if not holds(lake.day(GAPS, day), gaps) and put(lake, day, gaps, GAPS, {}):
+    if not holds(lake.day(GAPS, day), gaps) and publish_news(lake, GAPS, gaps, lake.day(GAPS, day)):
         yield GAPS.name, gaps.num_rows
     hours = rows_of(
         COVERAGE,
         (row for feed, each in feeds.items() for row in hour_rows(feed, each, before.get(feed), after.get(feed))),
     )
-    if put(lake, day, hours, COVERAGE, notes.footer()):
+    if publish_news(lake, COVERAGE, hours, lake.day(COVERAGE, day), notes.footer()):
         yield COVERAGE.name, hours.num_rows
 
 
@@ -62,11 +61,11 @@ def amend_day(lake: Lake, day: date, beyond: Mapping[Feed, Gap], notes: Notes) -
     stays = [(feed, start_us) not in begun for feed, start_us in zip(keys, starts_us, strict=True)]
     amended = rows_of(GAPS, (gap_row(feed, gap) for feed, gap in beyond.items()))
     gaps = in_order(pa.concat_tables([held.filter(pa.array(stays, pa.bool_())), amended]), GAPS)
-    if not holds(lake.day(GAPS, day), gaps) and put(lake, day, gaps, GAPS, {}):
+    if not holds(lake.day(GAPS, day), gaps) and publish_news(lake, GAPS, gaps, lake.day(GAPS, day)):
         yield GAPS.name, gaps.num_rows
     with open_checked(lake.day(COVERAGE, day), COVERAGE) as opened:
         hours = opened.read()
-    if put(lake, day, hours, COVERAGE, notes.footer()):
+    if publish_news(lake, COVERAGE, hours, lake.day(COVERAGE, day), notes.footer()):
         yield COVERAGE.name, hours.num_rows
 
 
@@ -115,17 +114,3 @@ def holds(file: Path, gaps: pa.Table) -> bool:
     except (FileNotFoundError, LakeError):
         return False
     return bool(held.drop_columns([FILLED]).equals(gaps.drop_columns([FILLED])))
-
-
-def put(lake: Lake, day: date, rows: pa.Table, table: Table, notes: Mapping[str, str]) -> bool:
-    """Make rows the file of a day; return False where it has the same bytes already."""
-    target = lake.day(table, day)
-    lake.staging.mkdir(parents=True, exist_ok=True)
-    temporary = lake.staging / f"{table.name}.{uuid.uuid4().hex}.parquet"
-    with removed_on_error(temporary):
-        write_table(rows, table, temporary, notes)
-        if target.exists() and target.read_bytes() == temporary.read_bytes():
-            temporary.unlink()
-            return False
-        publish_file(temporary, target)
-    return True

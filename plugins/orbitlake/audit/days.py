@@ -5,15 +5,15 @@ A day's files are a function of the raw records and, where a gap is open, of now
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from itertools import zip_longest
-from typing import Final
 
 from orbitlake.audit.day_tables import amend_day, write_day
 from orbitlake.audit.feed_day import FeedDay, derive, opening_of
 from orbitlake.audit.intervals import Nearby
 from orbitlake.audit.notes import Feed, Notes, checksum
 from orbitlake.audit.outcomes import Polls, in_turn
+from orbitlake.audit.polls import micros_of
 from orbitlake.audit.raw_index import RawIndex
 from orbitlake.audit.raw_polls import start_us
 from orbitlake.audit.spans import Edge, Ends, Gap, gap_beyond
@@ -21,11 +21,9 @@ from orbitlake.lake import Lake
 from orbitlake.lake.derived import Published
 from orbitlake.lake.listing import days_in
 from orbitlake.lake.locks import lock_folder
-from orbitlake.positions.record import EPOCH
 from orbitlake.settings import from_environment
 from orbitlake.tables import COVERAGE, FEED_TABLES
 
-MICROSECOND: Final = timedelta(microseconds=1)
 Openings = dict[Feed, Nearby]
 """The first polls of each feed of a day."""
 
@@ -36,7 +34,7 @@ def update(lake: Lake, object_id: str | None = None, now: datetime | None = None
     `object_id` is the object of records of the older form, by default that of the settings. `now` decides whether a
     silence at the end is long enough to be a gap. Raises RawFileError where a raw file goes away while it is read.
     """
-    now_us = ((now or datetime.now(UTC)) - EPOCH) // MICROSECOND
+    now_us = micros_of(now or datetime.now(UTC))
     folder = lake.closed(COVERAGE)
     folder.mkdir(parents=True, exist_ok=True)
     with lock_folder(folder):

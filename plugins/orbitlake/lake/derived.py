@@ -7,7 +7,7 @@ out equal to the byte stays as it is.
 import hashlib
 import json
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,17 +98,24 @@ def _publish(lake: Lake, table: Table, partition: Partition, published: Publishe
         published.removed += partition.file.exists()
         _remove(partition.file, lake.closed(table))
         return
+    if not publish_news(lake, table, rows, partition.file):
+        published.unchanged += 1
+        return
+    published.written += 1
+    published.rows_written += rows.num_rows
+
+
+def publish_news(lake: Lake, table: Table, rows: pa.Table, file: Path, notes: Mapping[str, str] | None = None) -> bool:
+    """Make rows, with notes for the footer, a file of a table; return False where it has the same bytes already."""
     lake.staging.mkdir(parents=True, exist_ok=True)
     temporary = lake.staging / f"{table.name}.{uuid.uuid4().hex}"
     with removed_on_error(temporary):
-        write_table(rows, table, temporary)
-        if _content(partition.file) == temporary.read_bytes():
+        write_table(rows, table, temporary, notes)
+        if _content(file) == temporary.read_bytes():
             temporary.unlink()
-            published.unchanged += 1
-            return
-        publish_file(temporary, partition.file)
-    published.written += 1
-    published.rows_written += rows.num_rows
+            return False
+        publish_file(temporary, file)
+    return True
 
 
 def _content(file: Path) -> bytes | None:
