@@ -5,12 +5,12 @@ The tables of the ephemeris: every issue that bears on what is new. `raw/open_no
 
 ### Writes
 `lake/trajectory/`, a file an object and UTC day; `lake/prediction_error/`, one an issue; `lake/burn_history/` and
-`lake/prediction_error_summary/`, one an object; `lake/coverage/` and `lake/gaps/`, one a UTC day. Each is written aside
-and renamed, where it comes out otherwise.
+`lake/prediction_error_summary/`, one an object; `lake/coverage/`, `lake/gaps/` and `lake/positions_filled/`, one a UTC
+day. Each is written aside and renamed, where it comes out otherwise.
 
 ### Read by
-Whoever asks where an object was or will be, how far a prediction may be off, what became of a planned burn, and when
-and why a position feed gave nothing.
+Whoever asks where an object was or will be, how far a prediction may be off, what became of a planned burn, when and
+why a position feed gave nothing, and where the object was meanwhile.
 
 ### A failed run
 The tables are as they were, or some of them newer than others. Nothing is lost: all of it follows from the ephemeris
@@ -30,6 +30,7 @@ from orbitlake.orchestration.assets import (
     OEM_ISSUES,
     OEM_SEGMENTS,
     POSITIONS,
+    POSITIONS_FILLED,
     PREDICTION_ERROR,
     PREDICTION_ERROR_SUMMARY,
     RAW_OPEN_NOTIFY,
@@ -88,10 +89,15 @@ def audit_positions():
     def gaps(**context) -> dict:
         return follow_the_feeds({"coverage": COVERAGE, "gaps": GAPS}, context)
 
-    trajectory()
+    @task(inlets=[GAPS, TRAJECTORY], outlets=[POSITIONS_FILLED])
+    def positions_filled(**context) -> dict:
+        from orbitlake.audit import fill
+
+        return bring_up_to_date(fill, POSITIONS_FILLED, context)
+
+    [trajectory(), gaps()] >> positions_filled()
     prediction_error() >> prediction_error_summary()
     burn_history()
-    gaps()
 
 
 audit_positions()

@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "retention": {"positions", "lake", "settings", "tables"},
     "oem": {"physics", "digits", "tables", "settings", "lake", "bounded_http", "destinations"},
     "trajectory": {"physics", "digits", "tables", "settings", "lake"},
-    "audit": {"physics", "digits", "tables", "settings", "lake", "positions"},
+    "audit": {"physics", "digits", "tables", "settings", "lake", "positions", "trajectory"},
     "simulator": {"physics", "tables", "settings"},
     "alerts": {"lake"},
     "freshness": {"lake", "tables", "settings", "positions"},
@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "orchestration": {"tables", "settings", "lake", "alerts", "audit", "freshness", "verdicts"},
     "page": {"query", "tables", "settings", "lake", "physics", "alerts", "freshness", "verdicts", "upstream"},
     "embedded": {"query", "tables", "settings", "lake", "simulator", "upstream"},
-    "dags": {"orchestration", "tables", "settings", "positions", "retention", "oem", "trajectory"},
+    "dags": {"audit", "orchestration", "tables", "settings", "positions", "retention", "oem", "trajectory"},
     "jobs": {"audit", "endings", "positions", "retention", "oem", "trajectory", "lake", "tables", "settings"},
 }
 # room within a part -> the rooms of the same part that it may import.

@@ -23,7 +23,7 @@ from tests.positions.samples import orbit
 
 from orbitlake import audit
 from orbitlake.query import files
-from orbitlake.tables import AUDIT_TABLES, FEED_TABLES, POSITION_TABLES, TABLES
+from orbitlake.tables import AUDIT_TABLES, FEED_TABLES, POSITION_TABLES, POSITIONS_FILLED, TABLES
 from orbitlake.trajectory.audit_tables import update_burn_history, update_prediction_error, update_trajectory
 
 CLOSED = date(2025, 12, 21)
@@ -52,15 +52,21 @@ def manifest(tmp_path_factory) -> Path:
     ingest(circles, *FILES)
     for update in (update_trajectory, update_prediction_error, update_burn_history):
         update(circles)
+    begin = datetime(2023, 3, 24, 19, tzinfo=UTC)
+    polls = b"".join(line(begin + timedelta(seconds=second)) for second in (0, 5, 10, 15, 60, 65))
+    put(circles, {f"date={begin.date()}/20230324T190000.000000Z-c0ffee00.jsonl": polls})
+    audit.update(circles, "1998-067A", begin + timedelta(seconds=65))
+    audit.fill(circles)
     tables = {}
     for table in TABLES.values():
-        found = files(table.name, circles.root if table in AUDIT_TABLES else lake.root)
+        found = files(table.name, circles.root if table in (*AUDIT_TABLES, POSITIONS_FILLED) else lake.root)
         if found:
             column = next(field.name for field in table.schema if pa.types.is_timestamp(field.type))
             times = ds.dataset(found, format="parquet").to_table().column(column)
             ends = [times_us(pc.min(times).as_py()), times_us(pc.max(times).as_py())]
             tables[table.name] = {"files": found, "column": column, "found": [len(times), *ends]}
-    assert {"trajectory", "burn_history", *(each.name for each in (*POSITION_TABLES, *FEED_TABLES))} < tables.keys()
+    daily = (*POSITION_TABLES, *FEED_TABLES, POSITIONS_FILLED)
+    assert {"trajectory", "burn_history", *(each.name for each in daily)} < tables.keys()
     path = folder / "manifest.json"
     path.write_text(json.dumps(tables))
     return path

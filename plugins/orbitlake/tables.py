@@ -813,6 +813,48 @@ GAPS: Final = Table(
     ),
 )
 
+POSITIONS_FILLED: Final = Table(
+    name="positions_filled",
+    meaning="One row a poll that a gap has room for, where an ephemeris tells the position: never a row of positions.",
+    key=("object_id", "source", "event_time"),
+    partition_by=("date",),
+    sort_by=("object_id", "source", "event_time"),
+    frame="geodetic on WGS-84, in ITRS",
+    columns=(
+        OBJECT_ID,
+        SOURCE,
+        Column("event_time", UTC_MICROSECONDS, "start of the gap and whole intervals of it more", "UTC", required=True),
+        Column("latitude_deg", REAL, "geodetic latitude", "deg", required=True, decimals=DEGREE_DECIMALS),
+        Column(
+            "geocentric_latitude_deg",
+            REAL,
+            "angle at Earth's centre, which is what Open Notify publishes as latitude",
+            "deg",
+            required=True,
+            decimals=DEGREE_DECIMALS,
+        ),
+        Column("longitude_deg", REAL, "longitude, east positive", "deg", required=True, decimals=DEGREE_DECIMALS),
+        Column("altitude_km", REAL, "height above the ellipsoid", "km", required=True, decimals=KM_DECIMALS),
+        Column("method", TEXT, "HERMITE: interpolated between the states of the issue", required=True),
+        Column(
+            "creation_date",
+            UTC_MICROSECONDS,
+            "CREATION_DATE of the issue created last of those that cover the instant",
+            "UTC",
+            required=True,
+        ),
+        Column(
+            "age_s",
+            REAL,
+            "event_time less creation_date: negative was flown when the issue was made, positive was predicted",
+            "s",
+            required=True,
+            decimals=SECOND_DECIMALS,
+        ),
+        Column("gap_start_time", UTC_MICROSECONDS, "start_time of the gap in gaps", "UTC", required=True),
+    ),
+)
+
 
 TABLES: Final = {
     table.name: table
@@ -831,6 +873,7 @@ TABLES: Final = {
         BURN_HISTORY,
         COVERAGE,
         GAPS,
+        POSITIONS_FILLED,
     )
 }
 OEM_TABLES: Final = (OEM_ISSUES, OEM_SEGMENTS, STATE_VECTORS, TRAJECTORY_EVENTS, THRUST_EPISODES, OEM_COVARIANCES)

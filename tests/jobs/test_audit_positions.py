@@ -12,10 +12,20 @@ import pyarrow.parquet as pq
 import pytest
 from tests.trajectory.circles import file_of
 
-from orbitlake.lake import Lake
+from orbitlake.audit import filling
+from orbitlake.lake import Lake, derived
 from orbitlake.oem.ingest.steps import ingest_source
 from orbitlake.settings import from_environment
-from orbitlake.tables import AUDIT_TABLES, BURN_HISTORY, FEED_TABLES, OEM_ISSUES, PREDICTION_ERROR, TRAJECTORY, Table
+from orbitlake.tables import (
+    AUDIT_TABLES,
+    BURN_HISTORY,
+    FEED_TABLES,
+    OEM_ISSUES,
+    POSITIONS_FILLED,
+    PREDICTION_ERROR,
+    TRAJECTORY,
+    Table,
+)
 from orbitlake.trajectory import audit_tables
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -131,7 +141,7 @@ def test_a_run_without_news_writes_nothing(lake: Lake):
         "removed": 0,
         "rows_written": sum(pq.read_metadata(file).num_rows for file in lake.closed(TRAJECTORY).rglob("*.parquet")),
     }
-    assert list(again) == [table.name for table in (*AUDIT_TABLES, *FEED_TABLES)]
+    assert list(again) == [table.name for table in (*AUDIT_TABLES, *FEED_TABLES, POSITIONS_FILLED)]
     assert {(line["written"], line["removed"], line["rows_written"]) for line in again.values()} == {(0, 0, 0)}
     assert {file: file.stat().st_ino for file in inodes} == inodes
 
@@ -164,7 +174,7 @@ def test_a_run_killed_at_any_rename_and_run_again_gives_the_same_bytes(lake: Lak
 def test_new_rules_that_change_nothing_rewrite_nothing(lake: Lake, monkeypatch):
     ingest(lake, *FILES)
     audit(lake)
-    monkeypatch.setattr(audit_tables, "rules", lambda: "other")
+    monkeypatch.setattr(audit_tables, "source_digest", lambda _patterns: "other")
 
     published = audit_tables.update_trajectory(lake)
 
@@ -188,8 +198,8 @@ def test_everything_is_made_again_where_it_is_asked_for_and_what_is_equal_stays(
 
 
 def test_the_rules_are_of_sources_that_are_there():
-    for pattern in audit_tables.RULES:
-        assert list(audit_tables.PACKAGE.glob(pattern))
+    for pattern in {*audit_tables.RULES, *filling.RULES}:
+        assert list(derived.PACKAGE.glob(pattern)), pattern
 
 
 def test_each_table_says_what_is_in_it(lake: Lake):

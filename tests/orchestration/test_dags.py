@@ -18,7 +18,14 @@ from orbitlake.tables import TABLES
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 EXPECTED = {
-    "audit_positions": ["burn_history", "gaps", "prediction_error", "prediction_error_summary", "trajectory"],
+    "audit_positions": [
+        "burn_history",
+        "gaps",
+        "positions_filled",
+        "prediction_error",
+        "prediction_error_summary",
+        "trajectory",
+    ],
     "collect_positions": ["collect"],
     "compact_positions": ["compact", "retire"],
     "ingest_oem": ["archive", "check", "download", "tabulate"],
@@ -34,6 +41,8 @@ INLETS = {
         "trajectory_events",
         "prediction_error",
         "raw_open_notify",
+        "gaps",
+        "trajectory",
     },
     "collect_positions": set(),
     "compact_positions": {"live_positions", "live_window_stats"},
@@ -49,6 +58,7 @@ OUTLETS = {
         "burn_history",
         "coverage",
         "gaps",
+        "positions_filled",
     },
     "collect_positions": {"raw_open_notify"},
     "compact_positions": {"positions", "window_stats"},

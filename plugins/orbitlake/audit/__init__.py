@@ -1,5 +1,6 @@
-"""What the raw records say of the feeds themselves: which hours they covered, and where, and why, they did not."""
+"""What the raw records say of the feeds themselves: where they were silent, and why; where the object was meanwhile."""
 
 from orbitlake.audit.days import update
+from orbitlake.audit.filling import fill
 
-__all__ = ["update"]
+__all__ = ["fill", "update"]

@@ -1,6 +1,7 @@
 """The derived feeds of a day -> its files of coverage and gaps."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from itertools import chain
 from pathlib import Path
@@ -14,12 +15,22 @@ from orbitlake.audit.spans import Edge, Gap, Link
 from orbitlake.digits import rounded
 from orbitlake.lake import Lake, LakeError
 from orbitlake.lake.derived import publish_news
+from orbitlake.lake.locks import lock_folder
 from orbitlake.lake.parquet import conform, in_order, open_checked
 from orbitlake.positions.derive.order import micros
 from orbitlake.tables import COVERAGE, GAPS, Table
 
 FILLED: Final = "creation_date"
 """The column of gaps that another step fills."""
+
+
+@contextmanager
+def lock_feeds(lake: Lake) -> Iterator[None]:
+    """Wait until nobody else writes coverage and gaps."""
+    folder = lake.closed(COVERAGE)
+    folder.mkdir(parents=True, exist_ok=True)
+    with lock_folder(folder):
+        yield
 
 
 def write_day(

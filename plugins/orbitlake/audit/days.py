@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from itertools import zip_longest
 
-from orbitlake.audit.day_tables import amend_day, write_day
+from orbitlake.audit.day_tables import amend_day, lock_feeds, write_day
 from orbitlake.audit.feed_day import FeedDay, derive, opening_of
 from orbitlake.audit.intervals import Nearby
 from orbitlake.audit.notes import Feed, Notes, checksum
@@ -20,7 +20,6 @@ from orbitlake.audit.spans import Edge, Ends, Gap, gap_beyond
 from orbitlake.lake import Lake
 from orbitlake.lake.derived import Published
 from orbitlake.lake.listing import days_in
-from orbitlake.lake.locks import lock_folder
 from orbitlake.settings import from_environment
 from orbitlake.tables import COVERAGE, FEED_TABLES
 
@@ -35,9 +34,7 @@ def update(lake: Lake, object_id: str | None = None, now: datetime | None = None
     silence at the end is long enough to be a gap. Raises RawFileError where a raw file goes away while it is read.
     """
     now_us = micros_of(now or datetime.now(UTC))
-    folder = lake.closed(COVERAGE)
-    folder.mkdir(parents=True, exist_ok=True)
-    with lock_folder(folder):
+    with lock_feeds(lake):
         return Update(lake, object_id or from_environment().object_id, now_us).run()
 
 

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from orbitlake.lake.parquet import write_table
 from orbitlake.lake.paths import PART, Lake
 from orbitlake.tables import Table
 
+PACKAGE: Final = Path(__file__).resolve().parents[1]
 MADE_A_NOTE: Final = 500
 """Partitions made between two savings of the note: a run that is cut off begins again from there."""
 
@@ -54,6 +56,13 @@ def signature(files: Iterable[Path], *more: str) -> str:
     """
     found = [(str(file), status.st_size, status.st_mtime_ns) for file in files for status in [file.stat()]]
     return hashlib.sha256(json.dumps([found, more]).encode()).hexdigest()
+
+
+@cache
+def source_digest(patterns: tuple[str, ...]) -> str:
+    """Return what changes with the code that makes a table: sources by patterns below the package."""
+    sources = sorted(source for pattern in patterns for source in PACKAGE.glob(pattern))
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
 
 
 def publish_partitions(

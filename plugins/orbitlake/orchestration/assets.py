@@ -51,6 +51,12 @@ COVERAGE: Final = day_files(
 GAPS: Final = day_files(
     "gaps", "One row a gap: a span longer than three polling intervals without a new fix of the feed.", LAKE, PART
 )
+POSITIONS_FILLED: Final = day_files(
+    "positions_filled",
+    "One row a poll that a gap has room for, where an ephemeris tells the position: never a row of positions.",
+    LAKE,
+    PART,
+)
 LIVE_POSITIONS: Final = day_files("positions", POSITIONS_ROW, LIVE, "*.parquet")
 LIVE_WINDOW_STATS: Final = day_files("window_stats", WINDOW_STATS_ROW, LIVE, "*.parquet")
 POSITIONS: Final = day_files("positions", POSITIONS_ROW, LAKE, "part-*.parquet")

@@ -56,6 +56,8 @@ class Arc:
     center_name: str
     ref_frame: str
     path: Callable[[], Path]
+    frame_epoch_tai: np.datetime64 | None = None
+    """The instant whose axes a turning frame has for the whole segment; None where they turn with each state."""
 
 
 def arcs_of(segments: pa.Table, states: pa.Table, episodes: pa.Table) -> list[Arc]:
@@ -85,6 +87,7 @@ def _arc(row: dict[str, Any], path: Callable[[int], Path]) -> Arc | None:
         row["center_name"],
         row["ref_frame"],
         lambda: path(number),
+        tai_from_utc(np.array([_utc(row["ref_frame_epoch"])]))[0] if row["ref_frame_epoch"] else None,
     )
 
 
@@ -155,3 +158,12 @@ class LatestArcs:
         place = np.searchsorted(self.bounds_tai_us, tai_us, side="right") - 1
         is_bound = self.bounds_tai_us[place] == tai_us
         return np.where(place < 0, NO_ARC, np.where(is_bound, self.at_bound[place], self.after_bound[place]))
+
+    def holding(self, start_tai_us: int, stop_tai_us: int) -> set[int]:
+        """Return the arcs that hold anywhere from one instant to a later one, NO_ARC among them where none does."""
+        since, until = np.searchsorted(self.bounds_tai_us, (start_tai_us, stop_tai_us), side="right").tolist()
+        before = np.searchsorted(self.bounds_tai_us, stop_tai_us, side="left")
+        at_ends = self.at(np.array([start_tai_us, stop_tai_us])).tolist()
+        after_start = int(self.after_bound[since - 1]) if since else NO_ARC
+        within = [*self.at_bound[since:until].tolist(), *self.after_bound[since:before].tolist()]
+        return {*at_ends, after_start, *within}

@@ -4,9 +4,8 @@ Each function brings one table of a lake up to date: what follows from unchanged
 everything is asked for. They need neither Airflow nor Spark, and may be cut off at any moment.
 """
 
-import hashlib
 from collections.abc import Iterator
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orbitlake.lake import Lake
-from orbitlake.lake.derived import Partition, Published, publish_partitions, signature
+from orbitlake.lake.derived import Partition, Published, publish_partitions, signature, source_digest
 from orbitlake.lake.paths import ISSUE_PREFIX, PART
 from orbitlake.tables import BURN_HISTORY, PREDICTION_ERROR, PREDICTION_ERROR_SUMMARY, TRAJECTORY, Table
 from orbitlake.trajectory.best_path import BestPath
@@ -23,7 +22,6 @@ from orbitlake.trajectory.error_summary import summarise
 from orbitlake.trajectory.lake_issues import objects_of
 from orbitlake.trajectory.prediction_error import compared_with, known_to, prediction_errors
 
-PACKAGE: Final = Path(__file__).resolve().parents[1]
 RULES: Final = ("trajectory/*.py", "physics/*.py", "physics/*.txt", "tables.py", "digits.py")
 """The sources that the tables follow from: with new ones all is made anew, and what stays equal is left as it is."""
 
@@ -58,7 +56,7 @@ def _days(lake: Lake) -> Iterator[Partition]:
         path = BestPath(issues)
         for day in path.days():
             file = lake.object_day(TRAJECTORY, issues.object_id, day.day)
-            yield Partition(file, signature([], rules(), *path.inputs(day)), partial(path.rows, day))
+            yield Partition(file, signature([], source_digest(RULES), *path.inputs(day)), partial(path.rows, day))
 
 
 def _judgements(lake: Lake) -> Iterator[Partition]:
@@ -68,14 +66,14 @@ def _judgements(lake: Lake) -> Iterator[Partition]:
             signs = [issues.all[number].sign for number in sorted(numbers)]
             folder = lake.object_folder(PREDICTION_ERROR, issues.object_id) / f"{ISSUE_PREFIX}{issue.name}"
             make = partial(prediction_errors, issues, later)
-            yield Partition(folder / PART, signature([], rules(), *signs), make)
+            yield Partition(folder / PART, signature([], source_digest(RULES), *signs), make)
 
 
 def _summaries(lake: Lake) -> Iterator[Partition]:
     for issues in objects_of(lake):
         errors = sorted(lake.object_folder(PREDICTION_ERROR, issues.object_id).glob(f"*/{PART}"))
         file = lake.object_file(PREDICTION_ERROR_SUMMARY, issues.object_id)
-        yield Partition(file, signature(errors, rules()), partial(_summary, errors))
+        yield Partition(file, signature(errors, source_digest(RULES)), partial(_summary, errors))
 
 
 def _summary(errors: list[Path]) -> pa.Table:
@@ -87,11 +85,4 @@ def _histories(lake: Lake) -> Iterator[Partition]:
     for issues in objects_of(lake):
         signs = [issue.sign for issue in issues.all]
         file = lake.object_file(BURN_HISTORY, issues.object_id)
-        yield Partition(file, signature([], rules(), *signs), partial(burn_history, issues))
-
-
-@lru_cache(maxsize=1)
-def rules() -> str:
-    """Return what changes with the code that makes the tables."""
-    sources = sorted(source for pattern in RULES for source in PACKAGE.glob(pattern))
-    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
+        yield Partition(file, signature([], source_digest(RULES), *signs), partial(burn_history, issues))

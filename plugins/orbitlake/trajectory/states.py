@@ -80,6 +80,14 @@ class Trajectory:
         age_s = np.where(arc == NO_ARC, np.nan, (utc_us - creation_date.astype(np.int64)) / SECOND_US)
         return States(epoch_utc, position_km, velocity_km_s, creation_date, age_s, is_powered, arc, self.arcs)
 
+    def covering(self, start: datetime, stop: datetime) -> int | None:
+        """Return when the newest of the issues that cover all of a span was created, in microseconds since 1970.
+
+        None where a part of the span is not covered.
+        """
+        holding = self._latest.holding(*tai_from_utc(utc_of([start, stop])).astype(np.int64).tolist())
+        return None if NO_ARC in holding else max(self.arcs[number].creation_us for number in holding)
+
     def _make_path(self, number: int) -> Path:
         return self.arcs[number].path()
 
