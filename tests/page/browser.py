@@ -17,6 +17,7 @@ DRAWN = {
     "minute by minute": "#windows .line[d^=M]",
     "altitude": "#altitude .line[d^=M]",
     "burns": "#burns tbody tr",
+    "burn ledger": "#ledger tbody tr",
     "days": "#days tbody tr",
     "ground track": "#map .past[d^=M]",
     "coastline": "#map .land path",

@@ -10,7 +10,16 @@ from tests.published import publish
 
 from orbitlake.lake import Lake
 from orbitlake.page.app import create_app
-from orbitlake.tables import OEM_ISSUES, POSITIONS, STATE_VECTORS, THRUST_EPISODES, WINDOW_STATS
+from orbitlake.tables import (
+    BURN_HISTORY,
+    GAPS,
+    OEM_ISSUES,
+    POSITIONS,
+    PREDICTION_ERROR_SUMMARY,
+    STATE_VECTORS,
+    THRUST_EPISODES,
+    WINDOW_STATS,
+)
 
 OBJECT_ID = "1998-067A"
 NOW = datetime(2026, 3, 5, 12, 0, 10, tzinfo=UTC)
@@ -82,6 +91,28 @@ BURN = dict.fromkeys(THRUST_EPISODES.column_names) | {
     "event_names": ["REBOOST"],
     "manoeuvre": 1,
 }
+REVISION = dict.fromkeys(BURN_HISTORY.column_names) | {
+    "object_id": OBJECT_ID,
+    "burn_id": "20260305T140010Z-20260301T090000Z",
+    "creation_date": OLDER,
+    "ignition_time": NOW + timedelta(hours=2, seconds=90),
+    "delta_v_m_s": 1.0,
+    "event_name": "REBOOST",
+    "status": "PLANNED",
+    "told_by": "STATES",
+}
+GAP = {
+    "object_id": OBJECT_ID,
+    "source": "open_notify",
+    "start_time": datetime(2026, 3, 5, 10, 29, 30, tzinfo=UTC),
+    "end_time": datetime(2026, 3, 5, 10, 50, tzinfo=UTC),
+    "duration_s": 1230.0,
+    "cause": "timeout",
+    "cause_s": 1200.0,
+    "polls_made": 40,
+    "interval_s": 30.0,
+    "creation_date": NEWER,
+}
 
 
 def rows_of(table, rows):
@@ -147,9 +178,33 @@ def publish_issue(lake, created):
         publish(rows_of(table, rows), table, lake.issue(table, OBJECT_ID, created), lake.staging)
 
 
+def publish_audit(lake: Lake) -> None:
+    """A burn that was planned and revised, two ranges of lead, one of them with a burn, and a gap."""
+    revised = {"creation_date": NEWER, "ignition_time": NOW + timedelta(hours=2), "delta_v_m_s": 1.125}
+    revised |= {"status": "REVISED", "ignition_shift_s": -90.0, "delta_v_change_m_s": 0.125}
+    error = {"object_id": OBJECT_ID, "n": 12}
+    errors = [
+        error
+        | {"burn_between": is_burn, "lead_from_s": 86_400.0 * day, "lead_to_s": 86_400.0 * (day + 1)}
+        | {
+            f"p{percent}{end}_km": scale * percent * (1 + day)
+            for percent in (50, 90, 99)
+            for end in ("", "_low", "_high")
+        }
+        for is_burn, scale in ((False, 0.001), (True, 0.01))
+        for day in (0, 1)
+    ]
+    for table, rows, file in (
+        (BURN_HISTORY, [REVISION, REVISION | revised], lake.object_file(BURN_HISTORY, OBJECT_ID)),
+        (PREDICTION_ERROR_SUMMARY, errors, lake.object_file(PREDICTION_ERROR_SUMMARY, OBJECT_ID)),
+        (GAPS, [GAP], lake.day(GAPS, NOW.date())),
+    ):
+        publish(rows_of(table, rows), table, file, lake.staging)
+
+
 @pytest.fixture
 def filled(lake: Lake) -> Lake:
-    """March 3 whole hours, March 4 nothing, March 5 live up to 12:00:00; two issues."""
+    """March 3 whole hours, March 4 nothing, March 5 live up to 12:00:00; two issues, and what the audit makes."""
     third = [datetime(2026, 3, 3, 6, tzinfo=UTC) + nth * MINUTE for nth in range(120)]
     fifth = [datetime(2026, 3, 5, 10, tzinfo=UTC) + nth * MINUTE for nth in range(120) if not 30 <= nth < 50]
     for table, make in ((POSITIONS, fixes_of), (WINDOW_STATS, windows_of)):
@@ -158,6 +213,7 @@ def filled(lake: Lake) -> Lake:
         publish(rows_of(table, make(fifth)), table, live, lake.staging)
     publish_issue(lake, OLDER)
     publish_issue(lake, NEWER)
+    publish_audit(lake)
     return lake
 
 

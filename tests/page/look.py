@@ -18,7 +18,7 @@ SHOWN = """root => {
     isStale: all("#age.stale").length > 0,
     connection: text("#connection"),
     alerts: all("#alert-list li strong").map((each) => each.textContent),
-    emptyCharts: all(".chart[hidden]").map((chart) => chart.id),
+    emptyCharts: all("section:not([hidden]) .chart[hidden]").map((chart) => chart.id),
   };
 }"""
 

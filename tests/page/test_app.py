@@ -2,12 +2,25 @@
 
 import json
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 from pydantic import TypeAdapter
-from tests.page.conftest import BURN, FIX, NEWER, NOW, OBJECT_ID, OLDER, client_of, publish_issue, rows_of
+from tests.page.conftest import (
+    BURN,
+    FIX,
+    GAP,
+    NEWER,
+    NOW,
+    OBJECT_ID,
+    OLDER,
+    REVISION,
+    client_of,
+    publish_issue,
+    rows_of,
+)
 from tests.published import publish
 
 from orbitlake.alerts import Board, Condition
@@ -16,7 +29,7 @@ from orbitlake.page import app, desk
 from orbitlake.page.app import OwnFile
 from orbitlake.query import connect
 from orbitlake.settings import CHECKOUT
-from orbitlake.tables import OEM_ISSUES, POSITIONS, STATE_VECTORS, THRUST_EPISODES, WINDOW_STATS
+from orbitlake.tables import BURN_HISTORY, GAPS, OEM_ISSUES, POSITIONS, STATE_VECTORS, THRUST_EPISODES, WINDOW_STATS
 
 ANSWERS = (
     "/api/latest",
@@ -30,6 +43,10 @@ ANSWERS = (
     "/api/burns",
     "/api/burns?issue=20260301T090000Z",
     "/api/altitude",
+    "/api/burn_history",
+    "/api/prediction_error",
+    "/api/gaps",
+    "/api/gaps?count=1",
 )
 
 
@@ -311,6 +328,32 @@ def test_every_path_is_described_and_typed(client):
         assert {"401", "403"} <= set(operation["responses"])
     fix = document["components"]["schemas"]["LatestFix"]["properties"]
     assert fix["distance_to_paris_km"]["description"].endswith("(km)")
+
+
+def test_gap_that_began_long_ago_is_told_until_it_has_ended_and_none_of_before_the_days(filled: Lake):
+    begun = GAP | {"start_time": datetime(2026, 3, 2, 10, tzinfo=UTC), "end_time": None, "duration_s": None}
+    over = GAP | {"start_time": datetime(2026, 3, 2, 8, tzinfo=UTC), "end_time": datetime(2026, 3, 2, 9, tzinfo=UTC)}
+    publish(rows_of(GAPS, [over, begun]), GAPS, filled.day(GAPS, begun["start_time"].date()), filled.staging)
+
+    gaps = client_of(filled).get("/api/gaps?count=2").json()["rows"]
+
+    assert [(gap["start_time"], gap["end_time"]) for gap in gaps] == [
+        ("2026-03-05T10:29:30Z", "2026-03-05T10:50:00Z"),
+        ("2026-03-02T10:00:00Z", None),
+    ]
+
+
+def test_burns_are_told_latest_first_and_each_from_its_plan_on(filled: Lake):
+    earlier = REVISION | {"burn_id": "A", "ignition_time": NOW - timedelta(days=9), "status": "FLOWN"}
+    file = filled.object_file(BURN_HISTORY, OBJECT_ID)
+    rows = [*pq.read_table(file).to_pylist(), earlier]
+    publish(rows_of(BURN_HISTORY, rows), BURN_HISTORY, file, filled.staging)
+
+    told = client_of(filled).get("/api/burn_history").json()["rows"]
+
+    assert [(row["burn_id"], row["status"]) for row in told] == [
+        (REVISION["burn_id"], "PLANNED"), (REVISION["burn_id"], "REVISED"), ("A", "FLOWN"),
+    ]  # fmt: skip
 
 
 def test_issue_ingested_while_the_page_is_open_is_shown(filled: Lake):

@@ -21,11 +21,11 @@ pytestmark = pytest.mark.skipif(not CHROMIUM, reason=NO_CHROMIUM)
 
 
 class Shown(HTMLParser):
-    """Collects the text of each element with data-column, the queries, and what an id holds."""
+    """Collects the text of each element with data-column, by the table or list it is in; queries; what an id holds."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.columns: dict[str, list[str]] = {}
+        self.columns: dict[tuple[str, str], list[str]] = {}
         self.queries: dict[str, str] = {}
         self.ids: dict[str, str] = {}
         self.open: list[tuple[str, dict[str, str | None]]] = []
@@ -39,7 +39,12 @@ class Shown(HTMLParser):
         if "data-answer" in attributes:
             self.answer = attributes["data-answer"] or ""
         if "data-column" in attributes:
-            self.columns.setdefault(attributes["data-column"] or "", []).append("")
+            self.columns.setdefault(self.place(attributes), []).append("")
+
+    def place(self, attributes: dict[str, str | None]) -> tuple[str, str]:
+        """The id of what holds an element with data-column, and the column."""
+        around = [outer["id"] or "" for tag, outer in self.open if tag in ("table", "dl") and "id" in outer]
+        return around[-1], attributes["data-column"] or ""
 
     def handle_endtag(self, tag: str) -> None:
         while self.open and self.open.pop()[0] != tag:
@@ -48,7 +53,7 @@ class Shown(HTMLParser):
     def handle_data(self, data: str) -> None:
         for tag, attributes in self.open:
             if "data-column" in attributes:
-                self.columns[attributes["data-column"] or ""][-1] += data
+                self.columns[self.place(attributes)][-1] += data
             if tag == "code":
                 self.queries[self.answer] = self.queries.get(self.answer, "") + data
             if "id" in attributes:
@@ -98,24 +103,27 @@ def test_each_number_is_that_of_the_query_beside_it(address: str, filled: Lake, 
         return [dict(zip([c[0] for c in result.description], row, strict=True)) for row in result.fetchall()]
 
     checked = 0
-    for answer, digits_of in {
-        "latest": {"velocity_km_s": 3, "distance_to_paris_km": 0},
-        "issues": {"state_count": 0, "mass_kg": 0},
-        "burns": {"delta_v_m_s": 2, "mean_altitude_before_km": 2, "mean_altitude_after_km": 2, "rise_km": 2},
-        "days": {"minutes_seen": 0, "fixes": 0},
+    for (answer, place), digits_of in {
+        ("latest", "fix"): {"velocity_km_s": 3, "distance_to_paris_km": 0},
+        ("issues", "facts"): {"state_count": 0, "mass_kg": 0},
+        ("burns", "burns"): dict.fromkeys(
+            ("delta_v_m_s", "mean_altitude_before_km", "mean_altitude_after_km", "rise_km"), 2
+        ),
+        ("burn_history", "ledger"): {"delta_v_m_s": 2},
+        ("days", "days"): {"minutes_seen": 0, "fixes": 0},
     }.items():
         rows = asked(answer)
         for column, digits in digits_of.items():
-            texts = shown.columns[column]
+            texts = shown.columns[place, column]
             assert len(texts) == len(rows) or answer == "issues"
             for text, row in zip(texts, rows, strict=False):
                 assert number_in(text) == pytest.approx(row[column], abs=HALF_A_UNIT[digits]), (column, text)
                 checked += 1
     (fix,) = asked("latest")
 
-    assert checked == 4 + 4 + 6
+    assert checked == 4 + 4 + 2 + 6
     assert shown.ids["place"].replace("\u00a0", " ") == f"{fix['latitude_deg']:.4f}° N, {-fix['longitude_deg']:.4f}° W"
-    assert shown.columns["event_time"] == [f"{fix['event_time']:%Y-%m-%d %H:%M:%S}"]
+    assert shown.columns["fix", "event_time"] == [f"{fix['event_time']:%Y-%m-%d %H:%M:%S}"]
     assert console == ""
 
 
@@ -124,6 +132,7 @@ def test_every_panel_shows_its_query(address: str, tmp_path):
 
     assert set(shown.queries) == {
         "latest", "freshness", "fixes", "windows", "days", "issues", "burns", "altitude", "track",
+        "burn_history", "prediction_error", "gaps",
     }  # fmt: skip
 
 

@@ -35,6 +35,7 @@ from orbitlake.page.answers import (
     Track,
     Window,
 )
+from orbitlake.page.audits import audit_routes
 from orbitlake.page.desk import Desk
 from orbitlake.page.newest import issue_names, newest_day, newest_issue
 from orbitlake.page.track import TRACK_STEP_S, call_of, ground_track, steps
@@ -116,6 +117,7 @@ def create_app(
     app.include_router(position_routes(desk, settings.object_id, clock))
     app.include_router(ephemeris_routes(desk, settings.object_id, clock))
     app.include_router(verdict_routes(desk, settings, clock))
+    app.include_router(audit_routes(desk, settings.object_id, clock))
 
     @app.get("/api/openapi.json", tags=["page"], summary="This API as OpenAPI")
     def openapi(request: Request) -> JSONResponse:

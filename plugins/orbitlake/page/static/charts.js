@@ -11,6 +11,8 @@ const MINUTE = 60000;
 const STEPS_MS = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 5760].map((minutes) => minutes * MINUTE);
 const LABEL_PX = 76;
 const TICK_PX = 34;
+// Nothing is drawn below a metre, nor can a logarithm show that nothing was off.
+const LEAST_KM = 0.001;
 
 export function speedChart(element, fixes, windows, span) {
   const minutes = bySource(windows.filter((row) => !row.is_filling), "window_start");
@@ -76,6 +78,27 @@ export function altitudeChart(element, orbits, burns, now) {
       ...(within(now) ? [{ kind: "now", time: now, text: "now" }] : []),
     ],
     readings: orbits.map((row) => reading(row.orbit_start, `mean ${number(row.mean_km, 2)}, ${number(row.lowest_km, 2)} to ${number(row.highest_km, 2, "km")}`, row.mean_km)),
+  });
+}
+
+// The axis is lead, in milliseconds as the other charts' time is; a range of leads is drawn at its middle.
+export function errorChart(element, rows) {
+  const middle = (row) => 500 * (row.lead_from_s + row.lead_to_s);
+  const [alike, burnt] = [false, true].map((isBurnt) => rows.filter((row) => row.burn_between === isBurnt));
+  const words = (row) => `${number(row.lead_from_s / 86400)} to ${number(row.lead_to_s / 86400)} days${row.burn_between ? ", a burn between" : ""}: `
+    + `half within ${number(row.p50_km, 2, "km")}, nine in ten within ${number(row.p90_km, 2, "km")}, ${number(row.n)} pairs`;
+  draw(element, {
+    span: [0, Math.max(...rows.map((row) => 1000 * row.lead_to_s))],
+    nameOf: (time) => `${number(time / (1440 * MINUTE))} d`,
+    panels: [{
+      share: 1, logarithmic: true,
+      layers: [
+        { kind: "band", points: alike.map((row) => [middle(row), row.p50_km, row.p90_km]) },
+        { kind: "line", points: alike.map((row) => [middle(row), row.p50_km]) },
+        { kind: "line burnt", points: burnt.map((row) => [middle(row), row.p50_km]) },
+      ],
+    }],
+    readings: [...alike, ...burnt].map((row) => ({ time: middle(row), text: words(row), value: row.p50_km })),
   });
 }
 
@@ -212,7 +235,7 @@ function render(element) {
     scale.y ??= y;
     from = to + GAP;
   }
-  timeAxis(picture, scale, first, last, inner);
+  timeAxis(picture, scale, first, last, inner, spec.nameOf ?? nameOfTime);
   const texts = { lastEnd: -Infinity };
   for (const mark of [...(spec.marks ?? [])].sort((a, b) => a.time - b.time)) drawMark(picture, mark, scale, top, width, texts);
   const cursor = svg("g", { class: "cursor" });
@@ -228,14 +251,13 @@ function drawPanel(picture, panel, { x, first, last, from, to, right }) {
     .flatMap((point) => (kind.startsWith("bars") ? point[2] : point.slice(1))));
   if (!values.length) return () => to;
   const [low, high] = [panel.fromZero ? 0 : smallest(values), -smallest(values.map((value) => -value))];
-  const step = niceStep((high - low || Math.abs(high) || 1) / Math.max(1, Math.floor((to - from) / TICK_PX)));
-  const [bottom, top] = [Math.floor(low / step) * step, Math.max(Math.ceil(high / step), Math.floor(low / step) + 1) * step];
-  const y = (value) => to - ((to - from) * (value - bottom)) / (top - bottom);
-  const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
-  for (let value = bottom; value <= top + step / 2; value += step) {
+  const { of, ticks, digits } = (panel.logarithmic ? logarithmicScale : evenScale)(low, high, Math.max(1, Math.floor((to - from) / TICK_PX)));
+  const [bottom, top] = [of(ticks[0]), of(ticks.at(-1))];
+  const y = (value) => to - ((to - from) * (of(value) - bottom)) / (top - bottom);
+  for (const value of ticks) {
     picture.append(
       svg("path", { class: "rule", d: `M${MARGIN.left} ${y(value)}H${right}` }),
-      label(MARGIN.left - 6, y(value) + 4, number(value, digits), "end"),
+      label(MARGIN.left - 6, y(value) + 4, number(value, digits(value)), "end"),
     );
   }
   for (const { kind, points: all } of panel.layers) {
@@ -263,16 +285,19 @@ function runs(all) {
   return made.filter((run) => run.length);
 }
 
-function timeAxis(picture, scale, first, last, inner) {
+function timeAxis(picture, scale, first, last, inner, nameOf) {
   const step = STEPS_MS.find((each) => ((last - first) / each) * LABEL_PX <= inner) ?? STEPS_MS.at(-1);
-  const isDays = step >= 1440 * MINUTE;
   for (let time = Math.ceil(first / step) * step; time <= last; time += step) {
-    const text = new Date(time).toISOString();
-    const name = isDays || text.slice(11, 16) === "00:00" ? `${text.slice(8, 10)} ${MONTHS[Number(text.slice(5, 7)) - 1]}` : text.slice(11, 16);
     picture.append(svg("path", { class: "rule", d: `M${scale.x(time)} ${scale.bottom}v4` }));
     const isLast = scale.x(time) + LABEL_PX / 4 > MARGIN.left + inner + MARGIN.right;
-    picture.append(label(isLast ? MARGIN.left + inner + MARGIN.right : scale.x(time), scale.bottom + 17, name, isLast ? "end" : "middle"));
+    picture.append(label(isLast ? MARGIN.left + inner + MARGIN.right : scale.x(time), scale.bottom + 17, nameOf(time, step), isLast ? "end" : "middle"));
   }
+}
+
+function nameOfTime(time, step) {
+  const text = new Date(time).toISOString();
+  const isDay = step >= 1440 * MINUTE || text.slice(11, 16) === "00:00";
+  return isDay ? `${text.slice(8, 10)} ${MONTHS[Number(text.slice(5, 7)) - 1]}` : text.slice(11, 16);
 }
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -291,6 +316,21 @@ function label(x, y, text, anchor, kind = "label") {
   const made = svg("text", { class: kind, x, y, "text-anchor": anchor });
   made.textContent = text;
   return made;
+}
+
+// How values become heights, and which of them are named.
+function evenScale(low, high, most) {
+  const step = niceStep((high - low || Math.abs(high) || 1) / most);
+  const bottom = Math.floor(low / step) * step;
+  const count = Math.max(Math.ceil(high / step) - Math.floor(low / step), 1);
+  const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+  return { of: (value) => value, ticks: Array.from({ length: count + 1 }, (_, nth) => bottom + nth * step), digits: () => digits };
+}
+
+function logarithmicScale(low, high) {
+  const [least, most] = [Math.floor(Math.log10(Math.max(low, LEAST_KM))), Math.ceil(Math.log10(Math.max(high, LEAST_KM)))];
+  const count = Math.max(most - least, 1);
+  return { of: (value) => Math.log10(Math.max(value, LEAST_KM)), ticks: Array.from({ length: count + 1 }, (_, nth) => 10 ** (least + nth)), digits: (value) => Math.max(0, -Math.round(Math.log10(value))) };
 }
 
 const smallest = (values) => values.reduce((least, value) => Math.min(least, value), Infinity);

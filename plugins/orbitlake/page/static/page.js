@@ -1,6 +1,6 @@
 // Asks the API again and again and hands its answers to the panels; shows at once when they grow old.
 
-import { altitudeChart, speedChart, windowChart } from "./charts.js";
+import { altitudeChart, errorChart, speedChart, windowChart } from "./charts.js";
 import { counted, duration, minute, second } from "./format.js";
 import { along, worldMap } from "./map.js";
 import * as panels from "./panels.js";
@@ -11,6 +11,7 @@ const SOON_MS = 5000;
 const OFTEN_MS = 15000;
 const SELDOM_MS = 60000;
 const MOST_FIXES = 5000;
+const DAYS = 14;
 
 const answers = {};
 const map = worldMap(panels.byId("map"));
@@ -84,8 +85,9 @@ async function showSpeed() {
 }
 
 async function showDays() {
-  const rows = await ask("days", { count: 14 });
-  panels.dayTable(rows);
+  const [rows, gaps] = await Promise.all([ask("days", { count: DAYS }), ask("gaps", { count: DAYS })]);
+  panels.dayTable(rows, gaps, now());
+  panels.note("gaps-words", panels.gapWords(gaps, DAYS));
   panels.dayChoice(rows, view.dayShown());
 }
 
@@ -102,6 +104,15 @@ async function showIssues() {
   panels.byId("object").textContent = rows.length ? `${rows[0].object_name} · ${rows[0].object_id}` : "of the spacecraft, from the published tables";
   if (newest || rows[0]?.issue !== before || !answers.burns) await showIssue(newest);
   else panels.issueFacts(rows.find((row) => row.issue === chosen));
+}
+
+async function showAudit() {
+  const [ledger, errors] = await Promise.all([ask("burn_history"), ask("prediction_error")]);
+  panels.ledgerTable(ledger);
+  // Two issues are needed for an error; until then there is nothing to be drawn.
+  panels.byId("errors-card").hidden = !errors.length;
+  errorChart(panels.byId("errors"), errors);
+  panels.note("errors-words", panels.errorWords(errors));
 }
 
 function askIssue(issue) {
@@ -185,3 +196,4 @@ every(OFTEN_MS, showTrack);
 every(OFTEN_MS, showSpeed);
 every(SELDOM_MS, showIssues);
 every(SELDOM_MS, showDays);
+every(SELDOM_MS, showAudit);

@@ -3,6 +3,7 @@
 import { NONE, counted, duration, minute, number, percent, place, second, signed, timeOfDay } from "./format.js";
 
 const PHASE = { ASCENDING: "↗ Ascending", DESCENDING: "↘ Descending", UNKNOWN: "Unknown" };
+const DAY_MS = 86400000;
 const COMMAND = 'PYTHONPATH=plugins python -c "import sys; from orbitlake.query import connect; connect().sql(sys.stdin.read()).show(max_rows=10000)"';
 
 export const byId = (id) => document.getElementById(id);
@@ -111,10 +112,51 @@ export function burnTable(rows) {
   ], rows, "No burn in this issue.");
 }
 
-export function dayTable(rows) {
+export function ledgerTable(rows) {
+  table("ledger", [
+    { head: "Told", cell: (row) => minute(row.creation_date), column: "creation_date" },
+    { head: "Status", cell: (row) => element("span", { class: `status ${row.status.toLowerCase()}` }, row.status), column: "status" },
+    { head: "Ignition", cell: (row) => second(row.ignition_time), column: "ignition_time" },
+    { head: "moved", label: "Ignition moved", cell: (row) => moved(row.ignition_shift_s), column: "ignition_shift_s" },
+    { head: "Δv", cell: (row) => number(row.delta_v_m_s, 2, "m/s"), column: "delta_v_m_s" },
+    { head: "changed", label: "Δv changed", cell: (row) => signed(row.delta_v_change_m_s, 2, "m/s"), column: "delta_v_change_m_s" },
+    { head: "Event", cell: (row) => row.event_name ?? NONE, column: "event_name", text: true },
+  ], rows, "No issue has told of a burn yet.", (row, before) => (before && row.burn_id !== before.burn_id ? "apart" : ""));
+}
+
+const moved = (seconds) => (seconds === null ? NONE : `${seconds < 0 ? "−" : "+"}${duration(Math.abs(seconds))}`);
+
+export function errorWords(rows) {
+  if (!rows.length) return "";
+  const pairs = Math.max(...rows.map((row) => row.n));
+  const alike = rows.filter((row) => !row.burn_between);
+  const last = alike.at(-1);
+  const far = last ? ` Without a burn between, half of the predictions were within ${number(last.p50_km, 1, "km")} after ${number(last.lead_from_s / 86400)} to ${number(last.lead_to_s / 86400)} days.` : "";
+  return `At most ${counted(pairs, "pair")} of issues a range of lead; the scale is logarithmic.${far}`;
+}
+
+export function gapWords(rows, days) {
+  if (!rows.length) return `No gap of the feed in the last ${counted(days, "day")}.`;
+  const [{ start_time: start, end_time: end, cause }] = rows;
+  return `${counted(rows.length, "gap")} in the last ${counted(days, "day")}, the latest from ${second(start)} ${end ? `to ${second(end)}` : "on"}: ${cause}.`;
+}
+
+// Where in a day the feed was silent: a strip of 24 hours, told in words as well.
+function strip(day, gaps, now) {
+  const [begin, end] = [Date.parse(`${day}T00:00:00Z`), Date.parse(`${day}T00:00:00Z`) + DAY_MS];
+  const share = (time) => (100 * (Math.min(Math.max(time, begin), end) - begin)) / DAY_MS;
+  const mine = gaps.map((gap) => ({ ...gap, from: Date.parse(gap.start_time), to: gap.end_time ? Date.parse(gap.end_time) : now }))
+    .filter(({ from, to }) => from < end && to > begin);
+  const words = mine.map(({ start_time: start, end_time: stop, cause }) => `${timeOfDay(start)} to ${stop ? timeOfDay(stop) : "now"}: ${cause}`);
+  return element("span", { class: "strip", role: "img", "aria-label": words.length ? `Gaps ${words.slice(0, 10).join("; ")}` : "No gap", title: words.slice(0, 10).join("\n") },
+    ...mine.map(({ from, to, creation_date: issue }) => element("i", { class: issue ? "covered" : "", style: `left:${share(from)}%;width:${Math.max(0.4, share(to) - share(from))}%` })));
+}
+
+export function dayTable(rows, gaps, now) {
   table("days", [
     { head: "Day", cell: (row) => row.date, column: "date" },
     { head: "Completeness", cell: completeness, column: "completeness" },
+    { head: "Gaps, 0 h to 24 h", cell: (row) => strip(row.date, gaps, now), column: "gaps" },
     { head: "Minutes", cell: (row) => number(row.minutes_seen), column: "minutes_seen" },
     { head: "Fixes", cell: (row) => number(row.fixes), column: "fixes" },
     { head: "Longest gap", cell: (row) => duration(row.longest_gap_s), column: "longest_gap_s" },
@@ -161,10 +203,10 @@ export function dayChoice(rows, chosen) {
   );
 }
 
-function table(id, columns, rows, none) {
+function table(id, columns, rows, none, classOf = () => "") {
   const kind = ({ text }) => (text ? "text" : "");
   const head = element("tr", {}, ...columns.map((column) => element("th", { scope: "col", class: kind(column) }, column.head)));
-  const body = rows.map((row) => element("tr", {}, ...columns.map((column) => element(
+  const body = rows.map((row, nth) => element("tr", { class: classOf(row, rows[nth - 1]) }, ...columns.map((column) => element(
     "td", { class: kind(column), "data-label": column.label ?? column.head, "data-column": column.column }, ...[column.cell(row)].flat(),
   ))));
   if (!rows.length) body.push(element("tr", {}, element("td", { class: "none", colspan: columns.length }, none)));
