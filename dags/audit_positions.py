@@ -4,9 +4,9 @@
 The tables of the ephemeris: every issue that bears on what is new. `raw/open_notify/`: the polls of days that changed.
 
 ### Writes
-`lake/trajectory/`, a file an object and UTC day; `lake/prediction_error/`, one an issue; `lake/burn_history/` and
-`lake/prediction_error_summary/`, one an object; `lake/coverage/`, `lake/gaps/` and `lake/positions_filled/`, one a UTC
-day. Each is written aside and renamed, where it comes out otherwise.
+`lake/trajectory/`, a file an object and UTC day; `lake/prediction_error/`, one an issue; `lake/burn_history/`,
+`lake/prediction_error_summary/` and `lake/prediction_bands/`, one an object; `lake/coverage/`, `lake/gaps/` and
+`lake/positions_filled/`, one a UTC day. Each is written aside and renamed, where it comes out otherwise.
 
 ### Read by
 Whoever asks where an object was or will be, how far a prediction may be off, what became of a planned burn, when and
@@ -31,6 +31,7 @@ from orbitlake.orchestration.assets import (
     OEM_SEGMENTS,
     POSITIONS,
     POSITIONS_FILLED,
+    PREDICTION_BANDS,
     PREDICTION_ERROR,
     PREDICTION_ERROR_SUMMARY,
     RAW_OPEN_NOTIFY,
@@ -79,6 +80,12 @@ def audit_positions():
 
         return bring_up_to_date(update_prediction_error_summary, PREDICTION_ERROR_SUMMARY, context)
 
+    @task(inlets=[PREDICTION_ERROR], outlets=[PREDICTION_BANDS])
+    def prediction_bands(**context) -> dict:
+        from orbitlake.trajectory.audit_tables import update_prediction_bands
+
+        return bring_up_to_date(update_prediction_bands, PREDICTION_BANDS, context)
+
     @task(inlets=EPHEMERIS, outlets=[BURN_HISTORY])
     def burn_history(**context) -> dict:
         from orbitlake.trajectory.audit_tables import update_burn_history
@@ -96,7 +103,7 @@ def audit_positions():
         return bring_up_to_date(fill, POSITIONS_FILLED, context)
 
     [trajectory(), gaps()] >> positions_filled()
-    prediction_error() >> prediction_error_summary()
+    prediction_error() >> [prediction_error_summary(), prediction_bands()]
     burn_history()
 
 

@@ -1,7 +1,7 @@
 """oem_issues and its tables, raw records -> what the two feeds say of each other and of themselves, for what changed.
 
-The tables: trajectory, prediction_error, prediction_error_summary, burn_history; coverage and gaps of the raw
-records, and positions_filled.
+The tables: trajectory, prediction_error, prediction_error_summary, prediction_bands, burn_history; coverage and gaps of
+the raw records, and positions_filled.
 
 What follows from unchanged files is not made again, and what comes out equal is not rewritten, so that a run without
 news writes nothing. Running again is always safe, also after a run that was killed: each file is written aside and
@@ -24,6 +24,7 @@ from orbitlake.positions.raw.reading import RawFileError
 from orbitlake.settings import of_command_line
 from orbitlake.trajectory.audit_tables import (
     update_burn_history,
+    update_prediction_bands,
     update_prediction_error,
     update_prediction_error_summary,
     update_trajectory,
@@ -33,6 +34,7 @@ UPDATES: Final = (
     update_trajectory,
     update_prediction_error,
     update_prediction_error_summary,
+    update_prediction_bands,
     update_burn_history,
 )
 """In the order in which they follow from each other."""

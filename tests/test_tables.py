@@ -34,6 +34,7 @@ FINGERPRINTS = {
     "trajectory": {1: "c0237583cee2bd51"},
     "prediction_error": {1: "35e2deb49a1940c3"},
     "prediction_error_summary": {1: "88093258534d49de"},
+    "prediction_bands": {1: "8354dd6d9892868c"},
     "burn_history": {1: "7e7cfbad3d28c2f2"},
     "coverage": {1: "18dbeca014b3ad7e"},
     "gaps": {1: "7833b462ea86eba8"},

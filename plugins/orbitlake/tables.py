@@ -680,6 +680,42 @@ PREDICTION_ERROR_SUMMARY: Final = Table(
     ),
 )
 
+PREDICTION_BANDS: Final = Table(
+    name="prediction_bands",
+    meaning="One row a lead, with or without burns, and state of knowledge: what half and nine tenths of the errors of "
+    "predictions keep to.",
+    key=("object_id", "known_from", "burn_between", "lead_s"),
+    partition_by=("object_id",),
+    sort_by=("object_id", "known_from", "burn_between", "lead_s"),
+    columns=(
+        ISSUE_OBJECT_ID,
+        Column(
+            "known_from",
+            UTC_MICROSECONDS,
+            "CREATION_DATE of the last of the later issues in prediction_error that it was learned from",
+            "UTC",
+            required=True,
+        ),
+        Column("burn_between", FLAG, "for predictions with a burn after creation_date, or without", required=True),
+        Column(
+            "lead_s",
+            REAL,
+            "lead, straight lines in between: 0, whole days, shortest and longest seen; nothing is known beyond",
+            "s",
+            required=True,
+        ),
+        Column("n", COUNT, "issue pairs learned from, with a burn or without; each counts once", required=True),
+        Column("p50_km", REAL, "bound that half of the errors keep", "km", required=True, decimals=ERROR_DECIMALS),
+        Column(
+            "p90_km",
+            REAL,
+            "bound that nine in ten of them keep; null below nine pairs",
+            "km",
+            decimals=ERROR_DECIMALS,
+        ),
+    ),
+)
+
 BURN_HISTORY: Final = Table(
     name="burn_history",
     meaning="One row a revision of a physical burn: what an issue says of it that is news against the issues before.",
@@ -870,6 +906,7 @@ TABLES: Final = {
         TRAJECTORY,
         PREDICTION_ERROR,
         PREDICTION_ERROR_SUMMARY,
+        PREDICTION_BANDS,
         BURN_HISTORY,
         COVERAGE,
         GAPS,
@@ -878,7 +915,7 @@ TABLES: Final = {
 }
 OEM_TABLES: Final = (OEM_ISSUES, OEM_SEGMENTS, STATE_VECTORS, TRAJECTORY_EVENTS, THRUST_EPISODES, OEM_COVARIANCES)
 POSITION_TABLES: Final = (POSITIONS, WINDOW_STATS)
-AUDIT_TABLES: Final = (TRAJECTORY, PREDICTION_ERROR, PREDICTION_ERROR_SUMMARY, BURN_HISTORY)
+AUDIT_TABLES: Final = (TRAJECTORY, PREDICTION_ERROR, PREDICTION_ERROR_SUMMARY, PREDICTION_BANDS, BURN_HISTORY)
 """What issues say of each other, by object."""
 FEED_TABLES: Final = (COVERAGE, GAPS)
 """What the raw records say of the feeds, by UTC day."""

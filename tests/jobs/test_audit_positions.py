@@ -113,6 +113,7 @@ def test_each_table_has_one_fixed_name_a_partition(expected):
             for issue in ("20230325T060000Z", "20230325T180000Z")
         ),
         "lake/prediction_error_summary/object_id=1998-067A/part-0.parquet",
+        "lake/prediction_bands/object_id=1998-067A/part-0.parquet",
         "lake/burn_history/object_id=1998-067A/part-0.parquet",
     ]
 

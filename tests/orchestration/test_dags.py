@@ -22,6 +22,7 @@ EXPECTED = {
         "burn_history",
         "gaps",
         "positions_filled",
+        "prediction_bands",
         "prediction_error",
         "prediction_error_summary",
         "trajectory",
@@ -55,6 +56,7 @@ OUTLETS = {
         "trajectory",
         "prediction_error",
         "prediction_error_summary",
+        "prediction_bands",
         "burn_history",
         "coverage",
         "gaps",
@@ -362,4 +364,5 @@ def test_the_audit_runs_when_an_issue_a_closed_day_or_raw_records_are_new(dag_ba
 
     assert type(any_of).__name__ == "AssetAny"
     assert {asset.name for asset in any_of.objects} == {"oem_issues", "positions", "raw_open_notify"}
-    assert dag.get_task("prediction_error_summary").upstream_task_ids == {"prediction_error"}
+    for made_of_it in ("prediction_error_summary", "prediction_bands"):
+        assert dag.get_task(made_of_it).upstream_task_ids == {"prediction_error"}

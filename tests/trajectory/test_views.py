@@ -19,6 +19,7 @@ def audited(lake: Lake) -> Lake:
     audit_tables.update_trajectory(lake)
     audit_tables.update_prediction_error(lake)
     audit_tables.update_prediction_error_summary(lake)
+    audit_tables.update_prediction_bands(lake)
     audit_tables.update_burn_history(lake)
     return lake
 

@@ -25,6 +25,7 @@ GLANCES: Final = {
     "trajectory": "epoch, x_km, y_km, z_km, altitude_km, is_powered",
     "prediction_error": "creation_date, later_creation_date, lead_s, total_km, in_track_s, burn_between",
     "prediction_error_summary": "object_id, burn_between, lead_from_s, lead_to_s, n, p50_km, p90_km, p99_km",
+    "prediction_bands": "known_from, burn_between, lead_s, n, p50_km, p90_km",
     "burn_history": "creation_date, status, told_by, ignition_time, delta_v_m_s, event_name",
     "coverage": "hour_start, interval_s, polls_expected, polls_answered, completeness",
     "gaps": "start_time, end_time, duration_s, cause",

@@ -97,6 +97,12 @@ PREDICTION_ERROR_SUMMARY: Final = object_files(
     "One row a range of lead, with or without burns: how far predictions were off, by percentiles over pairs.",
     "part-0.parquet",
 )
+PREDICTION_BANDS: Final = object_files(
+    "prediction_bands",
+    "One row a lead, with or without burns, and state of knowledge: what half and nine tenths of the errors of "
+    "predictions keep to.",
+    "part-0.parquet",
+)
 BURN_HISTORY: Final = object_files(
     "burn_history",
     "One row a revision of a physical burn: what an issue says of it that is news against the issues before.",

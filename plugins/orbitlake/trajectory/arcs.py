@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from orbitlake.physics.drag import drag_ahead_s
 from orbitlake.physics.interpolation import HermitePath
 from orbitlake.physics.leap_seconds import tai_from_utc
 
@@ -33,6 +34,21 @@ class Path:
     def states_at(self, tai_us: Micros) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return positions (km) and velocities (km/s) at instants in TAI: (n,) -> two (n, 3)."""
         return self.states.states((tai_us - self.origin_tai_us) / SECOND_US)
+
+    def first_burn_us(self, created_us: int) -> int:
+        """Return when the first burn begins that is not over at a time in UTC, far in the future where none is."""
+        later_us = self.burn_utc_us[self.burn_utc_us[:, 1] > created_us, 0]
+        return int(later_us.min(initial=np.iinfo(np.int64).max))
+
+    def drag_ahead_s(self, since_utc_us: int, utc_us: Micros) -> NDArray[np.float64]:
+        """Return how far ahead drag has brought the object since an instant, in seconds; see physics/drag: (n,)."""
+        origin_us = self.origin_tai_us
+        burn_s, since_s, at_s = (
+            (tai_from_utc(np.asarray(times).astype("datetime64[us]")).astype(np.int64) - origin_us) / SECOND_US
+            for times in (self.burn_utc_us, [since_utc_us], utc_us)
+        )
+        epoch_s = self.states.epoch_s
+        return drag_ahead_s(epoch_s, *self.states.states(epoch_s), burn_s, since_s=float(since_s[0]), at_s=at_s)
 
     def is_powered(self, utc_us: Micros) -> NDArray[np.bool_]:
         """Tell which instants lie from an ignition to before its cut-off: (n,) -> (n,)."""

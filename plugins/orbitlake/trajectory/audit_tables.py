@@ -1,10 +1,10 @@
-"""The tables of the ephemeris -> trajectory, prediction_error, prediction_error_summary, burn_history.
+"""The tables of the ephemeris -> trajectory, prediction_error and what follows from it, burn_history.
 
 Each function brings one table of a lake up to date: what follows from unchanged files is not made again, unless
 everything is asked for. They need neither Airflow nor Spark, and may be cut off at any moment.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -15,11 +15,19 @@ import pyarrow.parquet as pq
 from orbitlake.lake import Lake
 from orbitlake.lake.derived import Partition, Published, publish_partitions, signature, source_digest
 from orbitlake.lake.paths import ISSUE_PREFIX, PART
-from orbitlake.tables import BURN_HISTORY, PREDICTION_ERROR, PREDICTION_ERROR_SUMMARY, TRAJECTORY, Table
+from orbitlake.tables import (
+    BURN_HISTORY,
+    PREDICTION_BANDS,
+    PREDICTION_ERROR,
+    PREDICTION_ERROR_SUMMARY,
+    TRAJECTORY,
+    Table,
+)
 from orbitlake.trajectory.best_path import BestPath
 from orbitlake.trajectory.burn_history import burn_history
 from orbitlake.trajectory.error_summary import summarise
 from orbitlake.trajectory.lake_issues import objects_of
+from orbitlake.trajectory.learned_bands import learn_bands
 from orbitlake.trajectory.prediction_error import compared_with, known_to, prediction_errors
 
 RULES: Final = ("trajectory/*.py", "physics/*.py", "physics/*.txt", "tables.py", "digits.py")
@@ -38,7 +46,12 @@ def update_prediction_error(lake: Lake, *, everything: bool = False) -> Publishe
 
 def update_prediction_error_summary(lake: Lake, *, everything: bool = False) -> Published:
     """Bring prediction_error_summary up to date with prediction_error."""
-    return _publish(lake, PREDICTION_ERROR_SUMMARY, _summaries(lake), everything)
+    return _publish(lake, PREDICTION_ERROR_SUMMARY, _of_errors(lake, PREDICTION_ERROR_SUMMARY, summarise), everything)
+
+
+def update_prediction_bands(lake: Lake, *, everything: bool = False) -> Published:
+    """Bring prediction_bands up to date with prediction_error."""
+    return _publish(lake, PREDICTION_BANDS, _of_errors(lake, PREDICTION_BANDS, learn_bands), everything)
 
 
 def update_burn_history(lake: Lake, *, everything: bool = False) -> Published:
@@ -69,16 +82,17 @@ def _judgements(lake: Lake) -> Iterator[Partition]:
             yield Partition(folder / PART, signature([], source_digest(RULES), *signs), make)
 
 
-def _summaries(lake: Lake) -> Iterator[Partition]:
+def _of_errors(lake: Lake, table: Table, make: Callable[[pa.Table], pa.Table]) -> Iterator[Partition]:
+    """Yield the file of each object of a table that follows from all its rows of prediction_error."""
     for issues in objects_of(lake):
         errors = sorted(lake.object_folder(PREDICTION_ERROR, issues.object_id).glob(f"*/{PART}"))
-        file = lake.object_file(PREDICTION_ERROR_SUMMARY, issues.object_id)
-        yield Partition(file, signature(errors, source_digest(RULES)), partial(_summary, errors))
+        file = lake.object_file(table, issues.object_id)
+        yield Partition(file, signature(errors, source_digest(RULES)), partial(_made_of, errors, make))
 
 
-def _summary(errors: list[Path]) -> pa.Table:
+def _made_of(errors: list[Path], make: Callable[[pa.Table], pa.Table]) -> pa.Table:
     rows = [pq.ParquetFile(file).read() for file in errors]
-    return summarise(pa.concat_tables([PREDICTION_ERROR.schema.empty_table(), *rows]))
+    return make(pa.concat_tables([PREDICTION_ERROR.schema.empty_table(), *rows]))
 
 
 def _histories(lake: Lake) -> Iterator[Partition]:

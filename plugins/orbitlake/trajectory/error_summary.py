@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from orbitlake.digits import rounded
 from orbitlake.tables import PREDICTION_ERROR_SUMMARY
+from orbitlake.trajectory.error_pairs import medians_of, pairs_of
 
 DAY_S: Final = 86_400.0
 LEAD_BOUNDS_D: Final = (0, 1, 2, 3, 4, 6, 8, 11, 15, 30, 60)
@@ -31,13 +32,13 @@ def summarise(errors: pa.Table) -> pa.Table:
     lead_d = errors.column("lead_s").to_numpy() / DAY_S
     burn_between = errors.column("burn_between").to_numpy()
     total_km = errors.column("total_km").to_numpy()
-    pair = _pairs(errors)
+    pair = pairs_of(errors)
     for is_burn in (False, True):
         for since_d, until_d in pairwise(LEAD_BOUNDS_D):
             chosen = (burn_between == is_burn) & (lead_d >= since_d) & (lead_d < until_d)
             if not chosen.any():
                 continue
-            medians_km = _medians(pair[chosen], total_km[chosen])
+            medians_km = medians_of(pair[chosen], total_km[chosen])
             rows.append(
                 {
                     "object_id": errors.column("object_id")[0].as_py(),
@@ -49,23 +50,6 @@ def summarise(errors: pa.Table) -> pa.Table:
                 | _percentiles(medians_km)
             )
     return rounded(pa.Table.from_pylist(rows, schema=PREDICTION_ERROR_SUMMARY.schema), PREDICTION_ERROR_SUMMARY)
-
-
-def _pairs(errors: pa.Table) -> NDArray[np.int64]:
-    """Return a number for each row's pair of issues: (n,)."""
-    created, later = (
-        errors.column(name).to_numpy().astype("datetime64[us]").astype(np.int64)
-        for name in ("creation_date", "later_creation_date")
-    )
-    _, number = np.unique(np.column_stack((created, later)), axis=0, return_inverse=True)
-    return number.reshape(-1)
-
-
-def _medians(group: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the median of each group's values, by the groups' numbers: (n,), (n,) -> (groups,)."""
-    order = np.argsort(group, kind="stable")
-    _, starts = np.unique(group[order], return_index=True)
-    return np.array([float(np.median(part)) for part in np.split(values[order], starts[1:])])
 
 
 def _percentiles(values: NDArray[np.float64]) -> dict[str, float]:

@@ -1,0 +1,43 @@
+"""position_audit -> what feeds saw of an object since an issue was made."""
+
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from orbitlake.lake import Lake
+from orbitlake.lake.listing import days_in
+from orbitlake.lake.paths import PART
+from orbitlake.trajectory.arcs import Arc, micros
+from orbitlake.trajectory.best_path import EPOCH_DAY
+from orbitlake.trajectory.correction import DAY_US, Observations
+
+POSITION_AUDIT: Final = "position_audit"
+COLUMNS: Final = ("object_id", "event_time", "creation_date", "along_track_s", "verdict")
+OK: Final = "OK"
+"""Fixes of any other verdict tell of the feed."""
+
+
+def observations(lake: Lake, object_id: str, arc: Arc) -> Observations:
+    """Return what was seen of the issue of an arc, from its creation to its end."""
+    seen_us, ahead_s = [np.empty(0, np.int64)], [np.empty(0)]
+    for day, folder in days_in(lake.root / "lake" / POSITION_AUDIT).items():
+        start_us = (day - EPOCH_DAY).days * DAY_US
+        file = folder / PART
+        if arc.creation_us - DAY_US < start_us <= arc.stop_tai_us and file.exists():
+            rows = pq.ParquetFile(file).read(list(COLUMNS))
+            of_issue = pc.and_(
+                pc.equal(rows.column("object_id").cast(pa.string()), object_id),
+                pc.and_(pc.equal(rows.column("verdict"), OK), _is_of(rows, arc)),
+            )
+            rows = rows.filter(of_issue)
+            seen_us.append(micros(rows, "event_time"))
+            ahead_s.append(rows.column("along_track_s").to_numpy())
+    return Observations.of_fixes(np.concatenate(seen_us), np.concatenate(ahead_s))
+
+
+def _is_of(rows: pa.Table, arc: Arc) -> pa.Array:
+    created_us = micros(rows, "creation_date")
+    return pa.array((created_us == arc.creation_us) & (micros(rows, "event_time") > arc.creation_us))
