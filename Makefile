@@ -10,7 +10,7 @@ export PYTHONNOUSERSITE := 1
 unexport PYTHONHOME PYTHONSTARTUP PYTHONINSPECT PYTHONUSERBASE PYTHONPLATLIBDIR
 export PYTHON TO FROM REPLAY
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long lint bench pictures inspect up down lock audit env backup restore test-compose
+.PHONY: help setup demo test test-long lint bench pictures prediction inspect up down lock audit env backup restore test-compose
 
 help:    ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,9 @@ bench: setup    ## measure speed beside other readers and streams, in one run (S
 
 pictures: setup    ## the pictures of README and docs, of the demo that `make demo KEEP=1` left running
 	@$(BIN)/python tools/pictures.py
+
+prediction: setup    ## the tables of docs/prediction.md, from the real files of ORBITLAKE_REAL_DATA
+	@$(BIN)/python -m tools.prediction
 
 inspect: setup    ## what lies in the data root: rows, days, sizes, the newest, gaps
 	@$(BIN)/python -m orbitlake.inspection
