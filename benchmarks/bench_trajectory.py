@@ -19,6 +19,7 @@ from bars import SMALL, Bar, print_machine, scaled, verdict
 import oem as oem_package
 from orbitlake.oem import read
 from orbitlake.trajectory import Trajectory, arcs_of
+from orbitlake.trajectory.bands import Band, Bands
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 FILE = "oem/iss/ISS.OEM_J2K_EPH.2023-03-24.txt.gz"
@@ -28,6 +29,10 @@ SAMPLED = scaled(300, 3)
 """Instants that the oem package is asked for: it takes milliseconds for each."""
 LEAST_STATES_A_SECOND = 1_000_000
 SEED = 20230324
+LEAD_S = np.arange(16.0) * 86_400
+BAND = Band(LEAD_S, 9 * (LEAD_S / 259_200) ** 1.76, 55 * (LEAD_S / 259_200) ** 1.76)
+BANDS = Bands(np.zeros(1, np.int64), ((BAND, BAND),))
+"""Bounds of errors as prediction_bands has them, by whole days of lead."""
 
 
 def best_rate(run: Callable[[], object], count: int, rounds: int) -> float:
@@ -58,7 +63,7 @@ def main() -> int:
     in_order = np.sort(at)
 
     begin = time.perf_counter()
-    trajectory = Trajectory(arcs_of(issue.segment_table, issue.states, issue.episodes))
+    trajectory = Trajectory(arcs_of(issue.segment_table, issue.states, issue.episodes), BANDS)
     trajectory.state_at(at[:1])
     prepared_s = time.perf_counter() - begin
     ours = {
@@ -80,7 +85,7 @@ def main() -> int:
     print_machine()
     print(f"     polynomials of {issue.states.num_rows} states: {prepared_s * 1e3:.0f} ms, once an issue")
     for order, rate in ours.items():
-        print(f"     state_at, {INSTANTS} instants {order}: {rate / 1e6:.2f} million states/s")
+        print(f"     state_at with bounds, {INSTANTS} instants {order}: {rate / 1e6:.2f} million states/s")
     print(f"     oem package, {SAMPLED} instants: {their_rate:.0f} states/s")
     print(f"     apart by {np.median(apart_m):.3f} m in the median, {apart_m.max():.3f} m at most")
     bars = [Bar(f"states a second {order}", rate, LEAST_STATES_A_SECOND, at_least=True) for order, rate in ours.items()]
