@@ -7,11 +7,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.trajectory.circles import file_of
 from tests.trajectory.test_states import ONE_METRE_KM, after, issue, state, trajectory
 
 from orbitlake.lake import Lake
 from orbitlake.lake.listing import day_folder
-from orbitlake.trajectory import Trajectory
+from orbitlake.oem.ingest.steps import ingest_source
+from orbitlake.settings import from_environment
+from orbitlake.trajectory import Trajectory, state_at
 from orbitlake.trajectory.arcs import Arc, Path
 from orbitlake.trajectory.correction import FEED_SIGMA_S, Correction, Observations
 from orbitlake.trajectory.lake_observations import observations
@@ -127,25 +130,44 @@ def test_as_of_a_moment_later_observations_are_unknown(arc):
     assert not path.state_at(times, lambda _: seen_until(6.0)).is_corrected.any()
 
 
-def test_observations_are_the_fixes_of_the_issue_that_the_audit_calls_ok(lake: Lake, arc):
-    hours = np.array([-1.0, 5.0, 6.0, 7.0, 8.0, 9.0])
-    times = np.array([after(CREATED_S + hour * 3600) for hour in hours])
-    created = np.datetime64(arc.creation_us, "us")
-    rows = pa.table(
-        {
-            "object_id": ["1998-067A"] * 4 + ["2021-035A"] + ["1998-067A"],
-            "event_time": pa.array(times).cast(pa.timestamp("us", "UTC")),
-            "creation_date": pa.array([*[created] * 5, created - np.timedelta64(1, "D")]).cast(
-                pa.timestamp("us", "UTC")
-            ),
-            "along_track_s": [9.0, 1.0, 2.0, 50.0, 60.0, 70.0],
-            "verdict": ["OK", "OK", "OK", "STALE", "OK", "OK"],
-        }
-    )
-    day = times[1].astype("datetime64[D]").item()
-    folder = lake.root / "lake" / "position_audit" / day_folder(day)
+def audit_of(
+    lake: Lake, created: np.datetime64, times: np.ndarray, along_track_s: list[float], **more: list[str]
+) -> None:
+    """Write rows of position_audit, all of the first one's day."""
+    rows = {
+        "object_id": ["1998-067A"] * times.size,
+        "event_time": pa.array(times).cast(pa.timestamp("us", "UTC")),
+        "creation_date": pa.array([created] * times.size).cast(pa.timestamp("us", "UTC")),
+        "along_track_s": along_track_s,
+        "verdict": ["OK"] * times.size,
+    }
+    folder = lake.root / "lake" / "position_audit" / day_folder(times[0].astype("datetime64[D]").item())
     folder.mkdir(parents=True)
-    pq.write_table(rows, folder / "part-0.parquet")
+    pq.write_table(pa.table(rows | more), folder / "part-0.parquet")
+
+
+def test_observations_are_the_fixes_of_the_issue_that_the_audit_calls_ok(lake: Lake, arc):
+    times = np.array([after(CREATED_S + hour * 3600) for hour in (-1.0, 5.0, 6.0, 7.0, 8.0)])
+    more = {"object_id": ["1998-067A"] * 4 + ["2021-035A"], "verdict": ["OK", "OK", "OK", "STALE", "OK"]}
+    audit_of(lake, np.datetime64(arc.creation_us, "us"), times, [9.0, 1.0, 2.0, 50.0, 60.0], **more)
+    other = replace(arc, creation_us=arc.creation_us - 3_600_000_000)
 
     assert observations(lake, "1998-067A", arc).ahead_s.tolist() == [1.5]
-    assert observations(lake, "1998-067A", replace(arc, creation_us=arc.creation_us - 10**13)).ahead_s.size == 0
+    assert observations(lake, "1998-067A", other).ahead_s.size == 0
+
+
+def test_a_lake_moves_its_predictions_once_the_audit_tells_of_fixes(lake: Lake, tmp_path):
+    file = tmp_path / "circle.oem"
+    file.write_bytes(file_of(CREATED_S / 3600, 0, 14 * 24))
+    ingest_source(str(file), lake, from_environment({"ORBITLAKE_DATA": str(lake.root)}))
+    times = np.array([after(CREATED_S + 8.0 * DAY_S)])
+    before = state_at(times, "1998-067A", lake.root, corrected=True)
+    for day in np.arange(1.0, 7.0):
+        audit_of(lake, after(CREATED_S), np.array([after(CREATED_S + day * DAY_S)]), [3.0 * day])
+
+    found = state_at(times, "1998-067A", lake.root, corrected=True)
+
+    assert not before.is_corrected.any()
+    assert found.is_corrected.all()
+    assert found.ahead_s[0] == pytest.approx(24.0, rel=0.03)
+    assert not state_at(times, "1998-067A", lake.root).is_corrected.any()
