@@ -1,7 +1,7 @@
 """Ways to tell from observations how far an object will be ahead of its issue: the one that ships, and what it beat."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from orbitlake.trajectory.correction import DRAG_SHARE, DRIFT_S, Correction
 
 Reals = NDArray[np.float64]
+FADES_D: Final = 4.0
+"""Days after which an observation is taken to be off by e times as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,12 @@ def shipped(seen: Observed, lead_d: float, drag_s: float) -> float:
     fit = Correction.fit(seen.lead_d * 86_400.0, seen.ahead_s, seen.sigma_s, seen.drag_s)
     ahead_s, sigma_s = fit.at(np.array([lead_d * 86_400.0]), np.array([drag_s]))
     return float(ahead_s[0]) if abs(ahead_s[0]) > sigma_s[0] else 0.0
+
+
+def newest_first(seen: Observed, lead_d: float, drag_s: float) -> float:
+    """The same, where an observation counts the less the older it is: drag changes from day to day."""
+    aged_s = seen.sigma_s * np.exp((seen.lead_d[-1] - seen.lead_d) / FADES_D)
+    return shipped(replace(seen, sigma_s=aged_s), lead_d, drag_s)
 
 
 def last_scaled(seen: Observed, _: float, drag_s: float) -> float:
@@ -66,6 +74,7 @@ def drag_and_burns(seen: Observed, lead_d: float, drag_s: float) -> float:
 
 ESTIMATORS: Final[dict[str, Estimator]] = {
     "drag and drift, weighed (shipped)": shipped,
+    "drag and drift, the newest most": newest_first,
     "drag and drift, plain least squares": drag_and_drift,
     "drag and planned burns, weighed": drag_and_burns,
     "drag alone, least squares": drag_alone,
