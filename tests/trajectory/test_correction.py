@@ -16,7 +16,7 @@ from orbitlake.oem.ingest.steps import ingest_source
 from orbitlake.settings import from_environment
 from orbitlake.trajectory import Trajectory, state_at
 from orbitlake.trajectory.arcs import Arc, Path
-from orbitlake.trajectory.correction import FEED_SIGMA_S, Correction, Observations
+from orbitlake.trajectory.correction import FEED_SIGMA_S, NO_END_US, Correction, Observations
 from orbitlake.trajectory.lake_observations import observations
 
 DAY_S = 86_400.0
@@ -76,7 +76,7 @@ def seen_until(last_d: float, ahead_s_a_day: float = 3.0) -> Observations:
 
 def at_lead(arc: Arc, lead_d: float, seen: Observations | None):
     times = np.array([after(CREATED_S + lead_d * DAY_S)])
-    return Trajectory([arc]).state_at(times, None if seen is None else lambda _: seen)
+    return Trajectory([arc]).state_at(times, None if seen is None else lambda *_: seen)
 
 
 def test_a_prediction_is_moved_to_where_the_object_will_be(arc):
@@ -123,13 +123,6 @@ def test_from_a_burn_on_that_nobody_has_seen_nothing_is_moved(arc):
     assert not at_lead(burning, 7.1, seen_until(6.0)).is_corrected.any()
 
 
-def test_as_of_a_moment_later_observations_are_unknown(arc):
-    path = Trajectory([arc], as_of=after(CREATED_S + 4.5 * DAY_S).item().replace(tzinfo=UTC))
-    times = np.array([after(CREATED_S + 8.0 * DAY_S)])
-
-    assert not path.state_at(times, lambda _: seen_until(6.0)).is_corrected.any()
-
-
 def audit_of(
     lake: Lake, created: np.datetime64, times: np.ndarray, along_track_s: list[float], **more: list[str]
 ) -> None:
@@ -152,8 +145,9 @@ def test_observations_are_the_fixes_of_the_issue_that_the_audit_calls_ok(lake: L
     audit_of(lake, np.datetime64(arc.creation_us, "us"), times, [9.0, 1.0, 2.0, 50.0, 60.0], **more)
     other = replace(arc, creation_us=arc.creation_us - 3_600_000_000)
 
-    assert observations(lake, "1998-067A", arc).ahead_s.tolist() == [1.5]
-    assert observations(lake, "1998-067A", other).ahead_s.size == 0
+    assert observations(lake, "1998-067A", arc, NO_END_US).ahead_s.tolist() == [1.5]
+    assert observations(lake, "1998-067A", arc, int(times[1].astype(np.int64))).ahead_s.tolist() == [1.0]
+    assert observations(lake, "1998-067A", other, NO_END_US).ahead_s.size == 0
 
 
 def test_a_lake_moves_its_predictions_once_the_audit_tells_of_fixes(lake: Lake, tmp_path):
@@ -171,3 +165,5 @@ def test_a_lake_moves_its_predictions_once_the_audit_tells_of_fixes(lake: Lake, 
     assert found.is_corrected.all()
     assert found.ahead_s[0] == pytest.approx(24.0, rel=0.03)
     assert not state_at(times, "1998-067A", lake.root).is_corrected.any()
+    early = after(CREATED_S + 4.5 * DAY_S).item().replace(tzinfo=UTC)
+    assert not state_at(times, "1998-067A", lake.root, corrected=True, as_of=early).is_corrected.any()

@@ -55,14 +55,10 @@ class Observations:
             np.full(len(rows), FEED_SIGMA_S),
         )
 
-    def until(self, known_us: int) -> "Observations":
-        """Return those of up to a moment."""
-        rows = self.seen_us <= known_us
-        return Observations(self.seen_us[rows], self.ahead_s[rows], self.sigma_s[rows])
 
-
-Observed = Callable[[Arc], Observations]
-"""Arc -> what was seen of its issue."""
+Observed = Callable[[Arc, int], Observations]
+"""Arc, moment in microseconds since 1970 -> what was seen of its issue until then."""
+NO_END_US: Final = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +104,9 @@ def _shapes(lead_s: Reals, drag_s: Reals) -> Reals:
 def moved_ahead(seen: Observations, arc: Arc, path: Path, utc_us: Micros) -> tuple[Reals, NDArray[np.bool_]]:
     """Return by how many seconds an object is ahead of its issue at instants, and where that is told: (n,), (n,).
 
-    0 and False where the correction was not shown to help, where its noise
-    is the greater of both, from the first burn on that begins after the last observation, and where the issue does not
-    reach so far. In frames that turn with Earth nothing is told: a move along the track would be no move in time.
+    0 and False where the correction was not shown to help, where its noise is the greater of both, from the first burn
+    on that begins after the last observation, and where the issue does not reach so far. In frames that turn with Earth
+    nothing is told: a move along the track would be no move in time.
     """
     nothing = np.zeros(utc_us.shape), np.zeros(utc_us.shape, dtype=np.bool_)
     is_inertial = arc.ref_frame.strip().upper() in INERTIAL and arc.center_name.strip().upper() == EARTH

@@ -20,17 +20,18 @@ OK: Final = "OK"
 """Fixes of any other verdict tell of the feed."""
 
 
-def observations(lake: Lake, object_id: str, arc: Arc) -> Observations:
-    """Return what was seen of the issue of an arc, from its creation to its end."""
+def observations(lake: Lake, object_id: str, arc: Arc, known_us: int) -> Observations:
+    """Return what was seen of the issue of an arc, from its creation to a moment in microseconds since 1970, UTC."""
+    last_us = min(arc.stop_tai_us, known_us)
     seen_us, ahead_s = [np.empty(0, np.int64)], [np.empty(0)]
     for day, folder in days_in(lake.root / "lake" / POSITION_AUDIT).items():
         start_us = (day - EPOCH_DAY).days * DAY_US
         file = folder / PART
-        if arc.creation_us - DAY_US < start_us <= arc.stop_tai_us and file.exists():
+        if arc.creation_us - DAY_US < start_us <= last_us and file.exists():
             rows = pq.ParquetFile(file).read(list(COLUMNS))
             of_issue = pc.and_(
                 pc.equal(rows.column("object_id").cast(pa.string()), object_id),
-                pc.and_(pc.equal(rows.column("verdict"), OK), _is_of(rows, arc)),
+                pc.and_(pc.equal(rows.column("verdict"), OK), _is_of(rows, arc, last_us)),
             )
             rows = rows.filter(of_issue)
             seen_us.append(micros(rows, "event_time"))
@@ -38,6 +39,6 @@ def observations(lake: Lake, object_id: str, arc: Arc) -> Observations:
     return Observations.of_fixes(np.concatenate(seen_us), np.concatenate(ahead_s))
 
 
-def _is_of(rows: pa.Table, arc: Arc) -> pa.Array:
-    created_us = micros(rows, "creation_date")
-    return pa.array((created_us == arc.creation_us) & (micros(rows, "event_time") > arc.creation_us))
+def _is_of(rows: pa.Table, arc: Arc, last_us: int) -> pa.Array:
+    created_us, seen_us = (micros(rows, name) for name in ("creation_date", "event_time"))
+    return pa.array((created_us == arc.creation_us) & (seen_us > arc.creation_us) & (seen_us <= last_us))

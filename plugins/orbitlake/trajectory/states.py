@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from orbitlake.physics.leap_seconds import tai_from_utc
 from orbitlake.trajectory.arcs import NO_ARC, SECOND_US, Arc, LatestArcs, Micros, Path
 from orbitlake.trajectory.bands import NO_BANDS, Bands, bounds_at
-from orbitlake.trajectory.correction import LEAST_LEAD_S, Observed, moved_ahead
+from orbitlake.trajectory.correction import LEAST_LEAD_S, NO_END_US, Observed, moved_ahead
 
 Reals = NDArray[np.float64]
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -106,8 +106,8 @@ class Trajectory:
         """Return the states at `times`: datetimes with a zone, or an array of datetime64, which counts as UTC.
 
         In any order. Interpolation stops at segment bounds and burn edges; nothing is extrapolated. With `observed`,
-        which gives what was seen of an arc's issue, states are moved along their track where that was shown to help.
-        Raises ValueError for a datetime without a zone.
+        which gives what was seen of an arc's issue until a moment, states are moved along their track where that was
+        shown to help. Raises ValueError for a datetime without a zone.
         """
         epoch_utc = utc_of(times)
         utc_us, tai_us = epoch_utc.astype(np.int64), tai_from_utc(epoch_utc).astype(np.int64)
@@ -129,8 +129,7 @@ class Trajectory:
         arc, path = self.arcs[number], self._path(number)
         utc_us, created_us = states.epoch_utc[rows].astype(np.int64), arc.creation_us
         if observed is not None and (states.age_s[rows] >= LEAST_LEAD_S).any():
-            seen = observed(arc)
-            seen = seen if self._as_of_us is None else seen.until(self._as_of_us)
+            seen = observed(arc, NO_END_US if self._as_of_us is None else self._as_of_us)
             ahead_s, states.is_corrected[rows] = moved_ahead(seen, arc, path, utc_us)
             states.ahead_s[rows] = ahead_s
             tai_us = tai_us + np.rint(ahead_s * SECOND_US).astype(np.int64)
