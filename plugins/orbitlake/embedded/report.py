@@ -29,7 +29,7 @@ GLANCES: Final = {
     "burn_history": "creation_date, status, told_by, ignition_time, delta_v_m_s, event_name",
     "coverage": "hour_start, interval_s, polls_expected, polls_answered, completeness",
     "gaps": "start_time, end_time, duration_s, cause",
-    "positions_filled": "event_time, latitude_deg, longitude_deg, altitude_km, creation_date, age_s",
+    "positions_filled": "event_time, latitude_deg, longitude_deg, creation_date, age_s",
 }
 """The columns that matter of each table, few enough for WIDTH."""
 NEWEST_FIRST: Final = {
