@@ -96,14 +96,14 @@ def audit_positions():
     def gaps(**context) -> dict:
         return follow_the_feeds({"coverage": COVERAGE, "gaps": GAPS}, context)
 
-    @task(inlets=[GAPS, TRAJECTORY], outlets=[POSITIONS_FILLED])
+    @task(inlets=[GAPS, TRAJECTORY, PREDICTION_BANDS], outlets=[POSITIONS_FILLED])
     def positions_filled(**context) -> dict:
         from orbitlake.audit import fill
 
         return bring_up_to_date(fill, POSITIONS_FILLED, context)
 
-    [trajectory(), gaps()] >> positions_filled()
-    prediction_error() >> [prediction_error_summary(), prediction_bands()]
+    prediction_error() >> [prediction_error_summary(), (bands := prediction_bands())]
+    [trajectory(), gaps(), bands] >> positions_filled()
     burn_history()
 
 

@@ -887,6 +887,14 @@ POSITIONS_FILLED: Final = Table(
             required=True,
             decimals=SECOND_DECIMALS,
         ),
+        Column(
+            "p50_km",
+            REAL,
+            "what half of the errors of such predictions kept to before the issue; null where flown or never seen",
+            "km",
+            decimals=ERROR_DECIMALS,
+        ),
+        Column("p90_km", REAL, "what nine tenths of them kept to, likewise", "km", decimals=ERROR_DECIMALS),
         Column("gap_start_time", UTC_MICROSECONDS, "start_time of the gap in gaps", "UTC", required=True),
     ),
 )

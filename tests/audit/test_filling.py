@@ -17,7 +17,7 @@ from orbitlake.physics.frames import itrs_from
 from orbitlake.physics.geodesy import geodetic_from_itrs
 from orbitlake.settings import from_environment
 from orbitlake.tables import POSITIONS_FILLED
-from orbitlake.trajectory.audit_tables import update_trajectory
+from orbitlake.trajectory.audit_tables import update_prediction_bands, update_prediction_error, update_trajectory
 
 START = datetime(2023, 3, 24, 18, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -175,6 +175,23 @@ def test_any_order_of_arrival_gives_the_same_bytes(tmp_path: Path, order):
     )
     assert len(ours) == 4
     assert ours == theirs
+
+
+def test_a_predicted_row_says_what_earlier_predictions_kept_to_and_a_flown_one_nothing(lake: Lake):
+    for number in range(11):
+        ingest(lake, f"issue-{number}", 24 * number, 24 * number - 2, 24 * number + 40)
+    poll(lake, START + 239 * HOUR, START + 239 * HOUR + 300 * SECOND, "c0ffee00")
+    poll(lake, START + 241 * HOUR, START + 241 * HOUR + 300 * SECOND, "c0ffee01")
+    for update_table in (update_prediction_error, update_prediction_bands):
+        update_table(lake)
+
+    rows = filled(lake)
+
+    flown, predicted = ([row for row in rows if (row["age_s"] > 0) == is_later] for is_later in (False, True))
+    assert {(row["p50_km"], row["p90_km"]) for row in flown} == {(None, None)}
+    assert flown
+    assert all(0 <= row["p50_km"] <= row["p90_km"] for row in predicted)
+    assert predicted
 
 
 def test_an_object_that_has_no_issue_and_one_whose_id_names_none_are_left_unfilled(lake: Lake):

@@ -22,7 +22,7 @@ from orbitlake.lake.derived import Partition, Published, publish_news, publish_p
 from orbitlake.lake.listing import days_in
 from orbitlake.lake.parquet import conform, in_order, open_checked
 from orbitlake.positions.derive.order import DAY_US, Indices, micros
-from orbitlake.tables import GAPS, POSITIONS_FILLED, TRAJECTORY
+from orbitlake.tables import GAPS, POSITIONS_FILLED, PREDICTION_BANDS, TRAJECTORY
 from orbitlake.trajectory.arcs import SECOND_US
 from orbitlake.trajectory.ground import ground_of
 from orbitlake.trajectory.lake_arcs import trajectory_of
@@ -89,10 +89,12 @@ class Filler:
             # Between the last state of a day and the first of the next one a path follows from both.
             around = [date.fromordinal(EPOCH_DAY + each) for each in (number - 1, number, number + 1)]
             objects = sorted({silence.object_id for silence in silences})
-            files = [self.lake.object_day(TRAJECTORY, each, some) for each in objects for some in around]
-            known = [file for file in files if file.exists()]
-            inputs = signature(known, source_digest(RULES), repr(sorted(map(repr, silences))))
+            paths = [self.lake.object_day(TRAJECTORY, each, some) for each in objects for some in around]
+            bands = [self.lake.object_file(PREDICTION_BANDS, each) for each in objects]
+            known = [file for file in paths if file.exists()]
             if known:
+                known += [file for file in bands if file.exists()]
+                inputs = signature(known, source_digest(RULES), repr(sorted(map(repr, silences))))
                 yield Partition(self.lake.day(POSITIONS_FILLED, day), inputs, partial(self.rows, number, silences))
 
     def rows(self, day: int, silences: Sequence[Silence]) -> pa.Table:
@@ -117,6 +119,8 @@ class Filler:
                 "method": pa.array([HERMITE] * polls_us.size, pa.string()),
                 "creation_date": states.creation_date.astype(np.int64),
                 "age_s": states.age_s,
+                "p50_km": pa.array(states.p50_km, from_pandas=True),
+                "p90_km": pa.array(states.p90_km, from_pandas=True),
                 "gap_start_time": np.full(polls_us.size, silence.start_us),
             }
         )
