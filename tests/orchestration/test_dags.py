@@ -43,6 +43,7 @@ INLETS = {
         "prediction_error",
         "raw_open_notify",
         "gaps",
+        "prediction_bands",
         "trajectory",
     },
     "collect_positions": set(),
