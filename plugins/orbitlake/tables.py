@@ -780,6 +780,65 @@ BURN_HISTORY: Final = Table(
     ),
 )
 
+POSITION_AUDIT: Final = Table(
+    name="position_audit",
+    meaning="One row a fix of a feed that an issue covers: how far the feed is off the ephemeris, and what that means.",
+    key=("object_id", "source", "event_time", "latitude_deg", "longitude_deg"),
+    partition_by=("date",),
+    sort_by=("object_id", "source", "event_time", "latitude_deg", "longitude_deg"),
+    frame="latitude and longitude as the feed gives them; distances on a sphere of 6371 km, between directions from "
+    "Earth's centre",
+    columns=(
+        OBJECT_ID,
+        SOURCE,
+        Column("event_time", UTC_MICROSECONDS, "time that the feed gives for the position", "UTC", required=True),
+        Column("latitude_deg", REAL, "latitude as published", "deg", required=True),
+        Column("longitude_deg", REAL, "longitude as published, east positive", "deg", required=True),
+        Column("creation_date", UTC_MICROSECONDS, "CREATION_DATE of the issue compared with", "UTC", required=True),
+        Column("error_km", REAL, "great-circle distance to the ephemeris", "km", required=True, decimals=KM_DECIMALS),
+        Column(
+            "along_track_km",
+            REAL,
+            "way along the orbit from the ephemeris to the fix, ahead positive",
+            "km",
+            required=True,
+            decimals=KM_DECIMALS,
+        ),
+        Column(
+            "cross_track_km",
+            REAL,
+            "way out of the orbit's plane, along the angular momentum positive",
+            "km",
+            required=True,
+            decimals=KM_DECIMALS,
+        ),
+        Column(
+            "along_track_s",
+            REAL,
+            "along_track_km as time: by how much the feed is early, late negative",
+            "s",
+            required=True,
+            decimals=SECOND_DECIMALS,
+        ),
+        Column(
+            "bound_km",
+            REAL,
+            "how much the feed's rounded stamp, good elements, the issue's age and its planned burns explain along the "
+            "track, to the side of the error; across it 4 km are explained",
+            "km",
+            required=True,
+            decimals=ERROR_DECIMALS,
+        ),
+        Column(
+            "verdict",
+            TEXT,
+            "OK; STALE: behind or ahead along the track, as old elements are; OFFSET: off the track; FROZEN: stamp or "
+            "position stands still. It changes when three fixes in a row agree, or all of the last two minutes",
+            required=True,
+        ),
+    ),
+)
+
 COVERAGE: Final = Table(
     name="coverage",
     meaning="One row an object, source and UTC hour in which polls of the feed were made or due.",
@@ -916,6 +975,7 @@ TABLES: Final = {
         PREDICTION_ERROR_SUMMARY,
         PREDICTION_BANDS,
         BURN_HISTORY,
+        POSITION_AUDIT,
         COVERAGE,
         GAPS,
         POSITIONS_FILLED,

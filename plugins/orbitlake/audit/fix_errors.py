@@ -1,0 +1,191 @@
+"""Fixes of a feed against the ephemeris: along and across the track, in km and in seconds, and what is explained."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Final
+
+import numpy as np
+import pyarrow.compute as pc
+
+from orbitlake.audit.conventions import Convention
+from orbitlake.audit.issue_bounds import IssueBounds, early_burn_km
+from orbitlake.physics.fields import inertial_states
+from orbitlake.physics.frames import TERRESTRIAL, rotation_to_itrs_tai, turned
+from orbitlake.physics.geodesy import geodetic_from_itrs, itrs_from_geodetic
+from orbitlake.physics.ground_lag import cross_track_of_lag
+from orbitlake.physics.kinematics import SPHERE_RADIUS_KM, Reals, great_circle_km
+from orbitlake.physics.separation import separation
+from orbitlake.positions.derive.order import Indices
+from orbitlake.trajectory.arcs import micros
+from orbitlake.trajectory.issues import Issue, Issues, tai_us_of
+from orbitlake.trajectory.states import States, Trajectory
+
+ELEMENTS_KM: Final = 12.0
+"""What good elements are off: SGP4 is off by 2.6 km from elements of three days, half of the time (by 1.2 at once)."""
+LONGEST_LAG_S: Final = 900.0
+"""A feed that is later than this is not late: its stamps are of another time."""
+EARTH: Final = "EARTH"
+
+
+@dataclass(frozen=True, slots=True)
+class Fixes:
+    """Fixes of one feed, (n,) each: times in microseconds since 1970, places as published."""
+
+    event_us: Indices
+    fetch_us: Indices
+    latitude_deg: Reals
+    longitude_deg: Reals
+
+    def take(self, rows: Indices) -> "Fixes":
+        return Fixes(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """How far fixes are off, (n,) each; `fixes` are those that an issue covers. Distances: on a sphere of 6371 km.
+
+    `off_track_km` is what of cross_km is left by the nearer of two: old elements, and positions of some minutes ago.
+    """
+
+    fixes: Fixes
+    creation_us: Indices
+    error_km: Reals
+    along_km: Reals
+    cross_km: Reals
+    along_s: Reals
+    off_track_km: Reals
+    bound_km: Reals
+
+
+@dataclass(frozen=True, slots=True)
+class Ephemeris:
+    """The best known path of an object, its issues by the arcs of the path, and how far they may be off."""
+
+    path: Trajectory
+    issues: Issues
+    issue_of_arc: tuple[int, ...]
+    bounds: IssueBounds
+
+    @classmethod
+    def of(cls, issues: Issues, bounds: IssueBounds) -> "Ephemeris":
+        """Take the issues of an object. Arcs about another body, or in a frame of one epoch, tell nothing of a fix."""
+        _, arcs = issues.latest(range(len(issues.all)))
+        fit = [(place, arc) for place, arc in arcs if arc.center_name.strip().upper() == EARTH]
+        fit = [(place, arc) for place, arc in fit if arc.segment not in _segments_of_one_epoch(issues, place)]
+        return cls(Trajectory([arc for _, arc in fit]), issues, tuple(place for place, _ in fit), bounds)
+
+    def bound_km(self, states: States, epoch_us: Indices, along_km: Reals) -> Reals:
+        """Return how far the issues may be off at epochs that they cover, to the side of a feed's error. (n,)."""
+        has_burn = np.zeros(epoch_us.size, dtype=np.bool_)
+        early_km = np.zeros(epoch_us.size)
+        issue = np.array(self.issue_of_arc, np.int64)[states.arc]
+        for number in np.unique(issue).tolist():
+            rows = np.flatnonzero(issue == number)
+            created_us = self.issues.all[number].creation_us
+            for ignition_us, delta_v_km_s in _planned_burns(self.issues.all[number]):
+                has_burn[rows] |= epoch_us[rows] >= ignition_us
+                early_km[rows] += early_burn_km(epoch_us[rows], created_us, ignition_us, delta_v_km_s)
+        is_excused = np.sign(early_km) == np.sign(along_km)
+        return self.bounds.km(states.age_s, has_burn, along_km < 0.0) + np.where(is_excused, np.abs(early_km), 0.0)
+
+
+def _planned_burns(issue: Issue) -> Iterator[tuple[int, float]]:
+    """Yield ignition and delta-v along the track of the burns that begin after an issue's creation."""
+    episodes = issue.episodes
+    along = pc.coalesce(episodes.column("delta_v_intrack_m_s"), episodes.column("delta_v_m_s"), 0.0).to_pylist()
+    for ignition_us, delta_v_m_s in zip(micros(episodes, "ignition_time").tolist(), along, strict=True):
+        if ignition_us > issue.creation_us:
+            yield ignition_us, delta_v_m_s / 1000.0
+
+
+def _segments_of_one_epoch(issues: Issues, place: int) -> list[int]:
+    segments = issues.all[place].segments
+    found: list[int] = segments.filter(pc.is_valid(segments.column("ref_frame_epoch"))).column("segment").to_pylist()
+    return found
+
+
+def errors_of(fixes: Fixes, convention: Convention, ephemeris: Ephemeris) -> Errors:
+    """Return how far fixes (n,) are off; those that no issue covers in a frame that can be turned are left out."""
+    epoch_us = fixes.event_us + convention.delay_us(fixes.event_us)
+    states = ephemeris.path.state_at(epoch_us.astype("datetime64[us]"))
+    position_km, velocity_km_s = _in_itrs(states, tai_us_of(epoch_us))
+    rows = np.flatnonzero(np.isfinite(position_km).all(axis=1) & np.isfinite(velocity_km_s).all(axis=1))
+    covered, states = fixes.take(rows), _take(states, rows)
+    position_km, velocity_km_s = position_km[rows], velocity_km_s[rows]
+
+    # The ephemeris as seen on the ground: on the sphere, and as fast in angle.
+    scale = (SPHERE_RADIUS_KM / np.sqrt((position_km**2).sum(axis=1)))[:, np.newaxis]
+    ground_km, ground_km_s = position_km * scale, velocity_km_s * scale
+    place_km, error_km = _places(covered, convention, position_km, ground_km)
+    apart = separation(place_km, ground_km, ground_km_s)
+    lag_rad = cross_track_of_lag(ground_km, ground_km_s, apart.in_track_km / SPHERE_RADIUS_KM)
+    beside_km = np.abs(apart.cross_track_km - lag_rad * SPHERE_RADIUS_KM)
+    may_lag = np.abs(apart.in_track_s) <= LONGEST_LAG_S
+    off_track_km = np.abs(apart.cross_track_km)
+    speed_km_s = np.sqrt((ground_km_s**2).sum(axis=1))
+    rounding_km = convention.rounded_by_s(covered.event_us) * speed_km_s
+    return Errors(
+        fixes=covered,
+        creation_us=states.creation_date.astype(np.int64),
+        error_km=error_km,
+        along_km=apart.in_track_km,
+        cross_km=apart.cross_track_km,
+        along_s=apart.in_track_s,
+        off_track_km=np.where(may_lag, np.minimum(off_track_km, beside_km), off_track_km),
+        bound_km=rounding_km + ELEMENTS_KM + ephemeris.bound_km(states, epoch_us[rows], apart.in_track_km),
+    )
+
+
+def _in_itrs(states: States, tai_us: Indices) -> tuple[Reals, Reals]:
+    """Return positions and inertial velocities along the axes of ITRS, NaN where there are none. (n, 3) twice."""
+    position_km, velocity_km_s = (np.full((tai_us.size, 3), np.nan) for _ in range(2))
+    frames = states.ref_frame
+    for frame in sorted({name for name in frames.tolist() if name is not None}):
+        rows = np.flatnonzero(frames == frame)
+        name = frame.strip().upper()
+        axes = "GCRF" if TERRESTRIAL.fullmatch(name) else name
+        turn = rotation_to_itrs_tai(axes, tai_us[rows].astype("datetime64[us]"))
+        if turn is not None:
+            inertial = inertial_states(name, tai_us[rows], states.position_km[rows], states.velocity_km_s[rows])
+            position_km[rows], velocity_km_s[rows] = (turned(turn, vectors) for vectors in inertial)
+    return position_km, velocity_km_s
+
+
+def _places(fixes: Fixes, convention: Convention, position_km: Reals, ground_km: Reals) -> tuple[Reals, Reals]:
+    """Return where fixes are, on the sphere (n, 3), and how far from the ephemeris (n,), by the latitude they give."""
+    geocentric = _on_sphere(fixes.latitude_deg, fixes.longitude_deg)
+    if convention.is_geodetic is False:
+        return geocentric, _distance_km(geocentric, ground_km)
+    # The height of the ephemeris: a feed's own may be in miles, or missing.
+    _, _, height_km = geodetic_from_itrs(position_km)
+    itrs_km = itrs_from_geodetic(fixes.latitude_deg, fixes.longitude_deg, height_km)
+    geodetic = itrs_km * (SPHERE_RADIUS_KM / np.sqrt((itrs_km**2).sum(axis=1)))[:, np.newaxis]
+    error_km = _distance_km(geodetic, ground_km)
+    if convention.is_geodetic:
+        return geodetic, error_km
+    other_km = _distance_km(geocentric, ground_km)
+    is_nearer = other_km < error_km
+    return np.where(is_nearer[:, np.newaxis], geocentric, geodetic), np.minimum(error_km, other_km)
+
+
+def _on_sphere(latitude_deg: Reals, longitude_deg: Reals) -> Reals:
+    latitude, longitude = np.radians(latitude_deg), np.radians(longitude_deg)
+    across = np.cos(latitude)
+    return SPHERE_RADIUS_KM * np.column_stack(
+        (across * np.cos(longitude), across * np.sin(longitude), np.sin(latitude))
+    )
+
+
+def _distance_km(one_km: Reals, other_km: Reals) -> Reals:
+    return great_circle_km(*_directions_deg(one_km), *_directions_deg(other_km))
+
+
+def _directions_deg(position_km: Reals) -> tuple[Reals, Reals]:
+    """Return geocentric latitude and longitude: (n, 3) -> two (n,)."""
+    x, y, z = position_km.T
+    return np.degrees(np.arctan2(z, np.hypot(x, y))), np.degrees(np.arctan2(y, x))
+
+
+def _take(states: States, rows: Indices) -> States:
+    taken = {each.name: getattr(states, each.name)[rows] for each in fields(states) if each.name != "arcs"}
+    return replace(states, **taken)
