@@ -51,7 +51,8 @@ class Streak:
 class FeedState:
     """What the next verdict on a feed depends on: all that is to be known of the fixes before.
 
-    `confirmed_km` is the error along the track that last confirmed a bad verdict; `place` stands since `place_us`.
+    `confirmed_km` is the error along the track that last confirmed a bad verdict, 0 where that was one across it;
+    `place` stands since `place_us`.
     """
 
     verdict: str = OK
@@ -98,7 +99,7 @@ class FeedState:
         elif is_well and self.verdict != OK and at_us - self.not_well_us >= CLEARED_US:
             self.verdict = OK
         if self.verdict != OK and (is_beyond or is_off_track):
-            self.confirmed_km = along_km
+            self.confirmed_km = along_km if is_beyond else 0.0
 
     def stand_still(self, at_us: int, stood_us: int) -> None:
         """Take in a fix that repeats the one before, or its stamp, since so long."""
