@@ -2,15 +2,17 @@
 
 ### Reads
 The tables of the ephemeris: every issue that bears on what is new. `raw/open_notify/`: the polls of days that changed.
+`lake/positions/`, of open days `live/positions/`: the fixes of days that changed.
 
 ### Writes
 `lake/trajectory/`, a file an object and UTC day; `lake/prediction_error/`, one an issue; `lake/burn_history/`,
-`lake/prediction_error_summary/` and `lake/prediction_bands/`, one an object; `lake/coverage/`, `lake/gaps/` and
-`lake/positions_filled/`, one a UTC day. Each is written aside and renamed, where it comes out otherwise.
+`lake/prediction_error_summary/` and `lake/prediction_bands/`, one an object; `lake/coverage/`, `lake/gaps/`,
+`lake/positions_filled/` and `lake/position_audit/`, one a UTC day. Each is written aside and renamed, where it comes out
+otherwise. A feed that is stale, frozen or off the track raises an alert, told once, and cleared once.
 
 ### Read by
 Whoever asks where an object was or will be, how far a prediction may be off, what became of a planned burn, when and
-why a position feed gave nothing, and where the object was meanwhile.
+why a position feed gave nothing, where the object was meanwhile, and whether what a feed gives is right.
 
 ### A failed run
 The tables are as they were, or some of them newer than others. Nothing is lost: all of it follows from the ephemeris
@@ -27,8 +29,10 @@ from orbitlake.orchestration.assets import (
     BURN_HISTORY,
     COVERAGE,
     GAPS,
+    LIVE_POSITIONS,
     OEM_ISSUES,
     OEM_SEGMENTS,
+    POSITION_AUDIT,
     POSITIONS,
     POSITIONS_FILLED,
     PREDICTION_BANDS,
@@ -40,7 +44,7 @@ from orbitlake.orchestration.assets import (
     TRAJECTORY,
     TRAJECTORY_EVENTS,
 )
-from orbitlake.orchestration.audits import bring_up_to_date, follow_the_feeds
+from orbitlake.orchestration.audits import bring_up_to_date, compare_the_feeds, follow_the_feeds
 from orbitlake.orchestration.defaults import FIRST_DAY, RETRYING, TOLD
 from orbitlake.orchestration.forms import params_of
 
@@ -102,9 +106,18 @@ def audit_positions():
 
         return bring_up_to_date(fill, POSITIONS_FILLED, context)
 
-    prediction_error() >> [prediction_error_summary(), (bands := prediction_bands())]
-    [trajectory(), gaps(), bands] >> positions_filled()
+    @task(
+        inlets=[*EPHEMERIS, POSITIONS, LIVE_POSITIONS, GAPS, PREDICTION_ERROR_SUMMARY],
+        outlets=[POSITION_AUDIT],
+    )
+    def position_audit(**context) -> dict:
+        return compare_the_feeds(POSITION_AUDIT, context)
+
+    prediction_error() >> [(summary := prediction_error_summary()), (bands := prediction_bands())]
+    [trajectory(), gaps(), bands] >> (filled := positions_filled())
     burn_history()
+    # What fills a gap is written into it: the audit reads gaps after that.
+    [summary, filled] >> position_audit()
 
 
 audit_positions()

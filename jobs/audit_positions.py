@@ -1,7 +1,7 @@
-"""oem_issues and its tables, raw records -> what the two feeds say of each other and of themselves, for what changed.
+"""oem_issues and its tables, positions, raw records -> what the two feeds say of each other and of themselves.
 
 The tables: trajectory, prediction_error, prediction_error_summary, prediction_bands, burn_history; coverage and gaps of
-the raw records, and positions_filled.
+the raw records, and positions_filled; position_audit, each fix against the ephemeris.
 
 What follows from unchanged files is not made again, and what comes out equal is not rewritten, so that a run without
 news writes nothing. Running again is always safe, also after a run that was killed: each file is written aside and
@@ -48,7 +48,8 @@ def main(lake: Lake, *, everything: bool) -> int:
             print(json.dumps(asdict(update(lake, everything=everything))), flush=True)
         for published in audit.update(lake):
             print(json.dumps(asdict(published)), flush=True)
-        print(json.dumps(asdict(audit.fill(lake, everything=everything))), flush=True)
+        for update in (audit.fill, audit.update_position_audit):
+            print(json.dumps(asdict(update(lake, everything=everything))), flush=True)
     except (LakeError, RawFileError) as error:
         print(f"audit_positions: {error}", file=sys.stderr)
         return 1

@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "retention": {"positions", "lake", "settings", "tables"},
     "oem": {"physics", "digits", "tables", "settings", "lake", "bounded_http", "destinations"},
     "trajectory": {"physics", "digits", "tables", "settings", "lake"},
-    "audit": {"physics", "digits", "tables", "settings", "lake", "positions", "trajectory"},
+    "audit": {"physics", "digits", "tables", "settings", "lake", "positions", "trajectory", "alerts"},
     "simulator": {"physics", "tables", "settings"},
     "alerts": {"lake"},
     "freshness": {"lake", "tables", "settings", "positions"},

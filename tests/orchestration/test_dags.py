@@ -21,6 +21,7 @@ EXPECTED = {
     "audit_positions": [
         "burn_history",
         "gaps",
+        "position_audit",
         "positions_filled",
         "prediction_bands",
         "prediction_error",
@@ -41,6 +42,9 @@ INLETS = {
         "thrust_episodes",
         "trajectory_events",
         "prediction_error",
+        "prediction_error_summary",
+        "positions",
+        "live_positions",
         "raw_open_notify",
         "gaps",
         "prediction_bands",
@@ -62,6 +66,7 @@ OUTLETS = {
         "coverage",
         "gaps",
         "positions_filled",
+        "position_audit",
     },
     "collect_positions": {"raw_open_notify"},
     "compact_positions": {"positions", "window_stats"},
@@ -75,8 +80,8 @@ OUTLETS = {
         "oem_covariances",
     },
     "stream_positions": {"live_positions", "live_window_stats"},
-    # It announces what the stream, whose own run ends once an hour, has written.
-    "watch_freshness": {"live_positions", "live_window_stats"},
+    # It announces what the stream, whose own run ends once an hour, has written, and keeps the audit up to the minute.
+    "watch_freshness": {"live_positions", "live_window_stats", "coverage", "gaps", "position_audit"},
 }
 # What a person may type into the form that cannot be meant.
 REFUSED_VALUES = {

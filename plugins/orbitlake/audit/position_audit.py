@@ -23,6 +23,7 @@ from orbitlake.lake import Lake
 from orbitlake.lake.derived import Partition, Published, publish_partitions, signature
 from orbitlake.lake.files import write_file
 from orbitlake.lake.listing import days_in, parts_of
+from orbitlake.lake.locks import is_locked
 from orbitlake.lake.parquet import open_checked
 from orbitlake.positions.store.minute_files import live_files
 from orbitlake.tables import GAPS, POSITION_AUDIT, POSITIONS, PREDICTION_ERROR_SUMMARY, Table
@@ -37,10 +38,19 @@ ONE_DAY: Final = timedelta(days=1)
 
 def update_position_audit(lake: Lake, *, everything: bool = False) -> Published:
     """Bring position_audit up to date. Raises LakeError where files are of another version than the tables here."""
-    folder = lake.checkpoints / "audit_positions"
-    partitions = Update(lake, folder / f"{POSITION_AUDIT.name}.states.json").partitions()
-    note = folder / f"{POSITION_AUDIT.name}.json"
+    note = note_of(lake)
+    partitions = Update(lake, note.with_suffix(".states.json")).partitions()
     return publish_partitions(lake, POSITION_AUDIT, partitions, note, everything=everything)
+
+
+def note_of(lake: Lake) -> Path:
+    """What the table was made from; beside it lies the lock that an update holds."""
+    return lake.checkpoints / "audit_positions" / f"{POSITION_AUDIT.name}.json"
+
+
+def is_being_updated(lake: Lake) -> bool:
+    """Whether another process is at work on the table, which can take long where much is new."""
+    return is_locked(note_of(lake).with_suffix(".lock"))
 
 
 class Update:

@@ -51,6 +51,12 @@ COVERAGE: Final = day_files(
 GAPS: Final = day_files(
     "gaps", "One row a gap: a span longer than three polling intervals without a new fix of the feed.", LAKE, PART
 )
+POSITION_AUDIT: Final = day_files(
+    "position_audit",
+    "One row a fix of a feed that an issue covers: how far the feed is off the ephemeris, and what that means.",
+    LAKE,
+    PART,
+)
 POSITIONS_FILLED: Final = day_files(
     "positions_filled",
     "One row a poll that a gap has room for, where an ephemeris tells the position: never a row of positions.",
