@@ -3,12 +3,14 @@
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from tests.trajectory.audited import audited
 
 from orbitlake.audit.conventions import convention_of
-from orbitlake.audit.fix_errors import Ephemeris, Errors, Fixes, errors_of
+from orbitlake.audit.ephemeris import Ephemeris
+from orbitlake.audit.fix_errors import Errors, Fixes, errors_of
 from orbitlake.audit.fix_verdicts import FeedState, judge
 from orbitlake.audit.issue_bounds import IssueBounds
 from orbitlake.oem import Issue, read_bytes
@@ -27,8 +29,22 @@ BEGIN_US = int(np.datetime64(BEGIN, "us").astype(np.int64))
 @lru_cache(maxsize=32)
 def issue(day: date) -> Issue | None:
     """Return the issue that appears on a day."""
+    content = issue_file(day)
+    return read_bytes(content, f"{day}.oem") if content else None
+
+
+def issue_file(day: date) -> bytes | None:
+    """Return the file that appears on a day."""
     found = issue_of(station(), day)
-    return read_bytes(write_issue(found, OemFormat.KVN), f"{day}.oem") if found else None
+    return write_issue(found, OemFormat.KVN) if found else None
+
+
+def ephemeris_files(folder: Path, days: tuple[int, ...]) -> list[Path]:
+    """Write the files that appear so many days after BEGIN."""
+    files = [folder / f"{BEGIN + timedelta(days=number)}.oem" for number in days]
+    for file in files:
+        file.write_bytes(issue_file(date.fromisoformat(file.stem)) or b"")
+    return files
 
 
 @lru_cache(maxsize=8)

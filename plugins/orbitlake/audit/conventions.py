@@ -14,7 +14,7 @@ SECOND_US: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Convention:
-    """`is_geodetic` is None where it is not known: then the nearer of both latitudes counts.
+    """`is_geodetic` is None where it is not known: then that latitude counts which is nearer to the track.
 
     `rounding_s` is how far a stamp of a whole second may have been rounded down.
     """

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from orbitlake.audit.conventions import convention_of
-from orbitlake.audit.fix_errors import Ephemeris, Errors, Fixes, errors_of
+from orbitlake.audit.ephemeris import Ephemeris
+from orbitlake.audit.fix_errors import Errors, Fixes, errors_of
 from orbitlake.audit.fix_verdicts import FeedState, judge
 from orbitlake.audit.notes import Feed
 from orbitlake.audit.outcomes import FROZEN

@@ -5,10 +5,9 @@ from dataclasses import dataclass, fields, replace
 from typing import Final
 
 import numpy as np
-import pyarrow.compute as pc
 
 from orbitlake.audit.conventions import Convention
-from orbitlake.audit.issue_bounds import IssueBounds, early_burn_km
+from orbitlake.audit.ephemeris import Ephemeris
 from orbitlake.physics.fields import inertial_states
 from orbitlake.physics.frames import TERRESTRIAL, rotation_to_itrs_tai, turned
 from orbitlake.physics.geodesy import geodetic_from_itrs, itrs_from_geodetic
@@ -16,15 +15,13 @@ from orbitlake.physics.ground_lag import cross_track_of_lag
 from orbitlake.physics.kinematics import SPHERE_RADIUS_KM, Reals, great_circle_km
 from orbitlake.physics.separation import separation
 from orbitlake.positions.derive.order import Indices
-from orbitlake.trajectory.arcs import micros
-from orbitlake.trajectory.issues import Issue, Issues, tai_us_of
-from orbitlake.trajectory.states import States, Trajectory
+from orbitlake.trajectory.issues import tai_us_of
+from orbitlake.trajectory.states import States
 
 ELEMENTS_KM: Final = 12.0
 """What good elements are off: SGP4 is off by 2.6 km from elements of three days, half of the time (by 1.2 at once)."""
 LONGEST_LAG_S: Final = 900.0
 """A feed that is later than this is not late: its stamps are of another time."""
-EARTH: Final = "EARTH"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,53 +54,6 @@ class Errors:
     bound_km: Reals
 
 
-@dataclass(frozen=True, slots=True)
-class Ephemeris:
-    """The best known path of an object, its issues by the arcs of the path, and how far they may be off."""
-
-    path: Trajectory
-    issues: Issues
-    issue_of_arc: tuple[int, ...]
-    bounds: IssueBounds
-
-    @classmethod
-    def of(cls, issues: Issues, bounds: IssueBounds) -> "Ephemeris":
-        """Take the issues of an object. Arcs about another body, or in a frame of one epoch, tell nothing of a fix."""
-        _, arcs = issues.latest(range(len(issues.all)))
-        fit = [(place, arc) for place, arc in arcs if arc.center_name.strip().upper() == EARTH]
-        fit = [(place, arc) for place, arc in fit if arc.segment not in _segments_of_one_epoch(issues, place)]
-        return cls(Trajectory([arc for _, arc in fit]), issues, tuple(place for place, _ in fit), bounds)
-
-    def bound_km(self, states: States, epoch_us: Indices, along_km: Reals) -> Reals:
-        """Return how far the issues may be off at epochs that they cover, to the side of a feed's error. (n,)."""
-        has_burn = np.zeros(epoch_us.size, dtype=np.bool_)
-        early_km = np.zeros(epoch_us.size)
-        issue = np.array(self.issue_of_arc, np.int64)[states.arc]
-        for number in np.unique(issue).tolist():
-            rows = np.flatnonzero(issue == number)
-            created_us = self.issues.all[number].creation_us
-            for ignition_us, delta_v_km_s in _planned_burns(self.issues.all[number]):
-                has_burn[rows] |= epoch_us[rows] >= ignition_us
-                early_km[rows] += early_burn_km(epoch_us[rows], created_us, ignition_us, delta_v_km_s)
-        is_excused = np.sign(early_km) == np.sign(along_km)
-        return self.bounds.km(states.age_s, has_burn, along_km < 0.0) + np.where(is_excused, np.abs(early_km), 0.0)
-
-
-def _planned_burns(issue: Issue) -> Iterator[tuple[int, float]]:
-    """Yield ignition and delta-v along the track of the burns that begin after an issue's creation."""
-    episodes = issue.episodes
-    along = pc.coalesce(episodes.column("delta_v_intrack_m_s"), episodes.column("delta_v_m_s"), 0.0).to_pylist()
-    for ignition_us, delta_v_m_s in zip(micros(episodes, "ignition_time").tolist(), along, strict=True):
-        if ignition_us > issue.creation_us:
-            yield ignition_us, delta_v_m_s / 1000.0
-
-
-def _segments_of_one_epoch(issues: Issues, place: int) -> list[int]:
-    segments = issues.all[place].segments
-    found: list[int] = segments.filter(pc.is_valid(segments.column("ref_frame_epoch"))).column("segment").to_pylist()
-    return found
-
-
 def errors_of(fixes: Fixes, convention: Convention, ephemeris: Ephemeris) -> Errors:
     """Return how far fixes (n,) are off; those that no issue covers in a frame that can be turned are left out."""
     epoch_us = fixes.event_us + convention.delay_us(fixes.event_us)
@@ -116,24 +66,60 @@ def errors_of(fixes: Fixes, convention: Convention, ephemeris: Ephemeris) -> Err
     # The ephemeris as seen on the ground: on the sphere, and as fast in angle.
     scale = (SPHERE_RADIUS_KM / np.sqrt((position_km**2).sum(axis=1)))[:, np.newaxis]
     ground_km, ground_km_s = position_km * scale, velocity_km_s * scale
-    place_km, error_km = _places(covered, convention, position_km, ground_km)
-    apart = separation(place_km, ground_km, ground_km_s)
-    lag_rad = cross_track_of_lag(ground_km, ground_km_s, apart.in_track_km / SPHERE_RADIUS_KM)
-    beside_km = np.abs(apart.cross_track_km - lag_rad * SPHERE_RADIUS_KM)
-    may_lag = np.abs(apart.in_track_s) <= LONGEST_LAG_S
-    off_track_km = np.abs(apart.cross_track_km)
+    candidates = [_offsets(place_km, ground_km, ground_km_s) for place_km in _places(covered, convention, position_km)]
+    nearest = min_by_off_track(candidates)
     speed_km_s = np.sqrt((ground_km_s**2).sum(axis=1))
     rounding_km = convention.rounded_by_s(covered.event_us) * speed_km_s
     return Errors(
         fixes=covered,
         creation_us=states.creation_date.astype(np.int64),
-        error_km=error_km,
+        error_km=nearest.error_km,
+        along_km=nearest.along_km,
+        cross_km=nearest.cross_km,
+        along_s=nearest.along_s,
+        off_track_km=nearest.off_track_km,
+        bound_km=rounding_km + ELEMENTS_KM + ephemeris.bound_km(states, epoch_us[rows], nearest.along_km),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Offsets:
+    """Where places are as seen from the ephemeris, (n,) each: the columns of Errors of the same names."""
+
+    error_km: Reals
+    along_km: Reals
+    cross_km: Reals
+    along_s: Reals
+    off_track_km: Reals
+
+
+def _offsets(place_km: Reals, ground_km: Reals, ground_km_s: Reals) -> Offsets:
+    """Return where places on the sphere are, seen from states on it. Shapes: (n, 3) three times -> (n,) each."""
+    apart = separation(place_km, ground_km, ground_km_s)
+    lag_rad = cross_track_of_lag(ground_km, ground_km_s, apart.in_track_km / SPHERE_RADIUS_KM)
+    off_track_km = np.abs(apart.cross_track_km)
+    beside_km = np.abs(apart.cross_track_km - lag_rad * SPHERE_RADIUS_KM)
+    may_lag = np.abs(apart.in_track_s) <= LONGEST_LAG_S
+    return Offsets(
+        error_km=great_circle_km(*_directions_deg(place_km), *_directions_deg(ground_km)),
         along_km=apart.in_track_km,
         cross_km=apart.cross_track_km,
         along_s=apart.in_track_s,
         off_track_km=np.where(may_lag, np.minimum(off_track_km, beside_km), off_track_km),
-        bound_km=rounding_km + ELEMENTS_KM + ephemeris.bound_km(states, epoch_us[rows], apart.in_track_km),
     )
+
+
+def min_by_off_track(candidates: list[Offsets]) -> Offsets:
+    """Return for each fix the candidate that is least off the track: the wrong latitude is."""
+    first, *others = candidates
+    for other in others:
+        is_nearer = other.off_track_km < first.off_track_km
+        chosen = {
+            each.name: np.where(is_nearer, getattr(other, each.name), getattr(first, each.name))
+            for each in fields(Offsets)
+        }
+        first = Offsets(**chosen)
+    return first
 
 
 def _in_itrs(states: States, tai_us: Indices) -> tuple[Reals, Reals]:
@@ -151,21 +137,15 @@ def _in_itrs(states: States, tai_us: Indices) -> tuple[Reals, Reals]:
     return position_km, velocity_km_s
 
 
-def _places(fixes: Fixes, convention: Convention, position_km: Reals, ground_km: Reals) -> tuple[Reals, Reals]:
-    """Return where fixes are, on the sphere (n, 3), and how far from the ephemeris (n,), by the latitude they give."""
-    geocentric = _on_sphere(fixes.latitude_deg, fixes.longitude_deg)
-    if convention.is_geodetic is False:
-        return geocentric, _distance_km(geocentric, ground_km)
-    # The height of the ephemeris: a feed's own may be in miles, or missing.
-    _, _, height_km = geodetic_from_itrs(position_km)
-    itrs_km = itrs_from_geodetic(fixes.latitude_deg, fixes.longitude_deg, height_km)
-    geodetic = itrs_km * (SPHERE_RADIUS_KM / np.sqrt((itrs_km**2).sum(axis=1)))[:, np.newaxis]
-    error_km = _distance_km(geodetic, ground_km)
-    if convention.is_geodetic:
-        return geodetic, error_km
-    other_km = _distance_km(geocentric, ground_km)
-    is_nearer = other_km < error_km
-    return np.where(is_nearer[:, np.newaxis], geocentric, geodetic), np.minimum(error_km, other_km)
+def _places(fixes: Fixes, convention: Convention, position_km: Reals) -> Iterator[Reals]:
+    """Yield where fixes are on the sphere, (n, 3), by each latitude that they may give."""
+    if not convention.is_geodetic:
+        yield _on_sphere(fixes.latitude_deg, fixes.longitude_deg)
+    if convention.is_geodetic is not False:
+        # The height of the ephemeris: a feed's own may be in miles, or missing.
+        _, _, height_km = geodetic_from_itrs(position_km)
+        itrs_km = itrs_from_geodetic(fixes.latitude_deg, fixes.longitude_deg, height_km)
+        yield itrs_km * (SPHERE_RADIUS_KM / np.sqrt((itrs_km**2).sum(axis=1)))[:, np.newaxis]
 
 
 def _on_sphere(latitude_deg: Reals, longitude_deg: Reals) -> Reals:
@@ -174,10 +154,6 @@ def _on_sphere(latitude_deg: Reals, longitude_deg: Reals) -> Reals:
     return SPHERE_RADIUS_KM * np.column_stack(
         (across * np.cos(longitude), across * np.sin(longitude), np.sin(latitude))
     )
-
-
-def _distance_km(one_km: Reals, other_km: Reals) -> Reals:
-    return great_circle_km(*_directions_deg(one_km), *_directions_deg(other_km))
 
 
 def _directions_deg(position_km: Reals) -> tuple[Reals, Reals]:

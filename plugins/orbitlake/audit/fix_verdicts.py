@@ -38,7 +38,8 @@ class Streak:
 
     def see(self, says_so: bool, at_us: int) -> None:
         if says_so:
-            self.count += 1
+            # No more than tells: a count that grows for ever would make each day follow from all before.
+            self.count = min(self.count + 1, IN_A_ROW)
         else:
             self.count, self.broken_us = 0, at_us
 

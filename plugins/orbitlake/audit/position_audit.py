@@ -15,8 +15,8 @@ from typing import Final
 
 import pyarrow as pa
 
+from orbitlake.audit.ephemeris import Ephemeris
 from orbitlake.audit.fix_days import FIX_COLUMNS, GAP_COLUMNS, States, judge_day
-from orbitlake.audit.fix_errors import Ephemeris
 from orbitlake.audit.fix_verdicts import FeedState
 from orbitlake.audit.issue_bounds import IssueBounds
 from orbitlake.lake import Lake
