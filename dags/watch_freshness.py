@@ -58,9 +58,11 @@ def watch_freshness():
     def watch(params: dict, **context) -> dict:
         from orbitlake.orchestration import alerting, audits
 
-        found = alerting.watch(context, params["feed_minutes"], params["stream_minutes"], params["issue_days"])
-        audits.compare_live({"coverage": COVERAGE, "gaps": GAPS, "position_audit": POSITION_AUDIT}, context)
-        return found
+        try:
+            return alerting.watch(context, params["feed_minutes"], params["stream_minutes"], params["issue_days"])
+        finally:
+            # Also where a channel could not be told.
+            audits.compare_live({"coverage": COVERAGE, "gaps": GAPS, "position_audit": POSITION_AUDIT}, context)
 
     watch()
 

@@ -48,6 +48,21 @@ def test_lock_is_held_until_its_holder_is_killed(tmp_path: Path, kind: str):
     assert is_free(place)
 
 
+def test_whether_another_process_holds_a_lock_can_be_asked_without_waiting(tmp_path: Path):
+    place = tmp_path / "lock"
+    assert not locks.is_locked(place)
+    assert not place.exists()
+    environment = os.environ | {"PYTHONPATH": str(CHECKOUT / "plugins")}
+    command = [sys.executable, "-c", HOLDER, "lock_file", str(place)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as holder:
+        assert holder.stdout.readline() == "held\n"
+        while_alive = locks.is_locked(place)
+        holder.kill()
+
+    assert while_alive
+    assert not locks.is_locked(place)
+
+
 def test_locked_folder_holds_nothing_more(tmp_path: Path):
     with locks.lock_folder(tmp_path):
         assert list(tmp_path.iterdir()) == []

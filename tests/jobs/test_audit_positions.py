@@ -21,6 +21,7 @@ from orbitlake.tables import (
     BURN_HISTORY,
     FEED_TABLES,
     OEM_ISSUES,
+    POSITION_AUDIT,
     POSITIONS_FILLED,
     PREDICTION_ERROR,
     TRAJECTORY,
@@ -142,7 +143,7 @@ def test_a_run_without_news_writes_nothing(lake: Lake):
         "removed": 0,
         "rows_written": sum(pq.read_metadata(file).num_rows for file in lake.closed(TRAJECTORY).rglob("*.parquet")),
     }
-    assert list(again) == [table.name for table in (*AUDIT_TABLES, *FEED_TABLES, POSITIONS_FILLED)]
+    assert list(again) == [table.name for table in (*AUDIT_TABLES, *FEED_TABLES, POSITIONS_FILLED, POSITION_AUDIT)]
     assert {(line["written"], line["removed"], line["rows_written"]) for line in again.values()} == {(0, 0, 0)}
     assert {file: file.stat().st_ino for file in inodes} == inodes
 
@@ -251,5 +252,5 @@ def test_help_says_what_is_written():
     done = run(Lake(Path("unused")), str(JOB), "--help")
 
     assert done.returncode == 0
-    for table in AUDIT_TABLES:
+    for table in (*AUDIT_TABLES, POSITION_AUDIT):
         assert table.name in done.stdout
