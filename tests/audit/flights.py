@@ -54,13 +54,13 @@ def ephemeris(days: int, every_days: int = 1) -> Ephemeris:
     return Ephemeris.of(audited(*(each for each in some if each)), IssueBounds({}))
 
 
-def polled(seconds: np.ndarray, lag_s: float = 0.0, path: Station | None = None) -> Fixes:
+def polled(seconds: np.ndarray, lag_s: float | np.ndarray = 0.0, path: Station | None = None) -> Fixes:
     """Return what Open Notify answers so many seconds after BEGIN: stamps rounded down, latitude geocentric.
 
     With a lag it gives where the station was; `path` may be another one.
     """
     asked_us = BEGIN_US + np.rint(seconds * SECOND_US).astype(np.int64)
-    computed_us = asked_us - round(lag_s * SECOND_US)
+    computed_us = asked_us - np.rint(np.asarray(lag_s) * SECOND_US).astype(np.int64)
     position_km, _ = (path or station()).itrs_states(computed_us.astype("datetime64[us]"))
     return stamped(asked_us, *geocentric(position_km))
 

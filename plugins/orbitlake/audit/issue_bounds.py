@@ -24,14 +24,12 @@ PERCENTILE_90_KM: Final = (55.0, 219.0, 468.0, 889.0)
 GROWTH: Final = 1.76
 """The power of lead that errors grow with, for less than three days and more than fourteen."""
 UNKNOWN_BURNS: Final = 2.0
-"""Where a burn was changed or not announced, percentile 90 was twice that of all. A reboost that is not in the issue
-
-makes a feed that saw it late; it is no excuse for one that is ahead.
+"""Where a burn was changed or not announced, percentile 90 was twice that of all: a reboost that is not in the issue
+makes a feed late that saw it, and none ahead. With 1.5 Open Notify of 2025-05-02 to 12 would be STALE.
 """
 MOVES_BY: Final = 0.5
-"""By how much of the time until it a planned burn may be flown early: one of 2025-03-14 came two days before its time,
-
-of the five that were left.
+"""By how much of the time until it a planned burn may be flown early. Chosen so that it covers the drift of Open Notify
+off the issue of 2025-03-14 from two days before its burn; that the burn was early is what the drift suggests, no more.
 """
 
 
