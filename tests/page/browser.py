@@ -16,6 +16,7 @@ DRAWN = {
     "ground speed": "#speed .line[d^=M]",
     "minute by minute": "#windows .line[d^=M]",
     "altitude": "#altitude .line[d^=M]",
+    "feed against ephemeris": "#audit tbody tr",
     "burns": "#burns tbody tr",
     "burn ledger": "#ledger tbody tr",
     "days": "#days tbody tr",

@@ -14,6 +14,7 @@ from orbitlake.tables import (
     BURN_HISTORY,
     GAPS,
     OEM_ISSUES,
+    POSITION_AUDIT,
     POSITIONS,
     PREDICTION_ERROR_SUMMARY,
     STATE_VECTORS,
@@ -52,6 +53,18 @@ WINDOW = {
     "min_velocity_km_s": 7.0,
     "velocity_stddev_km_s": None,
     "ground_speed_km_s": 7.2,
+}
+AUDITED = {
+    "object_id": OBJECT_ID,
+    "source": "open_notify",
+    "latitude_deg": 10.5,
+    "longitude_deg": -20.25,
+    "error_km": 2.5,
+    "along_track_km": -2.4,
+    "cross_track_km": 0.25,
+    "along_track_s": -0.35,
+    "bound_km": 17.5,
+    "verdict": "OK",
 }
 ISSUE = dict.fromkeys(OEM_ISSUES.column_names) | {
     "object_id": OBJECT_ID,
@@ -215,6 +228,15 @@ def filled(lake: Lake) -> Lake:
     publish_issue(lake, NEWER)
     publish_audit(lake)
     return lake
+
+
+def publish_audit(lake: Lake, **newest: object) -> None:
+    """Two fixes of March 5 against the newer issue; other columns replace those of the newest."""
+    rows = [
+        AUDITED | {"creation_date": NEWER, "event_time": NOW - second * timedelta(seconds=1)} for second in (15, 10)
+    ]
+    rows[1] |= newest
+    publish(rows_of(POSITION_AUDIT, rows), POSITION_AUDIT, lake.day(POSITION_AUDIT, NOW.date()), lake.staging)
 
 
 def client_of(lake: Lake, now: datetime = NOW) -> TestClient:

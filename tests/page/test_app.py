@@ -39,6 +39,7 @@ ANSWERS = (
     "/api/days",
     "/api/day?date=2026-03-05",
     "/api/freshness",
+    "/api/audit",
     "/api/issues",
     "/api/burns",
     "/api/burns?issue=20260301T090000Z",

@@ -166,6 +166,31 @@ export function dayTable(rows, gaps, now) {
   ], rows, "No fix in the last 14 days.");
 }
 
+// What a verdict means, for a person who meets it first here.
+const VERDICTS = {
+  OK: "OK",
+  STALE: "Stale, as old elements are",
+  FROZEN: "Frozen: it stands still",
+  OFFSET: "Off the track",
+};
+
+export function auditTable(rows) {
+  table("audit", [
+    { head: "Feed", cell: (row) => row.source, column: "source" },
+    { head: "Verdict", cell: verdict, column: "verdict", text: true },
+    { head: "Error", cell: (row) => number(row.error_km, 1, "km"), column: "error_km" },
+    { head: "Along the track", cell: (row) => signed(row.along_track_km, 1, "km"), column: "along_track_km" },
+    { head: "in time", label: "Along, in time", cell: (row) => signed(row.along_track_s, 1, "s"), column: "along_track_s" },
+    { head: "Across", cell: (row) => signed(row.cross_track_km, 1, "km"), column: "cross_track_km" },
+    { head: "Explained", cell: (row) => number(row.bound_km, 1, "km"), column: "bound_km" },
+    { head: "Fix", cell: (row) => second(row.event_time), column: "event_time" },
+  ], rows, "No fix has been compared yet: an issue must cover it, and watch_freshness looks each minute.");
+}
+
+function verdict(row) {
+  return element("span", { class: "verdict", "data-verdict": row.verdict }, VERDICTS[row.verdict] ?? row.verdict);
+}
+
 export function spread(rows, column, digits, unit, [name, names], when) {
   const values = rows.map((row) => row[column]).filter((value) => value !== null);
   if (!values.length) return `No ${name} in ${when}.`;
