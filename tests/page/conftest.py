@@ -227,10 +227,11 @@ def filled(lake: Lake) -> Lake:
     publish_issue(lake, OLDER)
     publish_issue(lake, NEWER)
     publish_audit(lake)
+    publish_comparison(lake)
     return lake
 
 
-def publish_audit(lake: Lake, **newest: object) -> None:
+def publish_comparison(lake: Lake, **newest: object) -> None:
     """Two fixes of March 5 against the newer issue; other columns replace those of the newest."""
     rows = [
         AUDITED | {"creation_date": NEWER, "event_time": NOW - second * timedelta(seconds=1)} for second in (15, 10)

@@ -39,7 +39,6 @@ ANSWERS = (
     "/api/days",
     "/api/day?date=2026-03-05",
     "/api/freshness",
-    "/api/audit",
     "/api/issues",
     "/api/burns",
     "/api/burns?issue=20260301T090000Z",
@@ -48,6 +47,7 @@ ANSWERS = (
     "/api/prediction_error",
     "/api/gaps",
     "/api/gaps?count=1",
+    "/api/position_audit",
 )
 
 

@@ -111,6 +111,9 @@ def test_each_number_is_that_of_the_query_beside_it(address: str, filled: Lake, 
         ),
         ("burn_history", "ledger"): {"delta_v_m_s": 2},
         ("days", "days"): {"minutes_seen": 0, "fixes": 0},
+        ("position_audit", "audit"): dict.fromkeys(
+            ("error_km", "along_track_km", "along_track_s", "cross_track_km", "bound_km"), 1
+        ),
     }.items():
         rows = asked(answer)
         for column, digits in digits_of.items():
@@ -121,7 +124,7 @@ def test_each_number_is_that_of_the_query_beside_it(address: str, filled: Lake, 
                 checked += 1
     (fix,) = asked("latest")
 
-    assert checked == 4 + 4 + 2 + 6
+    assert checked == 4 + 4 + 2 + 6 + 5
     assert shown.ids["place"].replace("\u00a0", " ") == f"{fix['latitude_deg']:.4f}° N, {-fix['longitude_deg']:.4f}° W"
     assert shown.columns["fix", "event_time"] == [f"{fix['event_time']:%Y-%m-%d %H:%M:%S}"]
     assert console == ""
@@ -132,7 +135,7 @@ def test_every_panel_shows_its_query(address: str, tmp_path):
 
     assert set(shown.queries) == {
         "latest", "freshness", "fixes", "windows", "days", "issues", "burns", "altitude", "track",
-        "burn_history", "prediction_error", "gaps",
+        "burn_history", "prediction_error", "gaps", "position_audit",
     }  # fmt: skip
 
 

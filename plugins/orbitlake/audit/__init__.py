@@ -1,4 +1,4 @@
-"""What is to be said of the position feeds: where they were silent and why, what fills that, and how far off they are."""
+"""What is to be said of the position feeds: where they were silent and why, what fills that, how far off they are."""
 
 from orbitlake.audit.conditions import feed_conditions
 from orbitlake.audit.days import update

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import pyarrow.compute as pc
@@ -11,10 +10,9 @@ from orbitlake.audit.issue_bounds import IssueBounds, early_burn_km
 from orbitlake.physics.kinematics import Reals
 from orbitlake.positions.derive.order import Indices
 from orbitlake.trajectory.arcs import micros
+from orbitlake.trajectory.ground import EARTH
 from orbitlake.trajectory.issues import Issue, Issues
 from orbitlake.trajectory.states import States, Trajectory
-
-EARTH: Final = "EARTH"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +26,9 @@ class Ephemeris:
 
     @classmethod
     def of(cls, issues: Issues, bounds: IssueBounds) -> "Ephemeris":
-        """Take the issues of an object. Arcs about another body, or in a frame of one epoch, tell nothing of a fix."""
+        """Take the issues of an object. Arcs about another body tell nothing of a fix."""
         _, arcs = issues.latest(range(len(issues.all)))
         fit = [(place, arc) for place, arc in arcs if arc.center_name.strip().upper() == EARTH]
-        fit = [(place, arc) for place, arc in fit if arc.segment not in _segments_of_one_epoch(issues, place)]
         return cls(Trajectory([arc for _, arc in fit]), issues, tuple(place for place, _ in fit), bounds)
 
     def bound_km(self, states: States, epoch_us: Indices, along_km: Reals) -> Reals:
@@ -56,9 +53,3 @@ def _planned_burns(issue: Issue) -> Iterator[tuple[int, float]]:
     for ignition_us, delta_v_m_s in zip(micros(episodes, "ignition_time").tolist(), along, strict=True):
         if ignition_us > issue.creation_us:
             yield ignition_us, delta_v_m_s / 1000.0
-
-
-def _segments_of_one_epoch(issues: Issues, place: int) -> list[int]:
-    segments = issues.all[place].segments
-    found: list[int] = segments.filter(pc.is_valid(segments.column("ref_frame_epoch"))).column("segment").to_pylist()
-    return found

@@ -15,6 +15,7 @@ from orbitlake.physics.ground_lag import cross_track_of_lag
 from orbitlake.physics.kinematics import SPHERE_RADIUS_KM, Reals, great_circle_km
 from orbitlake.physics.separation import separation
 from orbitlake.positions.derive.order import Indices
+from orbitlake.trajectory.arcs import NO_ARC
 from orbitlake.trajectory.issues import tai_us_of
 from orbitlake.trajectory.states import States
 
@@ -125,12 +126,12 @@ def min_by_off_track(candidates: list[Offsets]) -> Offsets:
 def _in_itrs(states: States, tai_us: Indices) -> tuple[Reals, Reals]:
     """Return positions and inertial velocities along the axes of ITRS, NaN where there are none. (n, 3) twice."""
     position_km, velocity_km_s = (np.full((tai_us.size, 3), np.nan) for _ in range(2))
-    frames = states.ref_frame
-    for frame in sorted({name for name in frames.tolist() if name is not None}):
-        rows = np.flatnonzero(frames == frame)
-        name = frame.strip().upper()
+    for number in np.unique(states.arc[states.arc != NO_ARC]).tolist():
+        arc, rows = states.arcs[number], np.flatnonzero(states.arc == number)
+        name = arc.ref_frame.strip().upper()
         axes = "GCRF" if TERRESTRIAL.fullmatch(name) else name
-        turn = rotation_to_itrs_tai(axes, tai_us[rows].astype("datetime64[us]"))
+        epoch_tai = tai_us[rows].astype("datetime64[us]")
+        turn = rotation_to_itrs_tai(axes, epoch_tai, frame_epoch_tai=arc.frame_epoch_tai)
         if turn is not None:
             inertial = inertial_states(name, tai_us[rows], states.position_km[rows], states.velocity_km_s[rows])
             position_km[rows], velocity_km_s[rows] = (turned(turn, vectors) for vectors in inertial)

@@ -4,12 +4,11 @@ A day's file is a function of its fixes, of the issues that hold on it, of what 
 its feeds were judged by the end of the day before.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import date, timedelta
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +19,7 @@ from orbitlake.audit.fix_days import FIX_COLUMNS, GAP_COLUMNS, States, judge_day
 from orbitlake.audit.fix_verdicts import FeedState
 from orbitlake.audit.issue_bounds import IssueBounds
 from orbitlake.lake import Lake
-from orbitlake.lake.derived import Partition, Published, publish_partitions, signature
+from orbitlake.lake.derived import Partition, Published, publish_partitions, signature, source_digest
 from orbitlake.lake.files import write_file
 from orbitlake.lake.listing import days_in, parts_of
 from orbitlake.lake.locks import is_locked
@@ -30,8 +29,7 @@ from orbitlake.tables import GAPS, POSITION_AUDIT, POSITIONS, PREDICTION_ERROR_S
 from orbitlake.trajectory.best_path import BestPath
 from orbitlake.trajectory.lake_issues import objects_of
 
-PACKAGE: Final = Path(__file__).resolve().parents[1]
-RULES: Final = ("audit/*.py", "trajectory/*.py", "physics/*.py", "tables.py", "digits.py")
+RULES: Final = ("audit/*.py", "trajectory/*.py", "physics/*.py", "physics/*.txt", "tables.py", "digits.py")
 """The sources that the table follows from: with new ones all is made anew, and what stays equal is left as it is."""
 ONE_DAY: Final = timedelta(days=1)
 
@@ -88,7 +86,7 @@ class Update:
         for day in sorted(days):
             before = as_text(states)
             gap_files = [file for each in (day, day + ONE_DAY) if (file := self.lake.day(GAPS, each)).exists()]
-            inputs = signature([*self.fix_files(day), *gap_files], rules(), before, *self.holding[day])
+            inputs = signature([*self.fix_files(day), *gap_files], source_digest(RULES), before, *self.holding[day])
             yield Partition(self.lake.day(POSITION_AUDIT, day), inputs, partial(self.rows, day, gap_files, states))
             # By now the day has been made, where it had to be.
             if day not in self.judged and known.get(str(day), [""])[0] == inputs:
@@ -138,10 +136,3 @@ def load(note: Path) -> dict[str, list[str]]:
         if isinstance(content, dict):
             return content
     return {}
-
-
-@lru_cache(maxsize=1)
-def rules() -> str:
-    """Return what changes with the code that makes the table."""
-    sources = sorted(source for pattern in RULES for source in PACKAGE.glob(pattern))
-    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()

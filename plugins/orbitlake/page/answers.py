@@ -5,7 +5,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from orbitlake.tables import OEM_ISSUES, POSITION_AUDIT, POSITIONS, STATE_VECTORS, THRUST_EPISODES, WINDOW_STATS, Table
+from orbitlake.tables import OEM_ISSUES, POSITIONS, STATE_VECTORS, THRUST_EPISODES, WINDOW_STATS, Table
 
 
 class Row(BaseModel):
@@ -82,19 +82,6 @@ class DayFix(Row, table=POSITIONS):
     event_time: datetime
     latitude_deg: float
     longitude_deg: float
-
-
-class AuditedFix(Row, table=POSITION_AUDIT):
-    source: str
-    event_time: datetime
-    verdict: str
-    error_km: float
-    along_track_km: float
-    along_track_s: float
-    cross_track_km: float
-    bound_km: float
-    creation_date: datetime
-    age_s: float = Field(description="as_of minus event_time (s)")
 
 
 class Freshness(Row):

@@ -19,7 +19,6 @@ from orbitlake.page import questions
 from orbitlake.page.answers import (
     Alerts,
     Answer,
-    AuditedFix,
     Burn,
     Day,
     DayFix,
@@ -41,7 +40,7 @@ from orbitlake.page.desk import Desk
 from orbitlake.page.newest import issue_names, newest_day, newest_issue
 from orbitlake.page.track import TRACK_STEP_S, call_of, ground_track, steps
 from orbitlake.settings import LIVE, SettingError, Settings, from_environment
-from orbitlake.tables import POSITION_AUDIT, POSITIONS
+from orbitlake.tables import POSITIONS
 from orbitlake.upstream import MARKER, held_by
 from orbitlake.verdicts import ISSUES, judged
 
@@ -239,13 +238,6 @@ def verdict_routes(desk: Desk, settings: Settings, clock: Callable[[], datetime]
             fix_stale_after_s=limits.feed.total_seconds(),
             upstream=upstream,
         )
-
-    @routes.get("/audit", summary="The newest fix of each feed against the ephemeris")
-    def audit() -> Answer[AuditedFix]:
-        now = clock()
-        since = newest_day(desk.lake, POSITION_AUDIT) or now.date()
-        sql = questions.audit(settings.object_id, now, since)
-        return Answer[AuditedFix](as_of=now, sql=sql, rows=desk.ask(sql, AuditedFix, since=since))
 
     @routes.get("/alerts", summary="The alerts that stand, since when, and what clears them")
     def alerts() -> Alerts:

@@ -1,20 +1,23 @@
-"""What the audit's tables say: the ledger of burns, prediction errors by lead, gaps; their queries, rows and routes."""
+"""What the audit's tables say: burns, prediction errors, gaps, feeds held against the ephemeris; queries and routes."""
 
 # ruff: noqa: S608 - values pass through `literal`, numbers through the format d; names are ours
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
+from pydantic import Field
 
 from orbitlake.page.answers import Answer, Row
 from orbitlake.page.desk import Desk
+from orbitlake.page.newest import newest_day
 from orbitlake.page.questions import literal
-from orbitlake.tables import BURN_HISTORY, GAPS, PREDICTION_ERROR_SUMMARY
+from orbitlake.tables import BURN_HISTORY, GAPS, POSITION_AUDIT, PREDICTION_ERROR_SUMMARY
 
 MOST_BURNS: Final = 20
 MOST_GAPS: Final = 2_000
+MOST_FEEDS: Final = 10
 
 GapDays = Annotated[int, Query(ge=1, le=60, description="how many UTC days, today included")]
 
@@ -51,6 +54,19 @@ class Gap(Row, table=GAPS):
     polls_made: int
     interval_s: float
     creation_date: datetime | None
+
+
+class AuditedFix(Row, table=POSITION_AUDIT):
+    source: str
+    event_time: datetime
+    verdict: str
+    error_km: float
+    along_track_km: float
+    along_track_s: float
+    cross_track_km: float
+    bound_km: float
+    creation_date: datetime
+    age_s: float = Field(description="as_of minus event_time (s)")
 
 
 def burn_ledger(object_id: str) -> str:
@@ -92,6 +108,18 @@ ORDER BY start_time DESC, source
 LIMIT {MOST_GAPS}"""
 
 
+def newest_audited(object_id: str, now: datetime, since: date) -> str:
+    """The newest fix of each feed since a day, against the ephemeris; of one stamp that which is furthest off."""
+    return f"""\
+SELECT source, event_time, verdict, error_km, along_track_km, along_track_s, cross_track_km, bound_km, creation_date,
+       epoch({literal(now)} - event_time) AS age_s
+FROM position_audit
+WHERE object_id = {literal(object_id)} AND date >= {literal(since)}
+QUALIFY row_number() OVER (PARTITION BY source ORDER BY event_time DESC, error_km DESC) = 1
+ORDER BY event_time DESC, source
+LIMIT {MOST_FEEDS}"""
+
+
 def audit_routes(desk: Desk, object_id: str, clock: Callable[[], datetime]) -> APIRouter:
     """What the feeds say of each other and of themselves."""
     routes = APIRouter(prefix="/api", tags=["audit"])
@@ -112,5 +140,12 @@ def audit_routes(desk: Desk, object_id: str, clock: Callable[[], datetime]) -> A
         sql = gaps_since(object_id, now, count)
         since = now.date() - timedelta(days=2 * count - 1)
         return Answer[Gap](as_of=now, sql=sql, rows=desk.ask(sql, Gap, since=since))
+
+    @routes.get("/position_audit", summary="The newest fix of each feed against the ephemeris")
+    def position_audit() -> Answer[AuditedFix]:
+        now = clock()
+        since = newest_day(desk.lake, POSITION_AUDIT) or now.date()
+        sql = newest_audited(object_id, now, since)
+        return Answer[AuditedFix](as_of=now, sql=sql, rows=desk.ask(sql, AuditedFix, since=since))
 
     return routes

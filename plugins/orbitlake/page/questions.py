@@ -135,18 +135,6 @@ SELECT table_name, newest, epoch({literal(now)} - newest) AS age_s
 FROM newest"""
 
 
-def audit(object_id: str, now: datetime, since: date) -> str:
-    """The newest fix of each feed since a day, against the ephemeris."""
-    return f"""\
-SELECT source, event_time, verdict, error_km, along_track_km, along_track_s, cross_track_km, bound_km, creation_date,
-       epoch({literal(now)} - event_time) AS age_s
-FROM position_audit
-WHERE object_id = {literal(object_id)} AND date >= {literal(since)}
-QUALIFY row_number() OVER (PARTITION BY source ORDER BY event_time DESC, error_km DESC) = 1
-ORDER BY event_time DESC, source
-LIMIT 10"""
-
-
 def issues(object_id: str, now: datetime, limit: int, offset: int) -> str:
     """The facts of the issues, newest first."""
     return f"""\

@@ -84,8 +84,8 @@ async function showSpeed() {
   panels.note("windows-words", panels.spread(settled, "avg_velocity_km_s", 3, "km/s", ["whole minute", "whole minutes"], "the last 6 hours"));
 }
 
-async function showAudit() {
-  panels.auditTable(await ask("audit"));
+async function showFeeds() {
+  panels.auditTable(await ask("position_audit"));
 }
 
 async function showDays() {
@@ -198,7 +198,7 @@ setInterval(view.show, OFTEN_MS);
 every(SOON_MS, showLatest);
 every(OFTEN_MS, showTrack);
 every(OFTEN_MS, showSpeed);
-every(OFTEN_MS, showAudit);
+every(OFTEN_MS, showFeeds);
 every(SELDOM_MS, showIssues);
 every(SELDOM_MS, showDays);
 every(SELDOM_MS, showAudit);
