@@ -18,7 +18,7 @@ from orbitlake.physics.geodesy import geodetic_from_itrs
 from orbitlake.positions.record import OPEN_NOTIFY
 from orbitlake.simulator.issues import issue_of
 from orbitlake.simulator.nasa_layout import OemFormat, write_issue
-from orbitlake.simulator.station import Station, station
+from orbitlake.simulator.station import EARTH_RATE_RAD_S, Station, station
 
 SECOND_US = 1_000_000
 BEGIN = date(2026, 3, 2)
@@ -63,6 +63,15 @@ def polled(seconds: np.ndarray, lag_s: float | np.ndarray = 0.0, path: Station |
     computed_us = asked_us - np.rint(np.asarray(lag_s) * SECOND_US).astype(np.int64)
     position_km, _ = (path or station()).itrs_states(computed_us.astype("datetime64[us]"))
     return stamped(asked_us, *geocentric(position_km))
+
+
+def of_old_elements(seconds: np.ndarray, late_s: np.ndarray) -> Fixes:
+    """Return what it answers by elements that have the station late on its orbit, about which Earth has turned."""
+    asked_us = BEGIN_US + np.rint(seconds * SECOND_US).astype(np.int64)
+    computed_us = asked_us - np.rint(late_s * SECOND_US).astype(np.int64)
+    x, y, z = station().itrs_states(computed_us.astype("datetime64[us]"))[0].T
+    cosine, sine = np.cos(EARTH_RATE_RAD_S * late_s), np.sin(EARTH_RATE_RAD_S * late_s)
+    return stamped(asked_us, *geocentric(np.column_stack((cosine * x + sine * y, cosine * y - sine * x, z))))
 
 
 def stamped(asked_us: np.ndarray, latitude_deg: np.ndarray, longitude_deg: np.ndarray) -> Fixes:

@@ -13,6 +13,7 @@ from tests.audit.flights import (
     geodetic,
     joined,
     judged,
+    of_old_elements,
     polled,
     stamped,
 )
@@ -227,6 +228,24 @@ def test_where_fixes_are_rare_each_one_counts(interval_s):
 
     rows = [(number, verdict) for number, verdict in enumerate(found.verdicts) if verdict != "OK"]
     assert rows == [(9, "FROZEN"), (10, "FROZEN"), (11, "FROZEN"), (15, "OFFSET")]
+
+
+@pytest.mark.parametrize("side", [1, -1])
+@pytest.mark.parametrize("days_between_issues", [7, 14])
+def test_elements_that_grow_old_for_four_weeks_are_one_trouble_though_fixes_and_issues_are_rare(
+    side, days_between_issues
+):
+    seconds = every(DAY_S, 3600.0, 40 * DAY_S)
+    days = seconds / DAY_S
+    old_d = np.where((days >= 5) & (days < 33), days - 5, 0.0)
+
+    found = judged(of_old_elements(seconds, side * 0.5 * old_d**2), ephemeris(40, every_days=days_between_issues))
+
+    assert [verdict for _, verdict in found.changes] == ["STALE", "OK"]
+    stale_s, well_s = (at_s for at_s, _ in found.changes)
+    assert 5 * DAY_S < stale_s < 9 * DAY_S
+    assert well_s == pytest.approx(33 * DAY_S + 3600, abs=1)
+    assert np.abs(found.errors.along_km).max() > 2500
 
 
 def test_fixes_in_any_order_and_days_apart_are_judged_alike(week):

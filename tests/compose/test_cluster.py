@@ -57,14 +57,14 @@ SECRETS = (
 OF_THE_RUN = ("fetch_time", "retrieved_at", "source_url")
 
 # Rows of each table, a checksum of what was printed, and the derived numbers, whose last digit may be the processor's;
-# not of coverage, gaps and what fills them: they tell of a run's own polls.
+# not of coverage, gaps, what fills them and the audit of fixes: they tell of a run's own polls.
 FINGERPRINT = f"""
 import hashlib, json
 from orbitlake.query import connect
-from orbitlake.tables import FEED_TABLES, POSITIONS_FILLED, TABLES
+from orbitlake.tables import FEED_TABLES, POSITION_AUDIT, POSITIONS_FILLED, TABLES
 tables, found = connect(), {{}}
 for name, table in TABLES.items():
-    if table in (*FEED_TABLES, POSITIONS_FILLED):
+    if table in (*FEED_TABLES, POSITIONS_FILLED, POSITION_AUDIT):
         continue
     derived = [c.name for c in table.columns if c.decimals is not None]
     printed = [c for c in tables.table(name).columns if c not in {OF_THE_RUN!r} and c not in derived]
