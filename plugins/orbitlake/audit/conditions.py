@@ -16,19 +16,25 @@ PREFIX: Final = "audit-"
 DAYS_LOOKED_AT: Final = 2
 """A feed without a fix for longer says nothing of now."""
 LONGEST_NAME: Final = 120
-BAD: Final = (STALE, FROZEN, OFFSET)
+CLEARS: Final = {
+    STALE: "five minutes of fixes well within the bound",
+    FROZEN: "three fixes that move",
+    OFFSET: "five minutes of fixes well within the bound",
+}
+"""What ends each verdict but OK."""
 
 
 def feed_conditions(lake: Lake, standing: Sequence[str]) -> list[Condition]:
-    """Return the conditions of all feeds, those that are well first; `standing` are the names of alerts that stand.
+    """Return what is wrong with feeds, after what is well again; `standing` are the names of alerts that stand.
 
     An alert of a feed that has had no fix of late is over. Raises LakeError for files of another version.
     """
-    conditions = [each for feed, row in newest_rows(lake).items() for each in conditions_of(feed, row)]
-    known = {condition.name for condition in conditions}
-    gone = [name for name in standing if name.startswith(PREFIX) and name not in known]
-    conditions += [Condition(name, "no fix of this feed is compared any more", is_wrong=False) for name in gone]
-    return sorted(conditions, key=lambda condition: condition.is_wrong)
+    found = {each.name: each for feed, row in newest_rows(lake).items() for each in conditions_of(feed, row)}
+    ours = [name for name in standing if name.startswith(PREFIX)]
+    gone = "no fix of this feed is compared any more"
+    ended = [found.get(name, Condition(name, gone, is_wrong=False)) for name in ours]
+    wrong = [condition for condition in found.values() if condition.is_wrong]
+    return [*(condition for condition in ended if not condition.is_wrong), *wrong]
 
 
 def newest_rows(lake: Lake) -> dict[Feed, dict[str, Any]]:
@@ -48,16 +54,9 @@ def newest_rows(lake: Lake) -> dict[Feed, dict[str, Any]]:
 
 def conditions_of(feed: Feed, row: dict[str, Any]) -> Iterator[Condition]:
     """Yield a condition for each bad verdict that a feed's newest row could have."""
-    for verdict in BAD:
+    for verdict, clears in CLEARS.items():
         is_wrong = row["verdict"] == verdict
-        yield Condition(name_of(verdict, feed), text_of(feed, row), is_wrong, CLEARS[verdict] if is_wrong else "")
-
-
-CLEARS: Final = {
-    STALE: "five minutes of fixes well within the bound",
-    FROZEN: "three fixes that move",
-    OFFSET: "five minutes of fixes well within the bound",
-}
+        yield Condition(name_of(verdict, feed), text_of(feed, row), is_wrong, clears if is_wrong else "")
 
 
 def name_of(verdict: str, feed: Feed) -> str:
