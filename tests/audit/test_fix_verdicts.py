@@ -248,6 +248,18 @@ def test_elements_that_grow_old_for_four_weeks_are_one_trouble_though_fixes_and_
     assert np.abs(found.errors.along_km).max() > 2500
 
 
+def test_an_error_that_stays_is_not_cleared_by_the_age_of_the_issue_alone():
+    """100 km: five times what a day old issue explains, a quarter of what one of ten days does."""
+    only = ephemeris(1, every_days=7)
+    seconds = every(DAY_S, DAY_S, 14 * DAY_S)
+
+    found = judged(of_old_elements(seconds, np.where(seconds < 12 * DAY_S, 14.0, 0.0)), only)
+
+    assert found.errors.bound_km.max() > 4 * 100
+    assert [verdict for _, verdict in found.changes] == ["STALE", "OK"]
+    assert found.changes[1][0] >= 12 * DAY_S - 1
+
+
 def test_fixes_in_any_order_and_days_apart_are_judged_alike(week):
     begin_s, end_s = 30_000.0, 31_500.0
     fixes = around(polled(every(FIVE_S, begin_s, end_s), lag_s=40.0), begin_s, end_s)

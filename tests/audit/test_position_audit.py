@@ -2,7 +2,7 @@
 
 import json
 import random
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tests.audit.flights import BEGIN, BEGIN_US, SECOND_US, ephemeris_files, geodetic, joined, polled
+from tests.audit.patterns import line, put
 from tests.positions.published import derived, put_closed, put_live
 from tests.test_alerts import Channels
 
 from orbitlake.alerts import Board
-from orbitlake.audit import fix_days, position_audit
+from orbitlake.audit import fix_days, position_audit, update
 from orbitlake.audit.conditions import feed_conditions
 from orbitlake.audit.fix_errors import Fixes
 from orbitlake.audit.position_audit import update_position_audit
@@ -199,6 +200,37 @@ def test_an_answer_that_stands_still_to_the_letter_is_frozen_by_its_gap(lake, fi
         update_position_audit(lake)
 
         assert [row["verdict"] for row in read(lake)] == ["OK", "OK", verdict, "OK", "OK"]
+
+
+def test_raw_polls_that_repeat_one_answer_are_frozen_within_a_minute_and_cleared_once(lake, files):
+    """No row of positions tells of it: the feed's newest fix is right, and it stays the newest."""
+    ingest(lake, files[0])
+    channels, told = Channels(), {}
+    seconds = np.arange(600.0, 1500.0, 5.0) + 0.3
+    good = rows_of(polled(seconds))
+    still_s = 900.0
+    for until_s in (still_s, still_s + 25, still_s + 55, still_s + 300, still_s + 320):
+        # It stands still for five minutes, and goes on.
+        answers = [
+            row if not still_s < second < still_s + 300 else good[int(np.searchsorted(seconds, still_s)) - 1]
+            for row, second in zip(good, seconds.tolist(), strict=True)
+            if second < until_s
+        ]
+        polls = [
+            line(good[number]["fetch_time"].replace(tzinfo=UTC), latitude=row["latitude_deg"],
+                 longitude=row["longitude_deg"], timestamp=int(row["event_time"].replace(tzinfo=UTC).timestamp()))
+            for number, row in enumerate(answers)
+        ]  # fmt: skip
+        put(lake, {f"date={BEGIN}/{BEGIN:%Y%m%d}T000000.000000Z-c0ffee00.jsonl": b"".join(polls)})
+        distinct = list({row["event_time"]: row for row in answers}.values())
+        put_closed(lake, POSITIONS, DAYS[0], derived(distinct)[POSITIONS])
+        now = datetime(BEGIN.year, BEGIN.month, BEGIN.day, tzinfo=UTC) + timedelta(seconds=until_s)
+        update(lake, ISS, now)
+        update_position_audit(lake)
+        told[until_s - still_s] = tell(lake, channels)
+
+    name = f"audit-frozen-open_notify-{ISS}"
+    assert told == {0: [], 25: [], 55: [(name, False)], 300: [], 320: [(name, True)]}
 
 
 def test_a_lake_without_issues_or_without_fixes_has_no_table(lake, files, fixes):
