@@ -7,8 +7,8 @@ The tables of the ephemeris: every issue that bears on what is new. `raw/open_no
 ### Writes
 `lake/trajectory/`, a file an object and UTC day; `lake/prediction_error/`, one an issue; `lake/burn_history/`,
 `lake/prediction_error_summary/` and `lake/prediction_bands/`, one an object; `lake/coverage/`, `lake/gaps/`,
-`lake/positions_filled/` and `lake/position_audit/`, one a UTC day. Each is written aside and renamed, where it comes out
-otherwise. A feed that is stale, frozen or off the track raises an alert, told once, and cleared once.
+`lake/positions_filled/` and `lake/position_audit/`, one a UTC day. Each is written aside and renamed, where it comes
+out otherwise. A feed that is stale, frozen or off the track raises an alert, told once, and cleared once.
 
 ### Read by
 Whoever asks where an object was or will be, how far a prediction may be off, what became of a planned burn, when and

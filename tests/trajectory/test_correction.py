@@ -5,15 +5,15 @@ from datetime import UTC
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+from tests.published import publish
 from tests.trajectory.circles import file_of
 from tests.trajectory.test_states import ONE_METRE_KM, after, issue, state, trajectory
 
 from orbitlake.lake import Lake
-from orbitlake.lake.listing import day_folder
 from orbitlake.oem.ingest.steps import ingest_source
 from orbitlake.settings import from_environment
+from orbitlake.tables import POSITION_AUDIT
 from orbitlake.trajectory import Trajectory, state_at
 from orbitlake.trajectory.arcs import Arc, Path
 from orbitlake.trajectory.correction import FEED_SIGMA_S, NO_END_US, Correction, Observations
@@ -127,16 +127,17 @@ def audit_of(
     lake: Lake, created: np.datetime64, times: np.ndarray, along_track_s: list[float], **more: list[str]
 ) -> None:
     """Write rows of position_audit, all of the first one's day."""
-    rows = {
+    columns = {
         "object_id": ["1998-067A"] * times.size,
+        "source": ["open_notify"] * times.size,
         "event_time": pa.array(times).cast(pa.timestamp("us", "UTC")),
         "creation_date": pa.array([created] * times.size).cast(pa.timestamp("us", "UTC")),
         "along_track_s": along_track_s,
         "verdict": ["OK"] * times.size,
     }
-    folder = lake.root / "lake" / "position_audit" / day_folder(times[0].astype("datetime64[D]").item())
-    folder.mkdir(parents=True)
-    pq.write_table(pa.table(rows | more), folder / "part-0.parquet")
+    nothing = {name: [0.0] * times.size for name in POSITION_AUDIT.column_names}
+    day = times[0].astype("datetime64[D]").item()
+    publish(pa.table(nothing | columns | more), POSITION_AUDIT, lake.day(POSITION_AUDIT, day), lake.staging)
 
 
 def test_observations_are_the_fixes_of_the_issue_that_the_audit_calls_ok(lake: Lake, arc):
