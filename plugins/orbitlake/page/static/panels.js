@@ -25,7 +25,7 @@ export function query(answer, sql, call) {
   const details = document.querySelector(`.query[data-answer="${answer}"]`);
   if (!details.firstChild) {
     details.append(
-      element("summary", {}, "Query"),
+      element("summary", {}, details.dataset.name ?? "Query"),
       element("pre", { tabindex: "0", "aria-label": "SQL" }, element("code")),
       copying("Copy the query", () => details.querySelector("code").textContent),
       element("p", {}, "To run it: in Python ", element("kbd", {}, "orbitlake.query.connect().sql(…)"), "; in a shell in the checkout this command, then paste the query, then Ctrl-D:"),
