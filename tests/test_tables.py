@@ -35,7 +35,7 @@ FINGERPRINTS = {
     "prediction_error": {1: "35e2deb49a1940c3"},
     "prediction_error_summary": {1: "88093258534d49de"},
     "prediction_bands": {1: "8354dd6d9892868c"},
-    "burn_history": {1: "7e7cfbad3d28c2f2"},
+    "burn_history": {1: "7e7cfbad3d28c2f2", 2: "a2cbe278c64d40c6"},
     "position_audit": {1: "147f393dc91b2bce"},
     "coverage": {1: "18dbeca014b3ad7e"},
     "gaps": {1: "7833b462ea86eba8"},

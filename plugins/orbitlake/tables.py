@@ -732,7 +732,10 @@ BURN_HISTORY: Final = Table(
         ),
         PATH_CREATION_DATE,
         Column(
-            "ignition_time", UTC_MICROSECONDS, "ignition; where DROPPED that of the last plan", "UTC", required=True
+            "ignition_time",
+            UTC_MICROSECONDS,
+            "ignition; where DROPPED that of the last plan; null where a JUMP alone tells of it",
+            "UTC",
         ),
         Column(
             "cutoff_time",
@@ -740,10 +743,13 @@ BURN_HISTORY: Final = Table(
             "cut-off, of states that fly the burn; null where only an event table tells of it",
             "UTC",
         ),
+        Column("earliest_time", UTC_MICROSECONDS, "of a JUMP: when the issue was made that knows nothing of it", "UTC"),
+        Column("latest_time", UTC_MICROSECONDS, "of a JUMP: where the path begins that it lifted", "UTC"),
         Column(
             "delta_v_m_s",
             REAL,
-            "change of velocity: the sum of its events as printed, without them that of the states",
+            "change of velocity: the sum of its events as printed, without them that of the states; of a JUMP that "
+            "along the track, against the motion negative",
             "m/s",
             required=True,
             decimals=DELTA_V_DECIMALS,
@@ -759,8 +765,9 @@ BURN_HISTORY: Final = Table(
         Column(
             "told_by",
             TEXT,
-            "STATES that fly it, or where DROPPED do not; the EVENT table alone; or the PATH of an issue that begins "
-            "after cut-off, where the burn or its absence puts it: times and delta-v are then those of the last plan",
+            "STATES that fly it, or where DROPPED do not; the EVENT table alone; the PATH of an issue that begins "
+            "after cut-off, where the burn or its absence puts it: times and delta-v are then those of the last plan; "
+            "or a JUMP: the path of an issue that neither the plans of the one before nor drag explain",
             required=True,
         ),
         Column(
@@ -778,6 +785,7 @@ BURN_HISTORY: Final = Table(
             decimals=DELTA_V_DECIMALS,
         ),
     ),
+    version=2,
 )
 
 POSITION_AUDIT: Final = Table(

@@ -27,8 +27,10 @@ class Revision(Row, table=BURN_HISTORY):
     creation_date: datetime
     status: str
     told_by: str
-    ignition_time: datetime
+    ignition_time: datetime | None
     cutoff_time: datetime | None
+    earliest_time: datetime | None
+    latest_time: datetime | None
     delta_v_m_s: float
     event_name: str | None
     ignition_shift_s: float | None
@@ -73,15 +75,15 @@ def burn_ledger(object_id: str) -> str:
     """The newest burns with every revision, a burn's own in order, the burn that is latest first."""
     return f"""\
 WITH burns AS (
-  SELECT burn_id, max(ignition_time) AS latest_ignition
+  SELECT burn_id, max(coalesce(ignition_time, latest_time)) AS latest_ignition
   FROM burn_history
   WHERE object_id = {literal(object_id)}
   GROUP BY burn_id
   ORDER BY latest_ignition DESC, burn_id
   LIMIT {MOST_BURNS}
 )
-SELECT burn_id, creation_date, status, told_by, ignition_time, cutoff_time, delta_v_m_s, event_name, ignition_shift_s,
-       delta_v_change_m_s
+SELECT burn_id, creation_date, status, told_by, ignition_time, cutoff_time, earliest_time, latest_time, delta_v_m_s,
+       event_name, ignition_shift_s, delta_v_change_m_s
 FROM burn_history JOIN burns USING (burn_id)
 WHERE object_id = {literal(object_id)}
 ORDER BY latest_ignition DESC, burn_id, creation_date"""

@@ -6,16 +6,17 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 
 from orbitlake.digits import rounded
 from orbitlake.lake.paths import issue_name
 from orbitlake.tables import BURN_HISTORY
 from orbitlake.trajectory.arcs import SECOND_US
-from orbitlake.trajectory.burn_evidence import were_flown
+from orbitlake.trajectory.burn_evidence import untold_burn, were_flown
 from orbitlake.trajectory.burn_matching import match, may_be
-from orbitlake.trajectory.issues import Issue, Issues, tai_us_of
-from orbitlake.trajectory.told_burns import EVENT, PATH, STATES, ToldBurn
+from orbitlake.trajectory.issues import Issue, Issues, tai_us_of, utc_us_of
+from orbitlake.trajectory.told_burns import EVENT, JUMP, PATH, STATES, ToldBurn
 
 PLANNED, REVISED, DROPPED, FLOWN = "PLANNED", "REVISED", "DROPPED", "FLOWN"
 SAME_IGNITION_S: Final = 1.0
@@ -27,6 +28,8 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Judge = Callable[[Issues, int, int, Sequence[float]], list[bool] | None]
 """Issues, number of the planning one and of a later one, what each burn raises (km) -> which were flown."""
+Detect = Callable[[Issues, int, int], float | None]
+"""Issues, number of one and of the next -> delta-v (m/s) of a burn between them that no plan told of."""
 
 
 @dataclass(slots=True)
@@ -45,10 +48,11 @@ class Burn:
         return self.status in (PLANNED, REVISED)
 
 
-def burn_history(issues: Issues, judge: Judge = were_flown) -> pa.Table:
+def burn_history(issues: Issues, judge: Judge = were_flown, detect: Detect = untold_burn) -> pa.Table:
     """Return the rows of burn_history of one object: a function of the set of its issues, taken by creation."""
     burns: list[Burn] = []
     rows = [row for number in range(len(issues.all)) for row in _news(issues, number, burns, judge)]
+    rows += [row for number in range(1, len(issues.all)) for row in _untold(issues, number, detect)]
     return rounded(pa.Table.from_pylist(rows, schema=BURN_HISTORY.schema), BURN_HISTORY)
 
 
@@ -83,6 +87,25 @@ def _news(issues: Issues, number: int, burns: list[Burn], judge: Judge) -> Itera
             burn = Burn(name, "", told, told, number)
             burns.append(burn)
             yield _row(issues, issue, burn, told, FLOWN if _is_over(issue, told) else PLANNED, told.told_by)
+
+
+def _untold(issues: Issues, number: int, detect: Detect) -> Iterator[dict[str, Any]]:
+    """Yield the row of a burn that no plan told of, flown between one issue and where the next one begins."""
+    before, issue = issues.all[number - 1 : number + 1]
+    delta_v_m_s = detect(issues, number - 1, number)
+    if delta_v_m_s is not None:
+        (latest_us,) = utc_us_of(np.array([issue.start_tai_us])).tolist()
+        nothing = dict.fromkeys(BURN_HISTORY.column_names)
+        yield nothing | {
+            "object_id": issues.object_id,
+            "burn_id": f"{_stamp(latest_us)}-{_stamp(issue.creation_us)}",
+            "creation_date": _time(issue.creation_us),
+            "earliest_time": _time(before.creation_us),
+            "latest_time": _time(latest_us),
+            "delta_v_m_s": delta_v_m_s,
+            "status": FLOWN,
+            "told_by": JUMP,
+        }
 
 
 def _judged(issues: Issues, number: int, burns: Sequence[Burn], judge: Judge) -> dict[str, bool]:
@@ -142,6 +165,8 @@ def _row(issues: Issues, issue: Issue, burn: Burn, told: ToldBurn, status: str, 
         "creation_date": _time(issue.creation_us),
         "ignition_time": _time(told.ignition_us),
         "cutoff_time": None if told.told_by == EVENT else _time(told.cutoff_us),
+        "earliest_time": None,
+        "latest_time": None,
         "delta_v_m_s": told.delta_v_m_s,
         "event_name": told.event_name,
         "status": status,

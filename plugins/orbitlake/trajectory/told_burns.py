@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-STATES, EVENT, PATH = "STATES", "EVENT", "PATH"
-"""What tells of a burn: powered states, the event table alone, or where the path runs after it."""
+STATES, EVENT, PATH, JUMP = "STATES", "EVENT", "PATH", "JUMP"
+"""What tells of a burn: powered states, the event table alone, where the path runs after it, and without any plan."""
 NAME_JOINT: Final = " + "
 
 

@@ -116,13 +116,17 @@ export function ledgerTable(rows) {
   table("ledger", [
     { head: "Told", cell: (row) => minute(row.creation_date), column: "creation_date" },
     { head: "Status", cell: (row) => element("span", { class: `status ${row.status.toLowerCase()}` }, row.status), column: "status" },
-    { head: "Ignition", cell: (row) => second(row.ignition_time), column: "ignition_time" },
+    { head: "Ignition", cell: ignition, column: "ignition_time" },
     { head: "moved", label: "Ignition moved", cell: (row) => moved(row.ignition_shift_s), column: "ignition_shift_s" },
     { head: "Δv", cell: (row) => number(row.delta_v_m_s, 2, "m/s"), column: "delta_v_m_s" },
     { head: "changed", label: "Δv changed", cell: (row) => signed(row.delta_v_change_m_s, 2, "m/s"), column: "delta_v_change_m_s" },
-    { head: "Event", cell: (row) => row.event_name ?? NONE, column: "event_name", text: true },
+    { head: "Event", cell: (row) => row.event_name ?? (row.told_by === "JUMP" ? "told by no plan" : NONE), column: "event_name", text: true },
   ], rows, "No issue has told of a burn yet.", (row, before) => (before && row.burn_id !== before.burn_id ? "apart" : ""));
 }
+
+// Of a burn between two issues that neither tells of, no more is known than after which and before which it was.
+const ignition = (row) => (row.ignition_time ? second(row.ignition_time)
+  : `${row.earliest_time.slice(0, 10)} to ${row.latest_time.slice(0, 10)}`);
 
 const moved = (seconds) => (seconds === null ? NONE : `${seconds < 0 ? "−" : "+"}${duration(Math.abs(seconds))}`);
 
