@@ -57,7 +57,7 @@ def task(lake):
 
 
 def environment_of(lake) -> dict[str, str]:
-    environment = {name: os.environ[name] for name in ("PATH", "JAVA_HOME") if name in os.environ}
+    environment = {name: os.environ[name] for name in ("PATH", "JAVA_HOME", "JDK_JAVA_OPTIONS") if name in os.environ}
     return environment | {
         "PYTHONPATH": "plugins",
         "PYSPARK_PYTHON": sys.executable,

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.spark
 @pytest.fixture
 def command(lake):
     """The command line of a job and the environment it needs: PYTHONPATH alone."""
-    environment = {name: os.environ[name] for name in ("PATH", "JAVA_HOME") if name in os.environ}
+    environment = {name: os.environ[name] for name in ("PATH", "JAVA_HOME", "JDK_JAVA_OPTIONS") if name in os.environ}
     environment |= {"PYTHONPATH": "plugins", "ORBITLAKE_DATA": str(lake.root)}
     return lambda job, *arguments: {
         "args": [sys.executable, f"jobs/{job}.py", *arguments],

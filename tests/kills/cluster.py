@@ -50,7 +50,8 @@ class Cluster:
         self.port = free_port()
         self.driver: subprocess.Popen | None = None
         self.starts = 0
-        self.environment = {name: os.environ[name] for name in ("PATH", "JAVA_HOME") if name in os.environ} | {
+        known = ("PATH", "JAVA_HOME", "JDK_JAVA_OPTIONS")
+        self.environment = {name: os.environ[name] for name in known if name in os.environ} | {
             "ORBITLAKE_DATA": str(data),
             "PYTHONPATH": str(CHECKOUT / "plugins"),
             "PYSPARK_PYTHON": sys.executable,

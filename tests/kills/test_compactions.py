@@ -96,6 +96,9 @@ class History:
                 for (state, began, _), until in zip(states, superseded, strict=True)
                 if began <= read["ended"] and until >= read["began"]
             ]
+            if len(possible) > 1 and possible[0] == states[0][0]:
+                # A plan of before the first closing names live files, where late fixes show minute by minute.
+                continue
             seen = tuple(read["days"].get(day, ()))
             if table == read["table"] and seen not in possible:
                 problems.append(f"{read['look']} {table} {day}: saw {seen}, not one of {possible}")
