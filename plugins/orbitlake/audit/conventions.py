@@ -8,8 +8,7 @@ import numpy as np
 from orbitlake.physics.kinematics import Reals
 from orbitlake.positions.derive.order import Indices
 from orbitlake.positions.record import OPEN_NOTIFY, WHERETHEISS
-
-SECOND_US: Final = 1_000_000
+from orbitlake.trajectory.arcs import SECOND_US
 
 
 @dataclass(frozen=True, slots=True)

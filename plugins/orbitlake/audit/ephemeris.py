@@ -10,7 +10,6 @@ from orbitlake.audit.issue_bounds import IssueBounds, early_burn_km
 from orbitlake.physics.kinematics import Reals
 from orbitlake.positions.derive.order import Indices
 from orbitlake.trajectory.arcs import micros
-from orbitlake.trajectory.ground import EARTH
 from orbitlake.trajectory.issues import Issue, Issues
 from orbitlake.trajectory.states import States, Trajectory
 
@@ -28,7 +27,7 @@ class Ephemeris:
     def of(cls, issues: Issues, bounds: IssueBounds) -> "Ephemeris":
         """Take the issues of an object. Arcs about another body tell nothing of a fix."""
         _, arcs = issues.latest(range(len(issues.all)))
-        fit = [(place, arc) for place, arc in arcs if arc.center_name.strip().upper() == EARTH]
+        fit = [(place, arc) for place, arc in arcs if arc.is_geocentric]
         return cls(Trajectory([arc for _, arc in fit]), issues, tuple(place for place, _ in fit), bounds)
 
     def bound_km(self, states: States, epoch_us: Indices, along_km: Reals) -> Reals:

@@ -6,7 +6,7 @@ A gap is filled once it has ended: while it is open nobody knows how long it wil
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache, partial
 from typing import Any, Final
 
@@ -24,12 +24,12 @@ from orbitlake.lake.parquet import conform, in_order, open_checked
 from orbitlake.positions.derive.order import DAY_US, Indices, micros
 from orbitlake.tables import GAPS, POSITIONS_FILLED, PREDICTION_BANDS, TRAJECTORY
 from orbitlake.trajectory.arcs import SECOND_US
+from orbitlake.trajectory.best_path import EPOCH_DAY
 from orbitlake.trajectory.ground import ground_of
 from orbitlake.trajectory.lake_arcs import trajectory_of
 from orbitlake.trajectory.states import Trajectory
 
 HERMITE: Final = "HERMITE"
-EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 RULES: Final = ("audit/filling.py", "trajectory/*.py", "physics/*.py", "physics/*.txt", "tables.py", "digits.py")
 
 
@@ -85,9 +85,9 @@ class Filler:
                 for each in silence.days:
                     of_days[each].append(silence)
         for number, silences in sorted(of_days.items()):
-            day = date.fromordinal(EPOCH_DAY + number)
+            day = EPOCH_DAY + timedelta(days=number)
             # Between the last state of a day and the first of the next one a path follows from both.
-            around = [date.fromordinal(EPOCH_DAY + each) for each in (number - 1, number, number + 1)]
+            around = [day + timedelta(days=each) for each in (-1, 0, 1)]
             objects = sorted({silence.object_id for silence in silences})
             paths = [self.lake.object_day(TRAJECTORY, each, some) for each in objects for some in around]
             bands = [self.lake.object_file(PREDICTION_BANDS, each) for each in objects]
@@ -128,10 +128,8 @@ class Filler:
 
     def say_what_covers(self) -> None:
         """Write into gaps the issue that covers each, null where none does: only files whose word is another now."""
-        folder = self.lake.closed(GAPS)
-        folder.mkdir(parents=True, exist_ok=True)
         with lock_feeds(self.lake):
-            for day in days_in(folder):
+            for day in days_in(self.lake.closed(GAPS)):
                 gaps = self.gaps(day)
                 covering = pa.array([self.covering(row) for row in gaps.to_pylist()], pa.int64())
                 said = covering.cast(GAPS.schema.field(FILLED).type)

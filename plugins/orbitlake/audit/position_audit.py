@@ -19,8 +19,15 @@ from orbitlake.audit.fix_days import FIX_COLUMNS, GAP_COLUMNS, States, judge_day
 from orbitlake.audit.fix_verdicts import FeedState
 from orbitlake.audit.issue_bounds import IssueBounds
 from orbitlake.lake import Lake
-from orbitlake.lake.derived import Partition, Published, publish_partitions, signature, source_digest
-from orbitlake.lake.files import write_file
+from orbitlake.lake.derived import (
+    Partition,
+    Published,
+    load_note,
+    publish_partitions,
+    save_note,
+    signature,
+    source_digest,
+)
 from orbitlake.lake.listing import days_in, parts_of
 from orbitlake.lake.locks import is_locked
 from orbitlake.lake.parquet import open_checked
@@ -80,7 +87,7 @@ class Update:
 
     def partitions(self) -> Iterator[Partition]:
         """Yield the days that have fixes and that issues cover, in order: each follows from the one before, too."""
-        known, now_known = load(self.note), {}
+        known, now_known = load_note(self.note), {}
         states: States = {}
         days = {*days_in(self.lake.closed(POSITIONS)), *days_in(self.lake.live(POSITIONS))} & set(self.holding)
         for day in sorted(days):
@@ -97,7 +104,7 @@ class Update:
                 states = self.judged.pop(day)
             now_known[str(day)] = [inputs, as_text(states)]
         if now_known != known:
-            write_file(self.note, json.dumps(now_known, sort_keys=True, indent=0).encode(), self.lake.staging)
+            save_note(self.note, now_known, self.lake)
 
     def fix_files(self, day: date) -> list[Path]:
         """Return the files that hold the fixes of a day: of the closed day, else live ones."""
@@ -127,12 +134,3 @@ def as_text(states: States) -> str:
 def of_text(text: str) -> States:
     """Return the states that a text tells of."""
     return {(object_id, source): FeedState.read(state) for object_id, source, state in json.loads(text)}
-
-
-def load(note: Path) -> dict[str, list[str]]:
-    """Return what is remembered; nothing where it cannot be read."""
-    with suppress(FileNotFoundError, ValueError):
-        content = json.loads(note.read_bytes())
-        if isinstance(content, dict):
-            return content
-    return {}

@@ -74,7 +74,7 @@ def publish_partitions(
     staging and renamed, if it is news. One process at a time does this to a table; others wait.
     """
     with lock_file(note.with_suffix(".lock")):
-        return _publish_all(lake, table, partitions, note, {} if everything else _load(note))
+        return _publish_all(lake, table, partitions, note, {} if everything else load_note(note))
 
 
 def _publish_all(
@@ -90,14 +90,14 @@ def _publish_all(
             _publish(lake, table, partition, published)
             made += 1
             if made % MADE_A_NOTE == 0:
-                _save(note, known | current, lake)
+                save_note(note, known | current, lake)
         current[name] = [partition.inputs, _sign(partition.file)]
     for file in sorted(lake.closed(table).glob(f"**/{PART}")):
         if file.relative_to(lake.root).as_posix() not in current:
             _remove(file, lake.closed(table))
             published.removed += 1
     if current != known:
-        _save(note, current, lake)
+        save_note(note, current, lake)
     return published
 
 
@@ -154,7 +154,8 @@ def _sign(file: Path) -> Sign | None:
     return None
 
 
-def _load(note: Path) -> dict[str, list[Any]]:
+def load_note(note: Path) -> dict[str, list[Any]]:
+    """Return what a run noted; nothing where it cannot be read."""
     with suppress(FileNotFoundError, ValueError):
         content = json.loads(note.read_bytes())
         if isinstance(content, dict):
@@ -162,5 +163,6 @@ def _load(note: Path) -> dict[str, list[Any]]:
     return {}
 
 
-def _save(note: Path, entries: dict[str, list[Any]], lake: Lake) -> None:
+def save_note(note: Path, entries: dict[str, list[Any]], lake: Lake) -> None:
+    """Put on disk what the next run is to know."""
     write_file(note, json.dumps(entries, sort_keys=True, indent=0).encode(), lake.staging)

@@ -29,18 +29,16 @@ def is_locked(path: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        flock(descriptor, LOCK_EX | LOCK_NB)
+        with _lock(descriptor, LOCK_NB):
+            return False
     except BlockingIOError:
         return True
-    finally:
-        os.close(descriptor)
-    return False
 
 
 @contextmanager
-def _lock(descriptor: int) -> Iterator[None]:
+def _lock(descriptor: int, flags: int = 0) -> Iterator[None]:
     try:
-        flock(descriptor, LOCK_EX)
+        flock(descriptor, LOCK_EX | flags)
         yield
     finally:
         # Closing alone would leave the lock to a process forked meanwhile, which inherits the descriptor.

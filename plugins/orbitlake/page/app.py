@@ -35,7 +35,7 @@ from orbitlake.page.answers import (
     Track,
     Window,
 )
-from orbitlake.page.audits import audit_routes
+from orbitlake.page.audits import Days, audit_routes
 from orbitlake.page.desk import Desk
 from orbitlake.page.newest import issue_names, newest_day, newest_issue
 from orbitlake.page.track import TRACK_STEP_S, call_of, ground_track, steps
@@ -71,7 +71,6 @@ Hours = Annotated[int, Query(ge=1, le=24, description="how many hours back from 
 Limit = Annotated[int, Query(ge=1, le=5000, description="most rows of one page")]
 FewLimit = Annotated[int, Query(ge=1, le=100, description="most rows of one page")]
 Offset = Annotated[int, Query(ge=0, le=1_000_000, description="rows to skip: next_offset of the page before")]
-Days = Annotated[int, Query(ge=1, le=60, description="how many UTC days, today included")]
 PastMinutes = Annotated[int, Query(ge=0, le=1440, description="minutes of track before now")]
 NextMinutes = Annotated[int, Query(ge=0, le=1440, description="minutes of track after now")]
 IssueName = Annotated[

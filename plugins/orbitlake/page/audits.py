@@ -19,7 +19,7 @@ MOST_BURNS: Final = 20
 MOST_GAPS: Final = 2_000
 MOST_FEEDS: Final = 10
 
-GapDays = Annotated[int, Query(ge=1, le=60, description="how many UTC days, today included")]
+Days = Annotated[int, Query(ge=1, le=60, description="how many UTC days, today included")]
 
 
 class Revision(Row, table=BURN_HISTORY):
@@ -137,7 +137,7 @@ def audit_routes(desk: Desk, object_id: str, clock: Callable[[], datetime]) -> A
         return Answer[ErrorOfLead](as_of=clock(), sql=sql, rows=desk.ask(sql, ErrorOfLead))
 
     @routes.get("/gaps", summary="When the feed was silent in the last days, and why, latest first")
-    def gaps(count: GapDays = 14) -> Answer[Gap]:
+    def gaps(count: Days = 14) -> Answer[Gap]:
         now = clock()
         sql = gaps_since(object_id, now, count)
         since = now.date() - timedelta(days=2 * count - 1)

@@ -3,11 +3,10 @@
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from orbitlake.physics.kinematics import Reals
 from orbitlake.physics.orbit import mean_semi_major_axis_km, period_s
 
-Reals = NDArray[np.float64]
 STEPS_AN_ORBIT: Final = 4
 """Steps that the fall is summed over; it grows smoothly, over days."""
 

@@ -4,12 +4,11 @@ from typing import Final
 
 import erfa
 import numpy as np
-from numpy.typing import NDArray
 
 from orbitlake.physics.fields import EARTH_RATE_RAD_S
+from orbitlake.physics.kinematics import Reals
 from orbitlake.physics.orbit import orbital_axes
 
-Reals = NDArray[np.float64]
 STEPS: Final = 4
 """Of Newton's method: each leaves a hundredth of the error before."""
 

@@ -75,6 +75,11 @@ class Arc:
     frame_epoch_tai: np.datetime64 | None = None
     """The instant whose axes a turning frame has for the whole segment; None where they turn with each state."""
 
+    @property
+    def is_geocentric(self) -> bool:
+        """Whether positions count from Earth's centre."""
+        return self.center_name.strip().upper() == "EARTH"
+
 
 def arcs_of(segments: pa.Table, states: pa.Table, episodes: pa.Table) -> list[Arc]:
     """Return the arcs of one issue, from its rows of oem_segments, state_vectors and thrust_episodes."""

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from orbitlake.lake import Lake
 from orbitlake.lake.derived import Partition, Published, publish_partitions, signature, source_digest
@@ -25,6 +24,7 @@ from orbitlake.tables import (
 )
 from orbitlake.trajectory.best_path import BestPath
 from orbitlake.trajectory.burn_history import burn_history
+from orbitlake.trajectory.error_pairs import errors_in
 from orbitlake.trajectory.error_summary import summarise
 from orbitlake.trajectory.lake_issues import objects_of
 from orbitlake.trajectory.learned_bands import learn_bands
@@ -91,8 +91,7 @@ def _of_errors(lake: Lake, table: Table, make: Callable[[pa.Table], pa.Table]) -
 
 
 def _made_of(errors: list[Path], make: Callable[[pa.Table], pa.Table]) -> pa.Table:
-    rows = [pq.ParquetFile(file).read() for file in errors]
-    return make(pa.concat_tables([PREDICTION_ERROR.schema.empty_table(), *rows]))
+    return make(errors_in(errors))
 
 
 def _histories(lake: Lake) -> Iterator[Partition]:

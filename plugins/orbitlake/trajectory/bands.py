@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-Reals = NDArray[np.float64]
+from orbitlake.physics.kinematics import Reals
+
 COLUMNS: Final = ("known_from", "burn_between", "lead_s", "p50_km", "p90_km")
 
 

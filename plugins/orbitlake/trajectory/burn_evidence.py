@@ -42,7 +42,7 @@ def were_flown(issues: Issues, earlier: int, later: int, raised_km: Sequence[flo
     seen = _higher_km(issues, earlier, later)
     if seen is None:
         return None
-    higher_km, doubt_km = seen
+    higher_km, doubt_km, _ = seen
     least_km = min(abs(each) for each in raised_km)
     numbers = range(len(raised_km))
     misfits = sorted(
@@ -67,13 +67,12 @@ def untold_burn(issues: Issues, earlier: int, later: int) -> float | None:
     raised_km = _planned_km(issues, earlier, later)
     if seen is None or raised_km is None:
         return None
-    higher_km, doubt_km = seen
+    higher_km, doubt_km, axis_km = seen
     of_subsets = (
         higher_km - sum(missing) for count in range(len(raised_km) + 1) for missing in combinations(raised_km, count)
     )
     unexplained_km = min(of_subsets, key=abs)
-    axis_km = _axis_km(issues, later, issues.all[later].start_tai_us)
-    if axis_km is None or abs(unexplained_km) <= LEAST_DOUBTS * doubt_km:
+    if abs(unexplained_km) <= LEAST_DOUBTS * doubt_km:
         return None
     # On a circle: half of the mean motion times the change of the axis.
     return -unexplained_km * M_PER_KM * np.pi / period_s(axis_km)
@@ -91,8 +90,10 @@ def _planned_km(issues: Issues, earlier: int, later: int) -> list[float] | None:
     return raised_km if len(raised_km) == len(burns) <= MOST_BURNS else None
 
 
-def _higher_km(issues: Issues, earlier: int, later: int) -> tuple[float, float] | None:
-    """Return how much higher the prediction's mean semi-major axis is where a later path begins, and its doubt (km)."""
+def _higher_km(issues: Issues, earlier: int, later: int) -> tuple[float, float, float] | None:
+    """Return how much higher the prediction's mean semi-major axis is where a later path begins, its doubt, and that
+    path's own axis (km).
+    """
     start_us = issues.all[later].start_tai_us
     if start_us > issues.all[earlier].stop_tai_us + LONGEST_GAP_US:
         return None
@@ -115,7 +116,7 @@ def _higher_km(issues: Issues, earlier: int, later: int) -> tuple[float, float] 
         if until_us != end_us or not start_us >= until_us - orbit_us:
             return None
         predicted_km = last_km + rate_km_us * (start_us - until_us + orbit_us)
-    return predicted_km - flown_km, doubt_km
+    return predicted_km - flown_km, doubt_km, flown_km
 
 
 def _longest_coast_us(issues: Issues, number: int) -> tuple[int, int] | None:

@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orbitlake.physics.frames import INERTIAL
+from orbitlake.physics.kinematics import Reals
 from orbitlake.physics.leap_seconds import tai_from_utc
 from orbitlake.trajectory.arcs import SECOND_US, Arc, Micros, Path
 
-Reals = NDArray[np.float64]
-EARTH: Final = "EARTH"
 DAY_S: Final = 86_400.0
 DAY_US: Final = 86_400 * SECOND_US
 DRAG_SHARE: Final = 0.3
@@ -109,8 +108,8 @@ def moved_ahead(seen: Observations, arc: Arc, path: Path, utc_us: Micros) -> tup
     nothing is told: a move along the track would be no move in time.
     """
     nothing = np.zeros(utc_us.shape), np.zeros(utc_us.shape, dtype=np.bool_)
-    is_inertial = arc.ref_frame.strip().upper() in INERTIAL and arc.center_name.strip().upper() == EARTH
-    if not is_inertial or not seen.seen_us.size:
+    is_inertial = arc.ref_frame.strip().upper() in INERTIAL
+    if not (is_inertial and arc.is_geocentric) or not seen.seen_us.size:
         return nothing
 
     def drag_s(at_utc_us: Micros) -> Reals:

@@ -9,15 +9,14 @@ from typing import Final, Self
 
 import numpy as np
 from lxml import etree
-from numpy.typing import NDArray
 from sgp4 import omm
 from sgp4.api import Satrec
 
 from orbitlake.physics.frames import UNIX_EPOCH_JD, rotation_to_itrs, turned, turned_back
+from orbitlake.physics.kinematics import Reals
 from orbitlake.trajectory.arcs import Micros
 from orbitlake.trajectory.issues import DAY_US
 
-Reals = NDArray[np.float64]
 EPOCH_FORMAT: Final = "%Y-%m-%dT%H:%M:%S.%f"
 """As sgp4 reads the epoch of an OMM."""
 KVN_LINE: Final = re.compile(r"^\s*(\w+)\s*=\s*([^\[\r\n]*?)\s*(?:\[.*\])?\s*$", re.MULTILINE)

@@ -1,8 +1,20 @@
 """prediction_error -> the pairs of issues in it: hours of one pair are nearly one measurement, and count once."""
 
+from collections.abc import Iterable
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
+
+from orbitlake.tables import PREDICTION_ERROR
+
+
+def errors_in(files: Iterable[Path]) -> pa.Table:
+    """Return the rows of files of prediction_error."""
+    rows = (pq.ParquetFile(file).read() for file in files)
+    return pa.concat_tables([PREDICTION_ERROR.schema.empty_table(), *rows])
 
 
 def pairs_of(errors: pa.Table) -> NDArray[np.int64]:

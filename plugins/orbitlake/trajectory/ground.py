@@ -1,7 +1,6 @@
 """States -> where on Earth that is; null where the frame cannot be turned or another body is the centre."""
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +10,6 @@ from orbitlake.physics.geodesy import geodetic_from_itrs
 from orbitlake.physics.leap_seconds import tai_from_utc
 from orbitlake.trajectory.arcs import NO_ARC
 from orbitlake.trajectory.states import States
-
-EARTH: Final = "EARTH"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +27,7 @@ def ground_of(states: States) -> Ground:
     itrs_km = np.full(states.position_km.shape, np.nan)
     for number in np.unique(states.arc[states.arc != NO_ARC]).tolist():
         arc, rows = states.arcs[number], states.arc == number
-        if arc.center_name.upper() == EARTH:
+        if arc.is_geocentric:
             epoch_tai = tai_from_utc(states.epoch_utc[rows])
             turned_km = itrs_from_tai(
                 arc.ref_frame, epoch_tai, states.position_km[rows], frame_epoch_tai=arc.frame_epoch_tai

@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from orbitlake.digits import rounded
+from orbitlake.physics.kinematics import Reals
 from orbitlake.tables import PREDICTION_BANDS
 from orbitlake.trajectory.error_pairs import medians_of, pairs_of
 
@@ -20,8 +21,6 @@ LEAST_GROWTH: Final = 1.0
 """That of an orbit whose period is off."""
 FEWEST_PAIRS: Final = 9
 """Fewer say nothing of growth, nor of the worst in ten."""
-
-Reals = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from orbitlake.lake import Lake
 from orbitlake.lake.paths import PART
@@ -23,6 +22,7 @@ from orbitlake.settings import of_command_line
 from orbitlake.tables import PREDICTION_ERROR
 from orbitlake.trajectory.arcs import NO_ARC, SECOND_US, Micros
 from orbitlake.trajectory.elements import Elements, from_teme, read_elements
+from orbitlake.trajectory.error_pairs import errors_in
 from orbitlake.trajectory.error_summary import DAY_S, summarise
 from orbitlake.trajectory.issues import DAY_US, Issues
 from orbitlake.trajectory.lake_issues import objects_of
@@ -115,10 +115,7 @@ def main(lake: Lake, object_id: str, folder: Path) -> int:
         print(f"no issue of {object_id} in {lake.root}", file=sys.stderr)
         return 1
     files = sorted(lake.object_folder(PREDICTION_ERROR, object_id).glob(f"*/{PART}"))
-    planned = pa.concat_tables(
-        [PREDICTION_ERROR.schema.empty_table(), *(pq.ParquetFile(each).read() for each in files)]
-    )
-    print(comparison(sgp4_errors(issues, read_elements(folder, object_id)), planned), end="")
+    print(comparison(sgp4_errors(issues, read_elements(folder, object_id)), errors_in(files)), end="")
     return 0
 
 

@@ -9,12 +9,12 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from orbitlake.physics.kinematics import Reals
 from orbitlake.physics.leap_seconds import tai_from_utc
 from orbitlake.trajectory.arcs import NO_ARC, SECOND_US, Arc, LatestArcs, Micros, Path
 from orbitlake.trajectory.bands import NO_BANDS, Bands, bounds_at
 from orbitlake.trajectory.correction import LEAST_LEAD_S, NO_END_US, Observed, moved_ahead
 
-Reals = NDArray[np.float64]
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
 PATHS_KEPT: Final = 64
