@@ -112,6 +112,20 @@ def test_where_no_issue_covers_nothing_is_filled_and_a_gap_covered_in_part_names
     assert [gap["creation_date"] for gap in gaps_of(lake)] == [None]
 
 
+def test_a_gap_that_is_covered_at_both_ends_alone_is_filled_there_and_names_no_issue(lake: Lake):
+    ingest(lake, "first", 0, -2, 1)
+    ingest(lake, "second", 4, 3, 6)
+    poll(lake, START, START + 300 * SECOND, "c0ffee00")
+    poll(lake, START + 5 * HOUR, START + 5 * HOUR + 300 * SECOND, "c0ffee01")
+
+    times = [row["event_time"] for row in filled(lake)]
+
+    assert not [time for time in times if START + HOUR < time < START + 3 * HOUR]
+    assert START + HOUR in times
+    assert START + 3 * HOUR in times
+    assert [gap["creation_date"] for gap in gaps_of(lake)] == [None]
+
+
 def test_a_gap_of_days_lies_in_the_files_of_its_days_and_takes_the_newest_issue_at_each_instant(lake: Lake):
     ingest(lake, "first", 0, -2, 20)
     ingest(lake, "second", 8, 10, 40)

@@ -345,7 +345,11 @@ def test_gap_that_began_long_ago_is_told_until_it_has_ended_and_none_of_before_t
 
 
 def test_burns_are_told_latest_first_and_each_from_its_plan_on(filled: Lake):
-    earlier = REVISION | {"burn_id": "A", "ignition_time": NOW - timedelta(days=9), "status": "FLOWN"}
+    earlier = REVISION | {
+        "burn_id": "20260224T120010Z-20260220T090000Z",
+        "ignition_time": NOW - timedelta(days=9),
+        "status": "FLOWN",
+    }
     file = filled.object_file(BURN_HISTORY, OBJECT_ID)
     rows = [*pq.read_table(file).to_pylist(), earlier]
     publish(rows_of(BURN_HISTORY, rows), BURN_HISTORY, file, filled.staging)
@@ -353,7 +357,7 @@ def test_burns_are_told_latest_first_and_each_from_its_plan_on(filled: Lake):
     told = client_of(filled).get("/api/burn_history").json()["rows"]
 
     assert [(row["burn_id"], row["status"]) for row in told] == [
-        (REVISION["burn_id"], "PLANNED"), (REVISION["burn_id"], "REVISED"), ("A", "FLOWN"),
+        (REVISION["burn_id"], "PLANNED"), (REVISION["burn_id"], "REVISED"), (earlier["burn_id"], "FLOWN"),
     ]  # fmt: skip
 
 
