@@ -2,9 +2,8 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 WITH_JAVA := $(BIN)/python -m orbitlake.embedded.java
-# Three on two cores: a test that waits for Spark or Airflow leaves room for another. Java's first compiler alone takes half
-# of the processor time that a short session does.
-PYTEST := JDK_JAVA_OPTIONS=-XX:TieredStopAtLevel=1 $(WITH_JAVA) $(BIN)/python -m pytest -n 3 --no-loadscope-reorder
+# Three on two cores: a test that waits for Spark or Airflow leaves room for another.
+PYTEST := $(WITH_JAVA) $(BIN)/python -m pytest -n 3 --no-loadscope-reorder
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 export PYTHONPATH := plugins
 export PYTHONNOUSERSITE := 1

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from orbitlake.embedded.environment import for_airflow, passed_on, proxies
-from orbitlake.embedded.spark import quoted
+from orbitlake.embedded.java import java_options
 from orbitlake.embedded.topology import PORTS, Topology, loopback
 from orbitlake.settings import from_environment
 
@@ -78,5 +78,5 @@ def test_settings_of_ours_pass():
 
 
 def test_java_option_is_quoted_as_its_launcher_reads_it():
-    assert quoted("-Dx=/a b") == '"-Dx=/a b"'
-    assert quoted('-Dx=/a "b') == '''"-Dx=/a "'"'"b"'''
+    assert java_options("-Dx=/a b") == '"-Dx=/a b"'
+    assert java_options('-Dx=/a "b') == '''"-Dx=/a "'"'"b"'''

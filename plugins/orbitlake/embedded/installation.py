@@ -161,6 +161,10 @@ def set_up(version: str | None, lock: int) -> None:
     uv = [str(VENV / "bin" / "uv"), "pip", "install", "-q", "-p", str(PYTHON), "-c", LOCK]
     step("install the packages", [*uv, *uv_arguments(sources), *of_each("-r", REQUIREMENTS)], sources, lock)
     verify(environment, lock)
+    try:
+        step("keep Spark's classes at hand", [str(PYTHON), "-m", "orbitlake.embedded.spark_classes"], environment, lock)
+    except SetupError as error:
+        print(f"setup: {error}; Spark starts slower without them, and works", file=sys.stderr)
     shutil.rmtree(OWN_CACHE, ignore_errors=True)
     finished = MARK.with_name(".ready.new")
     finished.write_text(json.dumps(mark(version_of_venv() or ""), indent=1) + "\n")

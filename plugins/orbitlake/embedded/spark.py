@@ -5,35 +5,32 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Final
 
+from orbitlake.embedded.java import java_options, quick_start
 from orbitlake.embedded.roots import TopologyError
 
-QUICK_START: Final = "-XX:TieredStopAtLevel=1"
-"""Java's first compiler alone: a short session takes half of the processor time, and what is heavy is not Java's."""
 
-
-def java_with_spark(run: Path) -> tuple[str, ...]:
+def java_with_spark() -> tuple[str, ...]:
     """The words before the name of a class of Spark's. Raises TopologyError where there is no Java."""
     # JAVA_HOME as the check of Java left it.
     home = os.environ.get("JAVA_HOME")
     java = str(Path(home, "bin", "java")) if home else shutil.which("java")
     if java is None:
         raise TopologyError("no Java on the PATH")
-    classes = f"{conf(run)}{os.pathsep}{spark_home() / 'jars' / '*'}"
-    return (java, "-cp", classes, "-Xmx512m")
+    return (java, "-cp", str(spark_home() / "jars" / "*"), "-Xmx512m")
 
 
-def for_spark(run: Path) -> dict[str, str]:
-    """What Spark's processes find in their environment, those that Spark starts by its scripts too."""
-    options = {"java.io.tmpdir": run / "tmp", "user.home": run / "home"}
+def for_spark(run: Path, *options: str) -> dict[str, str]:
+    """What Spark's processes find in their environment, those of its scripts too; `options`: more of Java's."""
+    folders = (f"-Djava.io.tmpdir={run / 'tmp'}", f"-Duser.home={run / 'home'}")
     return {
         **{name: os.environ[name] for name in ("JAVA_HOME",) if os.environ.get(name)},
         "SPARK_HOME": str(spark_home()),
         # Set by Spark's scripts: without it a worker looks for the sources that Spark was built from.
         "SPARK_SCALA_VERSION": scala_version(),
-        # Its own, and empty: no spark-defaults.conf or spark-env.sh of another Spark.
-        "SPARK_CONF_DIR": str(conf(run)),
+        # No such folder: no spark-defaults.conf or spark-env.sh of another Spark, and no folder before the jars, since
+        # the archive of classes is for the jars alone.
+        "SPARK_CONF_DIR": str(run / "spark" / "no-conf"),
         "SPARK_LOCAL_DIRS": str(run / "spark" / "local"),
         # Everything that Spark opens, its pages too, binds to this address.
         "SPARK_LOCAL_IP": "127.0.0.1",
@@ -41,13 +38,8 @@ def for_spark(run: Path) -> dict[str, str]:
         "PYSPARK_PYTHON": sys.executable,
         "PYSPARK_DRIVER_PYTHON": sys.executable,
         # Every Java reads it: native libraries are unpacked here, since /tmp may forbid programs.
-        "JDK_JAVA_OPTIONS": " ".join((QUICK_START, *(quoted(f"-D{name}={place}") for name, place in options.items()))),
+        "JDK_JAVA_OPTIONS": java_options(*quick_start(), *folders, *options),
     }
-
-
-def conf(run: Path) -> Path:
-    """Spark's configuration folder."""
-    return run / "spark" / "conf"
 
 
 def spark_home() -> Path:
@@ -63,9 +55,3 @@ def scala_version() -> str:
     for jar in sorted((spark_home() / "jars").glob("spark-core_*.jar")):
         return jar.name.removeprefix("spark-core_").partition("-")[0]
     raise TopologyError(f"{spark_home()} holds no Spark: run `make setup`")
-
-
-def quoted(option: str) -> str:
-    """An option as Java's launcher reads it from JDK_JAVA_OPTIONS."""
-    # A quotation mark stands between the other kind of them.
-    return '"' + option.replace('"', """"'"'\"""") + '"'

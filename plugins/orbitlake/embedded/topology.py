@@ -168,7 +168,7 @@ class Topology:
 
     def parts(self, database: Database) -> list[Part]:
         """Every process, in the order of their start; the table of what runs."""
-        python, spark = sys.executable, java_with_spark(self.run)
+        python, spark = sys.executable, java_with_spark()
         master = f"spark://127.0.0.1:{self.ports['ORBITLAKE_SPARK_PORT']}"
         simulator = ("--port", str(self.ports["ORBITLAKE_SIMULATOR_PORT"]), *self.simulator_args)
 
@@ -266,7 +266,7 @@ class Topology:
 
     def _make_folders(self, progress: Callable[[str], None]) -> Database:
         """Make what the processes find in the run folder, the database above all; logs of an earlier run go aside."""
-        for folder in ("logs", "tmp", "home", "spark/conf", "spark/local", "airflow"):
+        for folder in ("logs", "tmp", "home", "spark/local", "airflow"):
             (self.run / folder).mkdir(parents=True, exist_ok=True)
         # Those of an earlier topology have ended: the master would wait for them.
         shutil.rmtree(self.master_memory, ignore_errors=True)
