@@ -161,8 +161,9 @@ def set_up(version: str | None, lock: int) -> None:
     uv = [str(VENV / "bin" / "uv"), "pip", "install", "-q", "-p", str(PYTHON), "-c", LOCK]
     step("install the packages", [*uv, *uv_arguments(sources), *of_each("-r", REQUIREMENTS)], sources, lock)
     verify(environment, lock)
+    ours = environment | {"PYTHONPATH": str(CHECKOUT / "plugins")}
     try:
-        step("keep Spark's classes at hand", [str(PYTHON), "-m", "orbitlake.embedded.spark_classes"], environment, lock)
+        step("keep Spark's classes at hand", [str(PYTHON), "-m", "orbitlake.embedded.spark_classes"], ours, lock)
     except SetupError as error:
         print(f"setup: {error}; Spark starts slower without them, and works", file=sys.stderr)
     shutil.rmtree(OWN_CACHE, ignore_errors=True)
