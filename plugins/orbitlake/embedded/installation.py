@@ -318,7 +318,7 @@ def advice(said: str) -> str:
     """What helps against a failure that shows these words, behind a stop; empty where nothing is known to."""
     if FULL.search(said):
         free = shutil.disk_usage(CHECKOUT).free >> 20
-        return f". Free some room ({free} MB are left at {CHECKOUT}; a set-up takes 2,000), then run: make setup"
+        return f". Free some room ({free} MB are left at {CHECKOUT}; a set-up takes 2,200), then run: make setup"
     if NETWORK.search(said):
         if truthy(os.environ.get("PIP_NO_INDEX", "")):
             return ". PIP_NO_INDEX keeps pip from a package index: `unset PIP_NO_INDEX`, or set PIP_FIND_LINKS"

@@ -19,8 +19,8 @@ WITHIN_S: Final = 300
 """For the session, on a busy machine."""
 
 
-def make() -> str | None:
-    """Make the archive anew; returns why there is none, in a line, or None."""
+def make() -> bool:
+    """Make the archive anew; returns whether there is one now. Where there is none, Spark has said why."""
     aside = ARCHIVE.with_name(f"{ARCHIVE.name}.new")
     for earlier in (ARCHIVE, aside):
         earlier.unlink(missing_ok=True)
@@ -30,26 +30,15 @@ def make() -> str | None:
             (run / name).mkdir()
         environment = passed_on(os.environ) | private(run) | for_spark(run, f"-XX:ArchiveClassesAtExit={aside}")
         environment["PYTHONPATH"] = str(Path(__file__).parents[2])
-        try:
-            ended = subprocess.run(
-                # Two Javas one after the other, the submitter's and Spark's: what the latter writes stays.
-                [Path(sys.prefix, "bin", "spark-submit"), "--master", "local[2]", __file__],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=WITHIN_S,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            return str(error)
+        # Two Javas one after the other, the submitter's and Spark's: what the latter writes stays.
+        submit = [str(Path(sys.prefix, "bin", "spark-submit")), "--master", "local[2]", __file__]
+        ended = subprocess.run(submit, env=environment, stdin=subprocess.DEVNULL, timeout=WITHIN_S, check=False)
     if ended.returncode or not aside.is_file():
         aside.unlink(missing_ok=True)
-        return next((line for line in reversed(ended.stderr.splitlines()) if line.strip()), "Java made none")
+        return False
     # Whole or not at all: Java dies of half an archive.
     aside.replace(ARCHIVE)
-    return None
+    return True
 
 
 def session() -> None:
@@ -66,4 +55,4 @@ if __name__ == "__main__":
     if "PYSPARK_GATEWAY_PORT" in os.environ:
         session()
     else:
-        sys.exit(make())
+        sys.exit(not make())
