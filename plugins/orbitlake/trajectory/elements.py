@@ -53,10 +53,15 @@ class Elements:
 
     def states(self, utc_us: Micros) -> tuple[Reals, Reals]:
         """Return positions (km) and velocities (km/s) in TEME at instants in UTC: (n,) -> two (n, 3), else NaN."""
-        day, time_us = np.divmod(np.asarray(utc_us, dtype=np.int64), DAY_US)
-        error, position_km, velocity_km_s = self.model.sgp4_array(day + UNIX_EPOCH_JD, time_us / DAY_US)
-        position_km[error != 0], velocity_km_s[error != 0] = np.nan, np.nan
-        return position_km, velocity_km_s
+        return sgp4_states(self.model, utc_us)
+
+
+def sgp4_states(model: Satrec, utc_us: Micros) -> tuple[Reals, Reals]:
+    """Return positions (km) and velocities (km/s) in TEME at instants in UTC: (n,) -> two (n, 3), else NaN."""
+    day, time_us = np.divmod(np.asarray(utc_us, dtype=np.int64), DAY_US)
+    error, position_km, velocity_km_s = model.sgp4_array(day + UNIX_EPOCH_JD, time_us / DAY_US)
+    position_km[error != 0], velocity_km_s[error != 0] = np.nan, np.nan
+    return position_km, velocity_km_s
 
 
 def from_teme(frame: str, utc_us: Micros, vectors: Reals) -> Reals:

@@ -184,7 +184,14 @@ class Reader:
         if not COMMENT.match(line):
             raise OemError(self.path, number, f"{line[:40]!r} holds more than printable ASCII")
         self.warnings.append(f"line {number}: comment holds more than printable ASCII")
-        return "".join(character if character.isprintable() else "\ufffd" for character in line)
+        return printable(line)
+
+
+def printable(line: str) -> str:
+    """Return a line with a sign of replacement for what cannot be printed; tabs can, beside plain ASCII."""
+    if PRINTABLE.fullmatch(line):
+        return line
+    return "".join(character if character.isprintable() else "\ufffd" for character in line)
 
 
 def is_marker(line: Line, marker: str) -> bool:

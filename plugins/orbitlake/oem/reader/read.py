@@ -81,9 +81,17 @@ def parse_all(text: bytes, name: str) -> tuple[Message | OemError, ...]:
     Of several the error of one stands in its place. Raises OemError where the file as a whole cannot be read.
     """
     body = text.removeprefix(BYTE_ORDER_MARK)
-    if body[:256].lstrip().startswith(b"<"):
-        return xml.parse(body, name, max_file_bytes() // BYTES_A_MARKUP)
-    return (kvn.parse(body, name),)
+    return xml.parse(body, name, most_markup()) if is_xml(body) else (kvn.parse(body, name),)
+
+
+def is_xml(body: bytes) -> bool:
+    """Whether the text of a file is XML, without a byte order mark."""
+    return body[:256].lstrip().startswith(b"<")
+
+
+def most_markup() -> int:
+    """Return how many elements and attributes a file may hold."""
+    return max_file_bytes() // BYTES_A_MARKUP
 
 
 def _without_bytes(message: Message) -> Message:

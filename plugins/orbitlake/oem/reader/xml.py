@@ -45,14 +45,14 @@ def parse(content: bytes, path: str, most_markup: int) -> tuple[Message | OemErr
     """
     _refuse_hostile(content, path)
     skeleton, runs = without_runs(content)
-    document = _Document(_tree(skeleton, path, most_markup), runs, path)
+    document = _Document(tree_of(skeleton, path, most_markup), runs, path)
     try:
         messages = document.messages()
     except _MixedStatesError:
         messages = ()
     if not messages or document.runs_used != len(runs):
         # A run of states stood where none belongs, such as in a comment, or beside others: libxml2 shall have it all.
-        messages = _Document(_tree(content, path, most_markup), [], path).messages()
+        messages = _Document(tree_of(content, path, most_markup), [], path).messages()
     return messages
 
 
@@ -66,7 +66,8 @@ def _refuse_hostile(content: bytes, path: str) -> None:
             raise OemError(path, line, f"XML declares {declaration.decode()[2:]}, which is refused")
 
 
-def _tree(content: bytes, path: str, most_markup: int) -> etree._Element:
+def tree_of(content: bytes, path: str, most_markup: int) -> etree._Element:
+    """Return the root of a file's elements, without comments of XML. Raises OemError: not well-formed, or too much."""
     quotes = content.count(b'"') + content.count(b"'")
     if content.count(b"<") + quotes // 2 > most_markup:
         reason = f"XML has more than {most_markup} elements and attributes; {LIFTED_BY}"
