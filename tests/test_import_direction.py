@@ -27,7 +27,8 @@ MAY_IMPORT = {
     "oem": {"physics", "digits", "tables", "settings", "lake", "bounded_http", "destinations"},
     "trajectory": {"physics", "digits", "tables", "settings", "lake"},
     "audit": {"physics", "digits", "tables", "settings", "lake", "positions", "trajectory", "alerts"},
-    "simulator": {"physics", "tables", "settings"},
+    "exports": {"physics", "tables", "settings", "lake", "oem", "trajectory"},
+    "simulator": {"physics", "tables", "settings", "oem"},
     "alerts": {"lake"},
     "freshness": {"lake", "tables", "settings", "positions"},
     "verdicts": {"alerts", "freshness"},
@@ -35,7 +36,10 @@ MAY_IMPORT = {
     "page": {"query", "tables", "settings", "lake", "physics", "alerts", "freshness", "verdicts", "upstream"},
     "embedded": {"query", "tables", "settings", "lake", "simulator", "upstream"},
     "dags": {"audit", "orchestration", "tables", "settings", "positions", "retention", "oem", "trajectory"},
-    "jobs": {"audit", "endings", "positions", "retention", "oem", "trajectory", "lake", "tables", "settings"},
+    "jobs": {
+        *("audit", "endings", "exports", "positions", "query", "retention", "oem", "trajectory"),
+        *("lake", "tables", "settings"),
+    },
 }
 # room within a part -> the rooms of the same part that it may import.
 ROOMS = {
@@ -45,6 +49,7 @@ ROOMS = {
     "positions/collect": {"positions/raw"},
     "positions/spark": {"positions/derive", "positions/store", "positions/raw"},
     "oem/reader": set(),
+    "oem/writer": {"oem/reader"},
     "oem/ingest": {"oem/reader"},
 }
 # engine -> the parts that may import it, at the top of a file or inside a function.

@@ -98,11 +98,8 @@ def _row(lake: Lake, object_id: str, issue: str | datetime | None) -> dict[str, 
         which = "issue" if issue is None else f"issue {issue}"
         raise LookupError(f"{lake.root} holds no {which} of {object_id}")
     # Only issues whose id names no object have the object's name in their folder's.
-    if (
-        issue is None
-        and any("-" in file.parent.name for file in files)
-        and len({row["object_name"] for row in rows}) > 1
-    ):
+    names_none = any("-" in file.parent.name for file in files)
+    if issue is None and names_none and len({row["object_name"] for row in rows}) > 1:
         names = ", ".join(file.parent.name.removeprefix("issue=") for file in files[:20])
         raise LookupError(f"{object_id} names no object: issue must be one of {names}")
     return max(rows, key=lambda row: row["creation_date"])

@@ -1,16 +1,17 @@
 """Rows of a table or a query -> CSV: times in ISO 8601 with Z, nulls empty, empty texts in quotes."""
 
-import io
 import json
 from collections.abc import Iterator
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pa_csv
+import pyarrow.compute as pc
 
 from orbitlake.exports.export import Export, safe_file_name
+
+NEEDS_QUOTES: Final = r'^$|[",\r\n]'
 
 
 def to_csv(rows: pa.Table | pa.RecordBatchReader, title: str) -> Export:
@@ -22,40 +23,43 @@ def to_csv(rows: pa.Table | pa.RecordBatchReader, title: str) -> Export:
 
 
 def _pieces(rows: pa.Table | pa.RecordBatchReader) -> Iterator[bytes]:
-    schema = pa.schema([pa.field(field.name, _written(field.type)) for field in rows.schema])
-    yield _csv(schema.empty_table(), with_header=True)
+    names = _quoted(pa.array(rows.schema.names, pa.string()))
+    yield (",".join(names.to_pylist()) + "\n").encode()
     for batch in rows.to_batches() if isinstance(rows, pa.Table) else rows:
-        columns = [_shown(column).cast(field.type) for column, field in zip(batch.columns, schema, strict=True)]
-        yield _csv(pa.Table.from_arrays(columns, schema=schema), with_header=False)
+        if batch.num_rows:
+            columns = [_texts(column) for column in batch.columns]
+            lines = pc.binary_join_element_wise(*columns, ",", null_handling="replace", null_replacement="")
+            yield ("\n".join(lines.to_pylist()) + "\n").encode()
 
 
-def _csv(rows: pa.Table, *, with_header: bool) -> bytes:
-    sink = io.BytesIO()
-    pa_csv.write_csv(rows, sink, pa_csv.WriteOptions(include_header=with_header))
-    return sink.getvalue()
-
-
-def _written(kind: pa.DataType) -> pa.DataType:
-    """Return the type that a column is written in: numbers and truth as they are, all else as text."""
-    is_plain = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
-    return kind if is_plain else pa.string()
-
-
-def _shown(column: pa.Array) -> pa.Array:
+def _texts(column: pa.Array) -> pa.Array:
+    """Return a column as the texts that stand between the commas, null for null."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     kind = column.type
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
+        return column.cast(pa.string())
     if pa.types.is_timestamp(kind):
-        utc = column.to_numpy(zero_copy_only=False).astype("datetime64[us]")
-        zone = "Z" if kind.tz else ""
-        texts = np.char.add(np.datetime_as_string(utc, unit="us"), zone) if utc.size else []
-        return pa.array(texts, pa.string(), mask=np.isnat(utc))
-    if _written(kind) == kind or pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return column
-    return pa.array([None if value is None else _text(value) for value in column.to_pylist()], pa.string())
+        return _times(column, "Z" if kind.tz else "")
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        texts = [None if value is None else _text(value) for value in column.to_pylist()]
+        column = pa.array(texts, pa.string())
+    return _quoted(column.cast(pa.string()))
+
+
+def _times(column: pa.Array, zone: str) -> pa.Array:
+    utc = column.to_numpy(zero_copy_only=False).astype("datetime64[us]")
+    texts = np.char.add(np.datetime_as_string(utc, unit="us"), zone)
+    return pa.array(texts.tolist(), pa.string(), mask=np.isnat(utc))
+
+
+def _quoted(texts: pa.Array) -> pa.Array:
+    doubled = pc.replace_substring(texts, '"', '""')
+    in_quotes = pc.binary_join_element_wise('"', doubled, '"', "")
+    return pc.if_else(pc.match_substring_regex(texts, NEEDS_QUOTES), in_quotes, texts)
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, list | dict | tuple):
+    if isinstance(value, list | dict):
         return json.dumps(value, default=_text, ensure_ascii=False)
     return value.isoformat() if isinstance(value, date | datetime) else str(value)

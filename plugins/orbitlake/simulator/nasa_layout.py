@@ -6,6 +6,9 @@ from typing import Final
 
 import numpy as np
 
+from orbitlake.oem.writer.kvn import kvn_lines
+from orbitlake.oem.writer.printed import PrintedOem, PrintedSegment
+from orbitlake.oem.writer.xml import INDENT, xml_lines
 from orbitlake.simulator.issues import Issue, Node
 from orbitlake.simulator.station import DRAG_AREA_M2, DRAG_COEFFICIENT, MASS_KG, Event
 
@@ -19,7 +22,7 @@ TABLE_HEAD: Final = (
     "|                    |                  |     |  (F/S)  |  (NM)   |  (NM)   |",
     "=" * 77,
 )
-STATE_TAGS: Final = (("X", "km"), ("Y", "km"), ("Z", "km"), ("X_DOT", "km/s"), ("Y_DOT", "km/s"), ("Z_DOT", "km/s"))
+METADATA: Final = {"OBJECT_NAME": "ISS", "OBJECT_ID": "1998-067-A", "REF_FRAME": "EME2000", "TIME_SYSTEM": "UTC"}
 
 
 class OemFormat(StrEnum):
@@ -42,66 +45,35 @@ def file_name(issue: Issue, form: OemFormat) -> str:
 
 def _kvn_lines(issue: Issue) -> Iterator[str]:
     start, stop = _calendar(issue.start_utc), _calendar(issue.stop_utc)
-    yield "CCSDS_OEM_VERS = 2.0"
-    yield f"CREATION_DATE  = {_calendar(issue.creation_utc)}"
-    yield "ORIGINATOR     = ORBITLAKE/SIMULATOR"
-    yield ""
-    yield "META_START"
-    yield "OBJECT_NAME          = ISS"
-    yield "OBJECT_ID            = 1998-067-A"
-    yield "CENTER_NAME          = Earth"
-    yield "REF_FRAME            = EME2000"
-    yield "TIME_SYSTEM          = UTC"
-    yield f"START_TIME           = {start}"
-    yield f"USEABLE_START_TIME   = {start}"
-    yield f"USEABLE_STOP_TIME    = {stop}"
-    yield f"STOP_TIME            = {stop}"
-    yield "META_STOP"
-    yield ""
-    yield "COMMENT Source: This file was produced by the orbitlake simulator in the layout of JSC."
-    for comment in _comments(issue):
-        yield f"COMMENT {comment.rstrip()}"
-    position_km, velocity_km_s = issue.states()
-    for epoch, position, velocity in zip(
-        np.datetime_as_string(issue.epochs_utc, unit="ms"), position_km.tolist(), velocity_km_s.tolist(), strict=True
-    ):
-        yield "{} {:.12f} {:.12f} {:.12f} {:.14f} {:.14f} {:.14f}".format(epoch, *position, *velocity)
+    spans = {"START_TIME": start, "USEABLE_START_TIME": start, "USEABLE_STOP_TIME": stop, "STOP_TIME": stop}
+    epochs = np.datetime_as_string(issue.epochs_utc, unit="ms").tolist()
+    states = [
+        (epoch, *(f"{value:.12f}" for value in position), *(f"{value:.14f}" for value in velocity))
+        for epoch, position, velocity in zip(epochs, *(part.tolist() for part in issue.states()), strict=True)
+    ]
+    created = {"CREATION_DATE": _calendar(issue.creation_utc), "ORIGINATOR": "ORBITLAKE/SIMULATOR"}
+    source = "Source: This file was produced by the orbitlake simulator in the layout of JSC."
+    return kvn_lines(_words(created, METADATA | {"CENTER_NAME": "Earth"} | spans, [source, *_comments(issue)], states))
 
 
 def _xml_lines(issue: Issue) -> Iterator[str]:
+    spans = {"START_TIME": _day_of_year(issue.start_utc), "STOP_TIME": _day_of_year(issue.stop_utc)}
+    states = [
+        (epoch, *(f"{value:.17g}" for value in state))
+        for epoch, state in zip(_days_of_year(issue.epochs_utc), np.hstack(issue.states()).tolist(), strict=True)
+    ]
+    created = {"CREATION_DATE": _day_of_year(issue.creation_utc), "ORIGINATOR": "ORBITLAKE"}
+    words = _words(created, METADATA | {"CENTER_NAME": "EARTH"} | spans, list(_comments(issue)), states)
     yield '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>'
     yield "<ndm>"
-    yield '    <oem id="CCSDS_OEM_VERS" version="2.0">'
-    yield "        <header>"
-    yield f"            <CREATION_DATE>{_day_of_year(issue.creation_utc)}</CREATION_DATE>"
-    yield "            <ORIGINATOR>ORBITLAKE</ORIGINATOR>"
-    yield "        </header>"
-    yield "        <body>"
-    yield "            <segment>"
-    yield "                <metadata>"
-    yield "                    <OBJECT_NAME>ISS</OBJECT_NAME>"
-    yield "                    <OBJECT_ID>1998-067-A</OBJECT_ID>"
-    yield "                    <CENTER_NAME>EARTH</CENTER_NAME>"
-    yield "                    <REF_FRAME>EME2000</REF_FRAME>"
-    yield "                    <TIME_SYSTEM>UTC</TIME_SYSTEM>"
-    yield f"                    <START_TIME>{_day_of_year(issue.start_utc)}</START_TIME>"
-    yield f"                    <STOP_TIME>{_day_of_year(issue.stop_utc)}</STOP_TIME>"
-    yield "                </metadata>"
-    yield "                <data>"
-    for comment in _comments(issue):
-        yield f"                    <COMMENT>{comment}</COMMENT>"
-    states = np.hstack(issue.states()).tolist()
-    for epoch, state in zip(_days_of_year(issue.epochs_utc), states, strict=True):
-        yield "                    <stateVector>"
-        yield f"                        <EPOCH>{epoch}</EPOCH>"
-        for (tag, unit), value in zip(STATE_TAGS, state, strict=True):
-            yield f'                        <{tag} units="{unit}">{value:.17g}</{tag}>'
-        yield "                    </stateVector>"
-    yield "                </data>"
-    yield "            </segment>"
-    yield "        </body>"
-    yield "    </oem>"
+    yield from (INDENT + line for line in xml_lines(words, attributes=""))
     yield "</ndm>"
+
+
+def _words(
+    header: dict[str, str], metadata: dict[str, str], comments: list[str], states: list[tuple[str, ...]]
+) -> PrintedOem:
+    return PrintedOem("2.0", header, segments=[PrintedSegment(metadata, comments=comments, states=states)])
 
 
 def _comments(issue: Issue) -> Iterator[str]:

@@ -37,8 +37,8 @@ def elements_of(arcs: Sequence[Arc], near_us: int, span_s: float, *, exactly: bo
     if exactly and moved_us > EPOCH_GRAIN_US:
         nearest = np.datetime_as_string(np.datetime64(epoch_us, "us"), unit="s")
         raise FitError(
-            f"a burn or an end of the states lies within {span_s / 7200:g} h of that epoch: the nearest that is free is "
-            f"{nearest}Z"
+            f"a burn or an end of the states lies within {span_s / 7200:g} h of that epoch: "
+            f"the nearest that is free is {nearest}Z"
         )
     utc_us = epoch_us + np.arange(-half_us, half_us + 1, min(STEP_US, max(half_us, 1)), dtype=np.int64)
     return fit_elements(epoch_us, utc_us, *in_teme(arc, utc_us))

@@ -28,8 +28,8 @@ ENOUGH_KM: Final = 1e-6
 SHIFTS: Final = np.array([1e-7, 1e-6, 1e-6, 1e-6, 1e-6, 1e-6, 1e-5])
 """By how much each parameter moves for a numerical derivative."""
 DRAG_SIGMA: Final = 2e-5
-"""How firmly B* (1 / Earth radii) is held to zero. A day of positions overrules that, and gives the ISS its 1e-4 to 4e-4;
-six hours cannot tell drag from what SGP4 leaves out, and their B* would be wrong by 1e-3."""
+"""How firmly B* (1 / Earth radii) is held to zero. A day of positions overrules that, and gives the ISS its 1e-4 to
+6e-4; six hours cannot tell drag from what SGP4 leaves out, and their B* would be wrong by 1e-3."""
 POSITION_SIGMA_KM: Final = 0.5
 """How far SGP4 is off any ephemeris, about."""
 LARGEST_ECCENTRICITY: Final = 0.9999999
@@ -145,10 +145,9 @@ def _equinoctial(position_km: Reals, velocity_km_s: Reals) -> Reals:
         raise FitError("the states are on no closed orbit")
     perigee = np.arctan2(h, k)
     true_anomaly = np.arctan2(float(position @ across), float(position @ along)) - perigee
-    half = np.arctan2(
-        np.sqrt(1 - eccentricity) * np.sin(true_anomaly / 2), np.sqrt(1 + eccentricity) * np.cos(true_anomaly / 2)
-    )
-    mean_longitude = 2 * half - eccentricity * np.sin(2 * half) + perigee
+    squeeze = np.sqrt((1 - eccentricity) / (1 + eccentricity))
+    anomaly = 2 * np.arctan2(squeeze * np.sin(true_anomaly / 2), np.cos(true_anomaly / 2))
+    mean_longitude = anomaly - eccentricity * np.sin(anomaly) + perigee
     mean_motion_rev_d = np.sqrt(MU_KM3_S2 / axis_km**3) * DAY_S / (2 * np.pi)
     return np.array([mean_motion_rev_d, h, k, p, q, mean_longitude, 0.0])
 
@@ -171,7 +170,7 @@ def _digits(parameters: Reals) -> tuple[float, float, Reals, float]:
     return (
         round(mean_motion_rev_d, 8),
         round(eccentricity, 7),
-        np.round(np.degrees(angles), 4) % 360,
+        np.array([round(angle, 4) % 360 for angle in np.degrees(angles).tolist()]),
         float(f"{bstar:.4e}"),
     )
 

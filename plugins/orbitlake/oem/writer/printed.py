@@ -1,4 +1,4 @@
-"""An OEM word for word: what a file prints, in no notation yet, so that no digit of it is lost on the way to another."""
+"""An OEM word for word: what a file prints, in no notation yet, so that no digit is lost on the way to another."""
 
 from dataclasses import dataclass, field
 
