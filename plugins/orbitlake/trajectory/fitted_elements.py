@@ -27,9 +27,11 @@ ENOUGH_KM: Final = 1e-6
 """A round that gains less ends the fit."""
 SHIFTS: Final = np.array([1e-7, 1e-6, 1e-6, 1e-6, 1e-6, 1e-6, 1e-5])
 """By how much each parameter moves for a numerical derivative."""
-DRAG_SIGMA: Final = 2e-5
-"""How firmly B* (1 / Earth radii) is held to zero. A day of positions overrules that, and gives the ISS its 1e-4 to
-6e-4; six hours cannot tell drag from what SGP4 leaves out, and their B* would be wrong by 1e-3."""
+DRAG_SIGMA: Final = 1e-3
+"""How far from zero B* may lie where positions say nothing of it, in 1 / Earth radii; the ISS has 1e-4 to 6e-4."""
+LEAST_DRAG_SPAN_US: Final = DAY_US * 3 // 4
+"""Shorter spans cannot tell drag from what SGP4 leaves out: six hours give the ISS a B* that is wrong by 1e-3, and
+elements that are worse a day later than those without drag. Theirs is 0."""
 POSITION_SIGMA_KM: Final = 0.5
 """How far SGP4 is off any ephemeris, about."""
 LARGEST_ECCENTRICITY: Final = 0.9999999
@@ -101,13 +103,14 @@ def fit_elements(epoch_us: int, utc_us: Micros, position_km: Reals, velocity_km_
 
 
 def _adjusted(parameters: Reals, epoch_us: int, utc_us: Micros, position_km: Reals) -> Reals:
-    """Return the parameters by Gauss and Newton, with B* held to DRAG_SIGMA."""
+    """Return the parameters by Gauss and Newton, B* among them where the span is long enough."""
+    free = SHIFTS.size if utc_us[-1] - utc_us[0] >= LEAST_DRAG_SPAN_US else SHIFTS.size - 1
 
     def residuals(values: Reals) -> Reals:
         off_km = position_km - sgp4_states(_model_of(values, epoch_us), utc_us)[0]
         return np.append(off_km.ravel() / POSITION_SIGMA_KM, -values[6] / DRAG_SIGMA)
 
-    found, cost = parameters, np.inf
+    found, cost = parameters.copy(), np.inf
     for _ in range(MOST_ROUNDS):
         off = residuals(found)
         if not np.isfinite(off).all():
@@ -115,10 +118,10 @@ def _adjusted(parameters: Reals, epoch_us: int, utc_us: Micros, position_km: Rea
         before, cost = cost, float(np.sqrt(np.mean(off**2))) * POSITION_SIGMA_KM
         if before - cost < ENOUGH_KM:
             break
-        slopes = np.column_stack([(off - residuals(found + shift)) / shift.sum() for shift in np.diag(SHIFTS)])
+        slopes = np.column_stack([(off - residuals(found + shift)) / shift.sum() for shift in np.diag(SHIFTS)[:free]])
         if not np.isfinite(slopes).all():
             raise FitError("SGP4 cannot follow states next to these")
-        found = found + np.linalg.lstsq(slopes, off, rcond=None)[0]
+        found[:free] += np.linalg.lstsq(slopes, off, rcond=None)[0]
     return found
 
 
