@@ -1,17 +1,19 @@
 """An issue to export: of a file, or of the lake by the raw file that its tables were made of."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Self
+from urllib.parse import unquote
 
 import pyarrow as pa
 
 from orbitlake.lake import Lake
 from orbitlake.lake.parquet import open_checked
-from orbitlake.lake.paths import PART, issue_name
+from orbitlake.lake.paths import ISSUE_PREFIX, PART, issue_folder, issue_name
 from orbitlake.oem.ingest.raw_files import receipt_in
 from orbitlake.oem.reader import unpacking
 from orbitlake.oem.reader.errors import OemError
@@ -88,11 +90,14 @@ class Ephemeris:
 
 def _row(lake: Lake, object_id: str, issue: str | datetime | None) -> dict[str, Any]:
     """Return creation date, object's name and raw path of an issue, by its row of oem_issues."""
+    if isinstance(issue, str):
+        with suppress(ValueError):
+            issue = datetime.fromisoformat(issue)
     if isinstance(issue, datetime):
         issue = issue_name(issue.replace(tzinfo=UTC) if issue.tzinfo is None else issue)
-    files = sorted(lake.object_folder(OEM_ISSUES, object_id).glob(f"issue=*/{PART}"))
+    files = sorted(lake.object_folder(OEM_ISSUES, object_id).glob(f"{ISSUE_PREFIX}*/{PART}"))
     if issue is not None:
-        files = [file for file in files if file.parent.name.removeprefix("issue=") == issue]
+        files = [file for file in files if file.parent.name == f"{ISSUE_PREFIX}{issue_folder(issue)}"]
     rows = [_read(file)[0] for file in files]
     if not rows:
         which = "issue" if issue is None else f"issue {issue}"
@@ -100,7 +105,7 @@ def _row(lake: Lake, object_id: str, issue: str | datetime | None) -> dict[str, 
     # Only issues whose id names no object have the object's name in their folder's.
     names_none = any("-" in file.parent.name for file in files)
     if issue is None and names_none and len({row["object_name"] for row in rows}) > 1:
-        names = ", ".join(file.parent.name.removeprefix("issue=") for file in files[:20])
+        names = ", ".join(unquote(file.parent.name.removeprefix(ISSUE_PREFIX)) for file in files[:20])
         raise LookupError(f"{object_id} names no object: issue must be one of {names}")
     return max(rows, key=lambda row: row["creation_date"])
 
