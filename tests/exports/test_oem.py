@@ -29,7 +29,7 @@ ACCELERATED = [f"{state} 0.10 -0.0020 3.0e-3" for state in STATES]
 COMMENTED = (
     *("COVARIANCE_START", "COMMENT of the first"),
     *(*COVARIANCE[1:-1], "COMMENT of the second", "EPOCH = 2023-03-24T18:45:29.004", "COV_REF_FRAME = RTN"),
-    *(*COVARIANCE[2:-1], "COVARIANCE_STOP", "COMMENT after all"),
+    *(*COVARIANCE[2:-1], "COMMENT at the end", "COVARIANCE_STOP", "COMMENT after all"),
 )
 RICH = kvn(
     header=HEADER,
@@ -123,7 +123,7 @@ def test_rich_file_has_all_that_the_tests_look_at():
 
     assert len(printed(RICH)) == 3 * 10 + 2 * 22 + 3 * 7
     assert [len(segment.covariances) for segment in message.segments] == [2, 0]
-    assert len(message.comments) == 8
+    assert len(message.comments) == 9
     assert message.segments[0].states.acceleration_km_s2 is not None
 
 
