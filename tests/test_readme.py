@@ -35,6 +35,8 @@ ELSEWHERE = {
     "make down": "tests/e2e/test_pipeline.py calls what it calls",
     "make demo KEEP=1": "tests/embedded/interruptions.py calls what it calls",
     "make bench": "prints figures, never a verdict",
+    "pip install .": "tests/test_library.py installs the wheel",
+    "pip install '.[pipeline]'": "tests/test_library.py compares it with requirements.txt",
 }
 # Commands of blocks `sh`, which need a Docker engine; where each is exercised, of its beginning.
 WITH_DOCKER = {
@@ -51,10 +53,9 @@ WITH_DOCKER = {
 }
 
 
-def blocks(language: str) -> list[str]:
-    return [
-        textwrap.dedent(body) for text in PAGES.values() for _, found, body in FENCE.findall(text) if found == language
-    ]
+def blocks(language: str, *, beside: str = "") -> list[str]:
+    texts = (text for name, text in PAGES.items() if name != beside)
+    return [textwrap.dedent(body) for text in texts for _, found, body in FENCE.findall(text) if found == language]
 
 
 def commands(language: str = "bash") -> list[str]:
@@ -138,7 +139,8 @@ def test_every_block_is_of_a_language_that_is_checked():
 
 @pytest.mark.spark
 def test_every_python_example_runs(data: Path, tmp_path: Path):
-    examples = blocks("python")
+    # Those of the library are one notebook: tests/test_library.py runs them.
+    examples = blocks("python", beside="docs/library.md")
     assert len(examples) >= 4
     (tmp_path / "examples").mkdir()
     for place, example in enumerate(examples):

@@ -6,15 +6,18 @@ unit. What a file or a feed printed is never rounded.
 """
 
 from itertools import zip_longest
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from orbitlake.tables import Column, Table
+
+if TYPE_CHECKING:
+    # Whoever reads an ephemeris needs no Parquet.
+    import pyarrow.parquet as pq
 
 UNITS_ALIKE: Final = 1.5
 """In units of the last digit: one, and what the float itself is off."""
@@ -65,7 +68,7 @@ def same_rows(ours: pa.Table, theirs: pa.Table, table: Table) -> bool:
     )
 
 
-def same_files(ours: pq.ParquetFile, theirs: pq.ParquetFile, table: Table) -> bool:
+def same_files(ours: "pq.ParquetFile", theirs: "pq.ParquetFile", table: Table) -> bool:
     """Tell the same of two files of a table; no more than ROWS_AT_ONCE rows of each are read at a time."""
     if ours.metadata.num_rows != theirs.metadata.num_rows:
         return False

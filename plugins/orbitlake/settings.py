@@ -11,6 +11,8 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
+DATA: Final = str(CHECKOUT / "data") if (CHECKOUT / "jobs").is_dir() else "data"
+"""Installed as a library there is no checkout: then it is a folder of where the program runs."""
 OPEN_NOTIFY_URL: Final = "http://api.open-notify.org/iss-now.json"
 WHERETHEISS_URL: Final = "https://api.wheretheiss.at/v1/satellites/25544"
 NASA_OEM_URL: Final = "https://nasa-public-data.s3.amazonaws.com/iss-coords/current/ISS_OEM/ISS.OEM_J2K_EPH.txt"
@@ -119,7 +121,7 @@ class Settings:
 
     data: Path = setting(
         lambda raw: data_root(raw, "ORBITLAKE_DATA"),
-        str(CHECKOUT / "data"),
+        DATA,
         "root of everything written",
         shown="`data/` in the checkout",
     )

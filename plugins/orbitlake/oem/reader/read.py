@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from orbitlake.oem.reader import kvn, unpacking, xml
+from orbitlake.oem.reader import kvn, unpacking
 from orbitlake.oem.reader.errors import OemError
 from orbitlake.oem.reader.issue import Issue, issue_of
 from orbitlake.oem.reader.message import Message
@@ -81,7 +81,12 @@ def parse_all(text: bytes, name: str) -> tuple[Message | OemError, ...]:
     Of several the error of one stands in its place. Raises OemError where the file as a whole cannot be read.
     """
     body = text.removeprefix(BYTE_ORDER_MARK)
-    return xml.parse(body, name, most_markup()) if is_xml(body) else (kvn.parse(body, name),)
+    if not is_xml(body):
+        return (kvn.parse(body, name),)
+    # Most files are text: they need no libxml2.
+    from orbitlake.oem.reader import xml
+
+    return xml.parse(body, name, most_markup())
 
 
 def is_xml(body: bytes) -> bool:
