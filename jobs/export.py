@@ -31,6 +31,7 @@ SELECT * FROM passes
 WHERE object_id = $1 AND ($2 IS NULL OR site = $2) AND (NOT $3 OR visible_from IS NOT NULL)
 ORDER BY site, rise_time, pass_id
 """
+NEWEST_NAME = "SELECT max_by(object_name, creation_date) FROM oem_issues WHERE object_id = $1"
 BATCH_ROWS = 2**16
 FAILURES = (LakeError, LookupError, ValueError, OSError, duckdb.Error)
 
@@ -64,9 +65,11 @@ def export_czml(given: argparse.Namespace, settings: Settings) -> Export:
 def export_calendar(given: argparse.Namespace, settings: Settings) -> Export:
     """Return a calendar of the passes over one site, or over all."""
     object_id = given.object_id or settings.object_id
-    wanted = [object_id, given.site, given.visible]
-    rows = connect(settings.data).execute(PASSES_WANTED, wanted).to_arrow_table().to_pylist()
-    return to_calendar(rows, f"{object_id} over {given.site}" if given.site else f"Passes of {object_id}")
+    connection = connect(settings.data)
+    rows = connection.execute(PASSES_WANTED, [object_id, given.site, given.visible]).to_arrow_table().to_pylist()
+    ((name,),) = connection.execute(NEWEST_NAME, [object_id]).fetchall()
+    name = name or object_id
+    return to_calendar(rows, f"{name} over {given.site}" if given.site else f"Passes of {name}", {object_id: name})
 
 
 def export_csv(given: argparse.Namespace, settings: Settings) -> Export:
