@@ -130,6 +130,12 @@ def test_reading_an_ephemeris_loads_nothing_that_it_does_not_need(python: Path, 
     assert json.loads(run(python, "-c", BROUGHT_BY, "orbitlake.oem", *heavy, cwd=tmp_path)) == []
 
 
+def test_data_root_is_a_folder_of_where_the_program_runs(python: Path, tmp_path: Path):
+    asked = "from orbitlake.settings import from_environment; print(from_environment().data)"
+
+    assert run(python, "-c", asked, cwd=tmp_path).strip() == str(tmp_path / "data")
+
+
 def test_every_line_of_the_page_runs_where_nothing_else_is_installed(python: Path, tmp_path: Path):
     (tmp_path / "ISS.OEM_J2K_EPH.txt").write_bytes(simulated())
     (tmp_path / "page.py").write_text("\n".join(EXAMPLES))
