@@ -17,10 +17,12 @@ OPEN_NOTIFY_URL: Final = "http://api.open-notify.org/iss-now.json"
 WHERETHEISS_URL: Final = "https://api.wheretheiss.at/v1/satellites/25544"
 NASA_OEM_URL: Final = "https://nasa-public-data.s3.amazonaws.com/iss-coords/current/ISS_OEM/ISS.OEM_J2K_EPH.txt"
 
-PARTITION_KEYS: Final = ("date=", "object_id=", "issue=")
+PARTITION_KEYS: Final = ("date=", "object_id=", "issue=", "site=", "point=")
 OFF: Final = "off"
 FOREVER: Final = "forever"
 FALLBACKS: Final = (OFF, "wheretheiss")
+STANDARD: Final = "standard"
+SITES_NAME: Final = "sites.toml"
 CHANNEL: Final = re.compile(r"log|(webhook|smtp):[\w.-]+")
 """Where an alert can go: the log, or a connection of Airflow."""
 HOST: Final = re.compile(r"([\w-]+(\.[\w-]+)*\.?|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?")
@@ -106,6 +108,11 @@ def hosts(raw: str) -> tuple[str, ...]:
     return wanted
 
 
+def file_or_none(raw: str) -> Path | None:
+    """Take the path of a file, `~` being the home, or nothing."""
+    return Path(raw).expanduser().absolute() if raw else None
+
+
 def setting(read: Reader, default: str, meaning: str, *, simulated: str | None = None, shown: str = "") -> Any:
     """Declare a setting: how its text is read, the text where it is absent or empty, and what it means.
 
@@ -150,6 +157,17 @@ class Settings:
         "the OEM file of the daily run",
         simulated=f"{SIMULATOR_URL}/ISS.OEM_J2K_EPH.txt",
         shown="NASA's current ISS ephemeris",
+    )
+    sites: Path | None = setting(
+        file_or_none,
+        "",
+        "file of the sites and points that passes and approaches are predicted for ([places](#places))",
+        shown="`sites.toml` in the data root",
+    )
+    refraction: str = setting(
+        one_of(OFF, STANDARD),
+        OFF,
+        "`standard`: elevations and horizons of sites are as air of 10 C and 1010 hPa shows them (Saemundsson 1986)",
     )
     object_id: str = setting(str, "1998-067A", "designator of the object that the position feed tells of")
     http_timeout_s: float = setting(number, "30", "longest wait for an answer")
@@ -211,6 +229,11 @@ class Settings:
     @property
     def uses_simulator(self) -> bool:
         return self.upstream == SIMULATOR
+
+    @property
+    def sites_file(self) -> Path:
+        """Where the sites and points are."""
+        return self.sites or self.data / SITES_NAME
 
     @property
     def feed_urls(self) -> dict[str, str]:

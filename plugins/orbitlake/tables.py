@@ -65,6 +65,12 @@ ACCELERATION_DECIMALS: Final = 4
 """In mm/s^2: 0.1 um/s^2."""
 RATIO_DECIMALS: Final = 6
 """One poll in a million: an hour has at most 3,600."""
+ANGLE_DECIMALS: Final = 3
+"""Of directions in the sky, in degrees: 10 m at 500 km."""
+MAGNITUDE_DECIMALS: Final = 1
+"""Estimates are off by half a magnitude and more."""
+SHIFT_DECIMALS: Final = 3
+"""Of times between moments that are whole milliseconds."""
 INTERVAL_DECIMALS: Final = 3
 """Of intervals between polls, in seconds: latencies are kept to a microsecond, and clocks wait to a millisecond."""
 
@@ -966,6 +972,164 @@ POSITIONS_FILLED: Final = Table(
     ),
 )
 
+SPREAD_COLUMNS: Final = (
+    Column(
+        "burn_between",
+        FLAG,
+        "whether the issue flies a burn that begins after its creation and by then",
+        required=True,
+    ),
+    Column(
+        "creation_date",
+        UTC_MICROSECONDS,
+        "CREATION_DATE of the issue created last of those that cover all of it; where CANCELLED of the first that has "
+        "it no more, all else being as told before",
+        "UTC",
+        required=True,
+    ),
+    Column("revision", SMALL, "how many later issues told of it again or cancelled it; 0 as first told", required=True),
+    Column(
+        "status",
+        TEXT,
+        "PREDICTED as first told; REVISED by a later issue; MOVED where that is a shift of at least a second, and "
+        "further than time_p90_s told before or due to another plan of burns; CANCELLED where it is gone; FLOWN where "
+        "the issue was created after the end",
+        required=True,
+    ),
+)
+"""What ends a row of passes or approaches: how it came to be."""
+
+PASSES: Final = Table(
+    name="passes",
+    meaning="One row a pass of an object over a site: when and where it is seen, and how sure that is.",
+    key=("object_id", "site", "pass_id"),
+    partition_by=("object_id", "site"),
+    sort_by=("object_id", "site", "rise_time", "pass_id"),
+    frame="directions at the site, up the normal of the WGS-84 ellipsoid, in ITRS; light time counts, and with "
+    "ORBITLAKE_REFRACTION=standard air does",
+    columns=(
+        ISSUE_OBJECT_ID,
+        Column("site", LABEL, "name of the site in the file of places", required=True),
+        Column(
+            "pass_id",
+            TEXT,
+            "culmination as first told, and the issue that told of it first: it stays while the pass is revised",
+            required=True,
+        ),
+        Column("rise_time", UTC_MICROSECONDS, "when it rises above the horizon of the site", "UTC", required=True),
+        Column("culmination_time", UTC_MICROSECONDS, "when it stands highest", "UTC", required=True),
+        Column("set_time", UTC_MICROSECONDS, "when it sets below the horizon of the site", "UTC", required=True),
+        *(
+            Column(
+                f"{when}_azimuth_deg",
+                REAL,
+                f"azimuth at {when}, from north over east, 0 to 360",
+                "deg",
+                required=True,
+                decimals=ANGLE_DECIMALS,
+            )
+            for when in ("rise", "culmination", "set")
+        ),
+        Column("max_elevation_deg", REAL, "elevation at culmination", "deg", required=True, decimals=ANGLE_DECIMALS),
+        Column("range_km", REAL, "distance at culmination", "km", required=True, decimals=ERROR_DECIMALS),
+        Column(
+            "visible_from",
+            UTC_MICROSECONDS,
+            "first moment at which it is outside of the Earth's umbra while the Sun's centre stands 6 degrees or more "
+            "below the horizontal; null where there is none",
+            "UTC",
+        ),
+        Column(
+            "visible_until",
+            UTC_MICROSECONDS,
+            "last such moment, also where the umbra lies in between; null likewise",
+            "UTC",
+        ),
+        Column(
+            "visible_max_elevation_deg",
+            REAL,
+            "highest elevation at such a moment; null likewise",
+            "deg",
+            decimals=ANGLE_DECIMALS,
+        ),
+        Column(
+            "magnitude",
+            REAL,
+            "estimated brightness then, as of an evenly scattering sphere; null likewise, and where the object's own "
+            "is not known",
+            decimals=MAGNITUDE_DECIMALS,
+        ),
+        Column(
+            "time_sigma_s",
+            REAL,
+            "standard deviation of rise_time, of a normal distribution with the bound of prediction_bands known for "
+            "nine in ten errors, else with that for half of them; null where flown or neither is known",
+            "s",
+            decimals=SIGMA_DECIMALS,
+        ),
+        Column(
+            "time_p90_s",
+            REAL,
+            "what nine in ten errors of rise_time keep to; null where flown or not known",
+            "s",
+            decimals=SIGMA_DECIMALS,
+        ),
+        *SPREAD_COLUMNS,
+        Column(
+            "shift_s",
+            REAL,
+            "culmination less that of the revision before; null as first told and where CANCELLED",
+            "s",
+            decimals=SHIFT_DECIMALS,
+        ),
+    ),
+)
+
+APPROACHES: Final = Table(
+    name="approaches",
+    meaning="One row an approach of an object's ground track to a point: from when to when, and how near.",
+    key=("object_id", "point", "approach_id"),
+    partition_by=("object_id", "point"),
+    sort_by=("object_id", "point", "closest_time", "approach_id"),
+    frame="great circles on a sphere of 6371 km between geodetic places on WGS-84, the object's straight below it",
+    columns=(
+        ISSUE_OBJECT_ID,
+        Column("point", LABEL, "name of the point in the file of places", required=True),
+        Column(
+            "approach_id",
+            TEXT,
+            "closest_time as first told, and the issue that told of it first: it stays while it is revised",
+            required=True,
+        ),
+        Column("entry_time", UTC_MICROSECONDS, "when it comes within the point's within_km", "UTC", required=True),
+        Column("closest_time", UTC_MICROSECONDS, "when it is nearest", "UTC", required=True),
+        Column("exit_time", UTC_MICROSECONDS, "when it leaves again", "UTC", required=True),
+        Column("distance_km", REAL, "distance when nearest", "km", required=True, decimals=ERROR_DECIMALS),
+        Column(
+            "time_sigma_s",
+            REAL,
+            "standard deviation of closest_time, as in passes; null likewise",
+            "s",
+            decimals=SIGMA_DECIMALS,
+        ),
+        Column(
+            "time_p90_s",
+            REAL,
+            "what nine in ten errors of closest_time keep to; null likewise",
+            "s",
+            decimals=SIGMA_DECIMALS,
+        ),
+        *SPREAD_COLUMNS,
+        Column(
+            "shift_s",
+            REAL,
+            "closest_time less that of the revision before; null as first told and where CANCELLED",
+            "s",
+            decimals=SHIFT_DECIMALS,
+        ),
+    ),
+)
+
 
 TABLES: Final = {
     table.name: table
@@ -987,12 +1151,16 @@ TABLES: Final = {
         COVERAGE,
         GAPS,
         POSITIONS_FILLED,
+        PASSES,
+        APPROACHES,
     )
 }
 OEM_TABLES: Final = (OEM_ISSUES, OEM_SEGMENTS, STATE_VECTORS, TRAJECTORY_EVENTS, THRUST_EPISODES, OEM_COVARIANCES)
 POSITION_TABLES: Final = (POSITIONS, WINDOW_STATS)
 AUDIT_TABLES: Final = (TRAJECTORY, PREDICTION_ERROR, PREDICTION_ERROR_SUMMARY, PREDICTION_BANDS, BURN_HISTORY)
 """What issues say of each other, by object."""
+PLACE_TABLES: Final = (PASSES, APPROACHES)
+"""What the ephemeris means for places on the ground, by object and place."""
 FEED_TABLES: Final = (COVERAGE, GAPS)
 """What the raw records say of the feeds, by UTC day."""
 

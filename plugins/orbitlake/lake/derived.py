@@ -154,6 +154,12 @@ def _sign(file: Path) -> Sign | None:
     return None
 
 
+def note_of(entries: Mapping[str, list[Any]], lake: Lake, file: Path) -> str | None:
+    """Return the inputs that a file was noted to be made from, where it still is that file; else None."""
+    noted = entries.get(file.relative_to(lake.root).as_posix())
+    return str(noted[0]) if noted and noted[1] is not None and noted[1] == _sign(file) else None
+
+
 def load_note(note: Path) -> dict[str, list[Any]]:
     """Return what a run noted; nothing where it cannot be read."""
     with suppress(FileNotFoundError, ValueError):

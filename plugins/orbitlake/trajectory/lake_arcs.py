@@ -109,6 +109,11 @@ def _trajectory(
     return Trajectory(arcs, _bands(lake, object_id) if bands else NO_BANDS, as_of=as_of)
 
 
+def bands_of(lake: Lake, object_id: str) -> Bands:
+    """Return the bounds of an object's errors in prediction_bands, none before there is that file."""
+    return _bands(lake, object_id) if lake.object_file(PREDICTION_BANDS, object_id).is_file() else NO_BANDS
+
+
 def _bands(lake: Lake, object_id: str) -> Bands:
     with open_checked(lake.object_file(PREDICTION_BANDS, object_id), PREDICTION_BANDS) as opened:
         return Bands.of(opened.read(list(COLUMNS)))

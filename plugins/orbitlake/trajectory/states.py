@@ -140,6 +140,15 @@ class Trajectory:
         bands = self._bands.before(created_us) if self._as_of_us is None else self._bands.by(self._as_of_us)
         states.p50_km[rows], states.p90_km[rows] = bounds_at(bands, states.age_s[rows], has_burn)
 
+    def by_issue(self) -> list["Trajectory"]:
+        """Return what each issue says by itself, the one created last first; bounds of errors as here."""
+        found = []
+        for created_us in sorted({arc.creation_us for arc in self.arcs}, reverse=True):
+            alone = Trajectory([arc for arc in self.arcs if arc.creation_us == created_us], self._bands)
+            alone._as_of_us = self._as_of_us
+            found.append(alone)
+        return found
+
     def covering(self, start: datetime, stop: datetime) -> int | None:
         """Return when the newest of the issues that cover all of a span was created, in microseconds since 1970.
 

@@ -1,0 +1,45 @@
+"""What is looked for: sites that an object passes over, and points that its ground track comes near."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from orbitlake.physics.kinematics import PARIS_LATITUDE_DEG, PARIS_LONGITUDE_DEG
+
+USUAL_HORIZON_DEG: Final = 10.0
+UTC_ZONE: Final = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A place to look from: geodetic on WGS-84, height above the ellipsoid.
+
+    What stands lower than horizon_deg is hidden there. time_zone is an IANA name, for show.
+    """
+
+    name: str
+    latitude_deg: float
+    longitude_deg: float
+    height_m: float = 0.0
+    horizon_deg: float = USUAL_HORIZON_DEG
+    time_zone: str = UTC_ZONE
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A place that a ground track approaches when it comes within so many km."""
+
+    name: str
+    latitude_deg: float
+    longitude_deg: float
+    within_km: float
+
+
+PARIS: Final = Site("Paris", PARIS_LATITUDE_DEG, PARIS_LONGITUDE_DEG, time_zone="Europe/Paris")
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """All sites and points of a file, in its order."""
+
+    sites: tuple[Site, ...] = field(default=(PARIS,))
+    points: tuple[Point, ...] = ()
