@@ -3,9 +3,9 @@
 from orbitlake.passes.ground_approaches import approaches
 from orbitlake.passes.pass_tables import update_approaches, update_passes
 from orbitlake.passes.place_keys import point_of, site_of
-from orbitlake.passes.places import PARIS, Places, Point, Site
+from orbitlake.passes.places import PARIS, Places, Point, Site, SitesError
 from orbitlake.passes.site_passes import passes
-from orbitlake.passes.sites_file import SitesError, add_site, read_places
+from orbitlake.passes.sites_file import add_site, read_places
 
 __all__ = [
     "PARIS",

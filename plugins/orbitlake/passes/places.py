@@ -1,5 +1,6 @@
 """What is looked for: sites that an object passes over, and points that its ground track comes near."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -7,6 +8,10 @@ from orbitlake.physics.kinematics import PARIS_LATITUDE_DEG, PARIS_LONGITUDE_DEG
 
 USUAL_HORIZON_DEG: Final = 10.0
 UTC_ZONE: Final = "UTC"
+
+
+class SitesError(ValueError):
+    """A file of places cannot be used, or has no such site; the message names file, line, key and reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +48,11 @@ class Places:
 
     sites: tuple[Site, ...] = field(default=(PARIS,))
     points: tuple[Point, ...] = ()
+
+    def named(self, names: Sequence[str]) -> tuple[Site, ...]:
+        """Return the sites of some names. Raises SitesError for a name that none has."""
+        by_name = {site.name: site for site in self.sites}
+        for name in names:
+            if name not in by_name:
+                raise SitesError(f"no site is called {name!r}; there is {', '.join(by_name) or 'none'}")
+        return tuple(by_name[name] for name in names)

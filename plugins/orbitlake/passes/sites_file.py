@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 from orbitlake.lake.files import write_file
 from orbitlake.lake.locks import lock_folder
 from orbitlake.passes.place_keys import SITE_KEYS, point_of, site_of
-from orbitlake.passes.places import Places, Point, Site
+from orbitlake.passes.places import Places, Point, Site, SitesError
 
 SITES: Final = "sites"
 POINTS: Final = "points"
@@ -18,10 +18,6 @@ TABLE_LINE: Final = re.compile(r"\s*\[\[\s*[\"']?(sites|points)[\"']?\s*\]\]\s*(
 LARGEST_FILE_BYTES: Final = 2**20
 
 Place = TypeVar("Place", Site, Point)
-
-
-class SitesError(ValueError):
-    """A file of places cannot be used, or a site not be added; the message names file, line, key and reason."""
 
 
 def read_places(file: Path) -> Places:
