@@ -1035,14 +1035,14 @@ PASSES: Final = Table(
         Column(
             "visible_from",
             UTC_MICROSECONDS,
-            "first moment at which it is outside of the Earth's umbra while the Sun's centre stands 6 degrees or more "
-            "below the horizontal; null where there is none",
+            "first moment at which it is outside of the Earth's shadow, a cylinder of the equatorial radius, while the "
+            "Sun's centre stands 6 degrees or more below the horizontal; null where there is none",
             "UTC",
         ),
         Column(
             "visible_until",
             UTC_MICROSECONDS,
-            "last such moment, also where the umbra lies in between; null likewise",
+            "last such moment, also where shadow lies in between; null likewise",
             "UTC",
         ),
         Column(

@@ -12,7 +12,7 @@ from orbitlake.passes.track import Track
 from orbitlake.physics.kinematics import Reals
 from orbitlake.physics.roots import Rows, roots_between
 from orbitlake.physics.sky import Grounds, sight
-from orbitlake.physics.sunlight import magnitude, out_of_umbra_km
+from orbitlake.physics.sunlight import magnitude, out_of_shadow_km
 
 DARK_SINE: Final = float(np.sin(np.radians(-6.0)))
 """Of the Sun's elevation: the end of civil twilight, when the Sun's centre is so far below the horizontal."""
@@ -75,7 +75,7 @@ class _Sky:
         """Return how far instants are from not being visible, negative where they are not: (m,), (m,) -> (m,)."""
         sun = self.track.sun_at(at_s)
         position_km, _ = self.track.states(at_s)
-        sunlit = out_of_umbra_km(position_km, sun) / KM_OF_SINE
+        sunlit = out_of_shadow_km(position_km, sun) / KM_OF_SINE
         return np.asarray(np.minimum(sunlit, DARK_SINE - erfa.pdp(self.grounds.up[rows], sun)))
 
     def sine(self, at_s: Reals, rows: Rows) -> Reals:

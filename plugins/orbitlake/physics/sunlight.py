@@ -20,10 +20,6 @@ KNOT_S: Final = 21_600.0
 """Spacing of exact places of the Sun: a parabola between them is good to 0.01 seconds of arc."""
 
 EQUATORIAL_RADIUS_KM: Final = 6378.137
-POLAR_RADIUS_KM: Final = 6356.752314245
-SUN_RADIUS_KM: Final = 695_700.0
-"""Nominal (IAU 2015 B3)."""
-AU_KM: Final = 149_597_870.7
 
 
 def sun_direction_itrs(epoch_utc: np.datetime64) -> NDArray[np.float64]:
@@ -68,22 +64,18 @@ def is_sunlit(position_km: NDArray[np.float64], sun: NDArray[np.float64]) -> boo
     return toward_sun_km > 0 or float(np.linalg.norm(position_km - toward_sun_km * sun)) > MEAN_RADIUS_KM
 
 
-def out_of_umbra_km(position_km: NDArray[np.float64], sun: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how far positions are outside of the Earth's umbra, negative within: (n, 3), (n, 3) in ITRS -> (n,).
+def out_of_shadow_km(position_km: NDArray[np.float64], sun: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how far positions are outside of the Earth's shadow, negative within: (n, 3), (n, 3) in ITRS -> (n,).
 
-    The umbra is the cone behind the WGS-84 ellipsoid in which no part of the Sun is seen; air neither bends light nor
-    dims it. Stretched along its axis to the equatorial radius the ellipsoid is a sphere, and straight lines stay
-    straight. On the side of the Sun the value is the height above that sphere, which meets the other at the border.
+    The shadow is a cylinder of the equatorial radius behind the Earth, as of a Sun that is a point: it begins where
+    half the Sun is hidden, in low orbit 4 s before all of it is. Toward the poles the ellipsoid is up to 21 km smaller, and
+    air that dims light reaches about as high. On the side of the Sun the value is the height above a sphere, which
+    meets the other at the border.
     """
-    stretch = np.array([1.0, 1.0, EQUATORIAL_RADIUS_KM / POLAR_RADIUS_KM])
-    place_km, toward = position_km * stretch, sun * stretch
-    toward = toward / erfa.pm(toward)[:, np.newaxis]
-    behind_km = -erfa.pdp(place_km, toward)
-    off_axis_km = erfa.pm(place_km + behind_km[:, np.newaxis] * toward)
-    narrowing = (SUN_RADIUS_KM - EQUATORIAL_RADIUS_KM) / AU_KM
-    night_km: NDArray[np.float64] = off_axis_km - (EQUATORIAL_RADIUS_KM - narrowing * behind_km)
-    day_km: NDArray[np.float64] = erfa.pm(place_km) - EQUATORIAL_RADIUS_KM
-    return np.where(behind_km > 0.0, night_km, day_km)
+    toward_km = erfa.pdp(position_km, sun)
+    night_km: NDArray[np.float64] = erfa.pm(position_km - toward_km[:, np.newaxis] * sun) - EQUATORIAL_RADIUS_KM
+    day_km: NDArray[np.float64] = erfa.pm(position_km) - EQUATORIAL_RADIUS_KM
+    return np.where(toward_km < 0.0, night_km, day_km)
 
 
 def magnitude(standard: ArrayLike, range_km: ArrayLike, phase_rad: ArrayLike) -> NDArray[np.float64]:
