@@ -59,9 +59,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", help="the data root (default: ORBITLAKE_DATA, else data/ in the checkout)")
     parser.add_argument("--site", action="append", metavar="NAME", help="print this site only; may be repeated")
-    parser.add_argument(
-        "--days", type=days, default=USUAL_DAYS, help="how far to print, to 60 (default: %(default)g)"
-    )
+    parser.add_argument("--days", type=days, default=USUAL_DAYS, help="how far to print, to 60 (default: %(default)g)")
     parser.add_argument(
         "--since", type=instant, default=datetime.now(UTC), help="from when on to print, such as 2026-11-20 (now)"
     )

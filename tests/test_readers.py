@@ -22,8 +22,9 @@ from tests.positions.published import derived, put_closed, stream_in
 from tests.positions.samples import orbit
 
 from orbitlake import audit
+from orbitlake.passes import Places, Point, Site, update_approaches, update_passes
 from orbitlake.query import files
-from orbitlake.tables import AUDIT_TABLES, FEED_TABLES, POSITION_TABLES, POSITIONS_FILLED, TABLES
+from orbitlake.tables import AUDIT_TABLES, FEED_TABLES, PLACE_TABLES, POSITION_TABLES, POSITIONS_FILLED, TABLES
 from orbitlake.trajectory.audit_tables import update_burn_history, update_prediction_error, update_trajectory
 
 CLOSED = date(2025, 12, 21)
@@ -57,16 +58,22 @@ def manifest(tmp_path_factory) -> Path:
     put(circles, {f"date={begin.date()}/20230324T190000.000000Z-c0ffee00.jsonl": polls})
     audit.update(circles, "1998-067A", begin + timedelta(seconds=65))
     audit.fill(circles)
+    # Names that folders have percent-encoded.
+    places = Places((Site("Île d'Yeu", 46.7, -2.3), Site("S2", 0.0, 0.0)), (Point("Null", 0.0, 0.0, 900.0),))
+    update_passes(circles, places)
+    update_approaches(circles, places)
     tables = {}
     for table in TABLES.values():
-        found = files(table.name, circles.root if table in (*AUDIT_TABLES, POSITIONS_FILLED) else lake.root)
+        found = files(
+            table.name, circles.root if table in (*AUDIT_TABLES, *PLACE_TABLES, POSITIONS_FILLED) else lake.root
+        )
         if found:
             column = next(field.name for field in table.schema if pa.types.is_timestamp(field.type))
             times = ds.dataset(found, format="parquet").to_table().column(column)
             ends = [times_us(pc.min(times).as_py()), times_us(pc.max(times).as_py())]
             tables[table.name] = {"files": found, "column": column, "found": [len(times), *ends]}
-    daily = (*POSITION_TABLES, *FEED_TABLES, POSITIONS_FILLED)
-    assert {"trajectory", "burn_history", *(each.name for each in daily)} < tables.keys()
+    others = (*POSITION_TABLES, *FEED_TABLES, *PLACE_TABLES, POSITIONS_FILLED)
+    assert {"trajectory", "burn_history", *(each.name for each in others)} < tables.keys()
     path = folder / "manifest.json"
     path.write_text(json.dumps(tables))
     return path

@@ -15,6 +15,8 @@ from tests.published import publish
 
 from orbitlake.embedded.topology import PORTS
 from orbitlake.lake import Lake
+from orbitlake.passes import Site, site_of
+from orbitlake.passes.sites_file import places_of
 from orbitlake.settings import CHECKOUT, DECLARED, variable
 from orbitlake.settings import overview as settings
 from orbitlake.tables import POSITIONS, TABLES, WINDOW_STATS, dictionary, overview
@@ -134,7 +136,15 @@ def test_every_block_is_of_a_language_that_is_checked():
     marks = [line.strip() for text in PAGES.values() for line in text.splitlines() if line.lstrip().startswith("```")]
 
     assert len(marks) == 2 * sum(len(FENCE.findall(text)) for text in PAGES.values())
-    assert set(marks) == {"```", "```bash", "```python", "```sh", "```yaml"}
+    assert set(marks) == {"```", "```bash", "```python", "```sh", "```toml", "```yaml"}
+
+
+def test_the_file_of_places_that_the_settings_show_can_be_used(tmp_path: Path):
+    (example,) = blocks("toml")
+
+    places = places_of(example.encode(), tmp_path / "sites.toml")
+    assert [place.name for place in (*places.sites, *places.points)] == ["Paris", "Kourou"]
+    assert site_of(name="X", latitude_deg=0, longitude_deg=0) == Site("X", 0.0, 0.0, 0.0, 10.0, "UTC")
 
 
 @pytest.mark.spark

@@ -972,7 +972,7 @@ POSITIONS_FILLED: Final = Table(
     ),
 )
 
-SPREAD_COLUMNS: Final = (
+REVISION_COLUMNS: Final = (
     Column(
         "burn_between",
         FLAG,
@@ -997,7 +997,7 @@ SPREAD_COLUMNS: Final = (
         required=True,
     ),
 )
-"""What ends a row of passes or approaches: how it came to be."""
+"""Of a row of passes or approaches: how it came to be."""
 
 PASSES: Final = Table(
     name="passes",
@@ -1074,7 +1074,7 @@ PASSES: Final = Table(
             "s",
             decimals=SIGMA_DECIMALS,
         ),
-        *SPREAD_COLUMNS,
+        *REVISION_COLUMNS,
         Column(
             "shift_s",
             REAL,
@@ -1119,7 +1119,7 @@ APPROACHES: Final = Table(
             "s",
             decimals=SIGMA_DECIMALS,
         ),
-        *SPREAD_COLUMNS,
+        *REVISION_COLUMNS,
         Column(
             "shift_s",
             REAL,

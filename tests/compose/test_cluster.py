@@ -205,6 +205,7 @@ def replayed(running: float, cluster: Cluster, real_data: Path) -> dict[str, lis
     )
     finish(cluster, "compact_positions", trigger(cluster, "compact_positions", {"date": day}))
     finish(cluster, "audit_positions", trigger(cluster, "audit_positions", {}))
+    finish(cluster, "predict_passes", trigger(cluster, "predict_passes", {}))
 
     return cluster.python(FINGERPRINT)
 

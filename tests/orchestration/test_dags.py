@@ -31,6 +31,7 @@ EXPECTED = {
     "collect_positions": ["collect"],
     "compact_positions": ["compact", "retire"],
     "ingest_oem": ["archive", "check", "download", "tabulate"],
+    "predict_passes": ["approaches", "passes", "sites"],
     "stream_positions": ["stream"],
     "watch_freshness": ["watch"],
 }
@@ -53,6 +54,14 @@ INLETS = {
     "collect_positions": set(),
     "compact_positions": {"live_positions", "live_window_stats"},
     "ingest_oem": {"raw_oem"},
+    "predict_passes": {
+        "oem_issues",
+        "oem_segments",
+        "state_vectors",
+        "thrust_episodes",
+        "trajectory_events",
+        "prediction_bands",
+    },
     "stream_positions": {"raw_open_notify"},
     "watch_freshness": {"raw_open_notify", "oem_issues"},
 }
@@ -79,6 +88,7 @@ OUTLETS = {
         "thrust_episodes",
         "oem_covariances",
     },
+    "predict_passes": {"passes", "approaches"},
     "stream_positions": {"live_positions", "live_window_stats"},
     # It announces what the stream, whose own run ends once an hour, has written, and keeps the audit up to the minute.
     "watch_freshness": {"live_positions", "live_window_stats", "coverage", "gaps", "position_audit"},
@@ -103,6 +113,17 @@ REFUSED_VALUES = {
             "https://user:secret@host/a.txt",
             "https://user@host",
         ]
+    },
+    "predict_passes": {
+        "site": ["", "../Paris", "a/b", "1st", ".Paris", 'Par"is', "Paris\n", "x" * 65, 7],
+        "days": [0, -1, 61, "five", None],
+        "scope": ["", "all", None, 7],
+        "new_site": ["", "../Paris", "a/b", "1st", "_x", "a=b", "x" * 65, 7],
+        "latitude_deg": [90.1, -91, "48.8", True],
+        "longitude_deg": [180.1, -181, "2.3", True],
+        "height_m": [9001, -501, "35", None],
+        "horizon_deg": [-1, 90, "10", None],
+        "time_zone": ["", "../../etc/passwd", " UTC", None, 2],
     },
     "stream_positions": {
         "trigger": ["", "0 seconds", "1 fortnight", None],
@@ -372,3 +393,14 @@ def test_the_audit_runs_when_an_issue_a_closed_day_or_raw_records_are_new(dag_ba
     assert {asset.name for asset in any_of.objects} == {"oem_issues", "positions", "raw_open_notify"}
     for made_of_it in ("prediction_error_summary", "prediction_bands"):
         assert dag.get_task(made_of_it).upstream_task_ids == {"prediction_error"}
+
+
+def test_passes_are_predicted_when_the_path_or_the_bounds_of_its_errors_are_new(dag_bag):
+    dag = dag_bag.dags["predict_passes"]
+    any_of = dag.timetable.asset_condition
+
+    assert type(any_of).__name__ == "AssetAny"
+    assert {asset.name for asset in any_of.objects} == {"trajectory", "prediction_bands"}
+    # A site that the form adds is there before anything is predicted.
+    for made_of_it in ("approaches", "passes"):
+        assert "sites" in dag.get_task(made_of_it).get_flat_relative_ids(upstream=True)

@@ -30,6 +30,12 @@ BAD = {
         {"source": "https://h/" + "a" * 2000}, {"source": ["a.txt"]},
         {"source": "https://user:secret@host/a.txt"}, {"source": "https://user@host"}, {"url": "https://host/a.txt"},
     ],
+    "predict_passes": [
+        {"site": ""}, {"site": "../Paris"}, {"site": 7}, {"days": 0}, {"days": "five"}, {"scope": "all"},
+        {"new_site": "a/b"}, {"new_site": " Rome"}, {"new_site": "Rome\u202e"}, {"latitude_deg": 90.1},
+        {"longitude_deg": "2"}, {"height_m": None}, {"horizon_deg": 90}, {"time_zone": "Mars/Olympus"},
+        {"new_site": "Rome"}, {"new_site": "Rome", "latitude_deg": 41.9}, {"latitude_deg": 41.9}, {"place": "Rome"},
+    ],
     "stream_positions": [
         {"trigger": ""}, {"trigger": "0 seconds"}, {"trigger": "1 fortnight"}, {"trigger": 5}, {"trigger": None},
         {"max_runtime_s": 0}, {"max_runtime_s": 9}, {"max_runtime_s": 86_401}, {"max_runtime_s": "long"},
@@ -48,6 +54,11 @@ GOOD = {
     "ingest_oem": [
         {"source": None}, {"source": "https://host/a.txt?raw=1"}, {"source": "HTTP://127.0.0.1:80/a"},
         {"source": "a.txt"}, {"source": "may/b 1.gz"}, {"source": "_odd (2).oem"},
+    ],
+    "predict_passes": [
+        None, {}, {"site": "Paris", "days": 0.5}, {"new_site": None, "scope": "everything"},
+        {"new_site": "São Paulo - Centro", "latitude_deg": -23.55, "longitude_deg": -46.63, "height_m": 760},
+        {"new_site": "Pole", "latitude_deg": 90, "longitude_deg": 0, "horizon_deg": 0, "time_zone": "Etc/GMT+1"},
     ],
     "stream_positions": [{"trigger": "available-now"}, {"max_runtime_s": 10}],
     "watch_freshness": [{"feed_minutes": 0.1, "issue_days": 365}],

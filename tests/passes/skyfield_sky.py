@@ -1,7 +1,7 @@
 """The sky by Skyfield: its own frames, Sun, shadow and search for events, on states of ours."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
@@ -10,13 +10,15 @@ from skyfield.api import Loader, wgs84
 from skyfield.constants import AU_KM, DAY_S
 from skyfield.framelib import ICRS_to_J2000
 from skyfield.searchlib import find_discrete, find_maxima
-from skyfield.units import Distance
 from skyfield.vectorlib import VectorFunction
 from skyfield_data import get_skyfield_data_path
 
 from orbitlake.passes import Site
 from orbitlake.trajectory import Trajectory
+from orbitlake.trajectory.issues import utc_us_of
 
+UNIX_EPOCH_JD: Final = 2_440_587.5
+TT_MINUS_TAI_S: Final = 32.184
 DARK_DEG: Final = -6.0
 
 
@@ -37,9 +39,9 @@ class Flown(VectorFunction):
         self.target = "flown"
 
     def _at(self, t: Any) -> tuple[Any, Any, None, None]:
-        scale, _ = loader()
-        utc = np.atleast_1d(np.asarray(t.utc_datetime()))
-        states = self.trajectory.state_at([each.astimezone(UTC) for each in utc])
+        tt_us = (np.atleast_1d(t.whole) - UNIX_EPOCH_JD) * DAY_S * 1e6 + np.atleast_1d(t.tt_fraction) * DAY_S * 1e6
+        utc_us = utc_us_of(np.rint(tt_us - TT_MINUS_TAI_S * 1e6).astype(np.int64))
+        states = self.trajectory.state_at(utc_us.astype("datetime64[us]"))
         gcrs_km, gcrs_km_s = (each @ ICRS_to_J2000 for each in (states.position_km, states.velocity_km_s))
         shape = (3, *np.shape(t.tt))
         return (gcrs_km.T / AU_KM).reshape(shape), (gcrs_km_s.T / AU_KM * DAY_S).reshape(shape), None, None
@@ -47,9 +49,7 @@ class Flown(VectorFunction):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A pass as Skyfield finds it: instants in UTC, degrees; how long it is visible, and the least change that would
-    make it so or not so, in seconds.
-    """
+    """A pass as Skyfield finds it: instants in UTC, degrees, and for how many of its seconds it is visible."""
 
     rise: datetime
     peak: datetime
@@ -76,16 +76,18 @@ def passes_by_skyfield(site: Site, trajectory: Trajectory, start: datetime, stop
     elevation.step_days = is_up.step_days = 60.0 / DAY_S
     first, last = scale.from_datetime(start), scale.from_datetime(stop)
     peaks, heights = find_maxima(first, last, elevation, epsilon=0.001 / DAY_S)
-    found = []
+    found: list[Seen] = []
     for peak, height in zip(peaks, heights, strict=True):
-        if height <= site.horizon_deg:
+        # It names a flat peak more than once.
+        is_same = found and abs(peak.utc_datetime() - found[-1].peak) < timedelta(minutes=1)
+        if height <= site.horizon_deg or is_same:
             continue
         around = [scale.tt_jd(peak.tt + minutes / 1440.0) for minutes in (-8, 8)]
         if around[0].tt < first.tt or around[1].tt > last.tt:
             continue
         edges = []
         for begin, end in ((around[0], peak), (peak, around[1])):
-            times, values = find_discrete(begin, end, is_up, epsilon=0.001 / DAY_S)
+            times, _ = find_discrete(begin, end, is_up, epsilon=0.001 / DAY_S)
             assert len(times) == 1
             edges.append(times[0])
         _, azimuth, distance = line.at(peak).altaz()

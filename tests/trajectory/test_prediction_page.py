@@ -5,6 +5,7 @@ from tools.prediction.coverage import held
 from tools.prediction.estimators import ESTIMATORS
 from tools.prediction.history import History
 from tools.prediction.page import PAGE, TABLE, tables_of
+from tools.prediction.rises import rises
 from tools.prediction.walk import cells, median_bounds
 
 from orbitlake.trajectory.learned_bands import learn_bands
@@ -29,6 +30,14 @@ def test_p90_holds_85_to_95_of_100_predictions_that_came_after_what_it_was_learn
 
     assert len(found) > 20
     assert 0.85 <= sum(found) / len(found) <= 0.95
+
+
+def test_the_interval_of_a_rise_holds_85_to_95_of_100_that_later_issues_tell(history):
+    found = rises(history)
+
+    assert found.pair.size > 1000
+    assert 0.85 <= found.share <= 0.95
+    assert 0.85 <= found.share_of_pairs <= 0.95
 
 
 def test_the_bands_follow_from_the_comparisons_in_any_order(history):

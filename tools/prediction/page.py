@@ -11,6 +11,7 @@ from orbitlake.trajectory.sgp4_errors import comparison, sgp4_errors
 from tools.prediction.coverage import bands_table, coverage_table
 from tools.prediction.estimators import ESTIMATORS
 from tools.prediction.history import History
+from tools.prediction.rises import rises, rises_table
 from tools.prediction.walk import Cell, by_flown_states, cells, median_bounds
 
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
@@ -31,6 +32,7 @@ def tables_of(history: History) -> dict[str, str]:
     return {
         "bands": bands_table(history.errors),
         "coverage": coverage_table(history.errors),
+        "rises": rises_table(rises(history)),
         "correction": correction_table(found),
         "flown": flown_table(by_flown_states(history)),
         "estimators": estimators_table(found),

@@ -34,6 +34,7 @@ DAGS: Final = (
     "collect_positions",
     "compact_positions",
     "ingest_oem",
+    "predict_passes",
     "stream_positions",
     "watch_freshness",
 )
@@ -146,7 +147,8 @@ class Demo:
         self._begin(
             "collect and stream", "polls -> raw/open_notify -> live tables, until past and present have arrived"
         )
-        for dag_id in ("collect_positions", "stream_positions", "watch_freshness", "audit_positions"):
+        at_once = ("collect_positions", "stream_positions", "watch_freshness", "audit_positions", "predict_passes")
+        for dag_id in at_once:
             self.airflow.unpause(dag_id)
         self._begin("ingest_oem", "the newest issue -> raw/oem and its tables")
         self._run("ingest_oem", {})
@@ -166,6 +168,7 @@ class Demo:
         # has nothing to do: done now, it does not stand in the way of the run that the demo triggers later.
         self.airflow.unpause("compact_positions")
         self.airflow.unpause("audit_positions")
+        self.airflow.unpause("predict_passes")
         self._run("ingest_oem", {})
         self._await("yesterday compacted", lambda: self.airflow.succeeded("compact_positions") > 0)
         self._begin("collect and stream", "polls -> raw/open_notify -> live tables, until every fix has arrived")
@@ -180,9 +183,11 @@ class Demo:
         self._audited()
 
     def _audited(self) -> None:
-        """Wait for the run of audit_positions that the new issue started."""
+        """Wait for the run of audit_positions that the new issue started, and that of predict_passes after it."""
         self._begin("audit_positions", "the run that follows the issue -> trajectory and what is made beside it")
         self._await("audited", lambda: self.airflow.succeeded("audit_positions") > 0)
+        self._begin("predict_passes", "the run that follows the trajectory -> passes over Paris")
+        self._await("predicted", lambda: self.airflow.succeeded("predict_passes") > 0)
 
     def _newest_fix(self) -> datetime:
         """The time of the newest fix in the tables; long ago where there is none."""

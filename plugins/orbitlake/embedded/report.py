@@ -31,6 +31,8 @@ GLANCES: Final = {
     "coverage": "hour_start, interval_s, polls_expected, polls_answered, completeness",
     "gaps": "start_time, end_time, duration_s, cause",
     "positions_filled": "event_time, latitude_deg, longitude_deg, creation_date, age_s",
+    "passes": "site, rise_time, max_elevation_deg, visible_from, magnitude, time_p90_s, status",
+    "approaches": "point, closest_time, distance_km, time_p90_s, revision, status",
 }
 """The columns that matter of each table, few enough for WIDTH."""
 NEWEST_FIRST: Final = {

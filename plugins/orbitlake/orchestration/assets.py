@@ -109,6 +109,16 @@ PREDICTION_BANDS: Final = object_files(
     "predictions keep to.",
     "part-0.parquet",
 )
+PASSES: Final = object_files(
+    "passes",
+    "One row a pass of an object over a site: when and where it is seen, and how sure that is.",
+    "site=.../part-0.parquet",
+)
+APPROACHES: Final = object_files(
+    "approaches",
+    "One row an approach of an object's ground track to a point: from when to when, and how near.",
+    "point=.../part-0.parquet",
+)
 BURN_HISTORY: Final = object_files(
     "burn_history",
     "One row a revision of a physical burn: what an issue says of it that is news against the issues before.",

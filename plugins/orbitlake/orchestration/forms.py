@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from airflow.sdk import Param
 
+from orbitlake.orchestration.site_fields import NAME_OR_NOTHING, SITE_FIELDS, SiteField, site_problems
 from orbitlake.settings import FALLBACKS, from_environment
 
 if TYPE_CHECKING:
@@ -213,6 +214,25 @@ FORMS: Final[dict[str, dict[str, Field]]] = {
             86_400,
         ),
     },
+    "predict_passes": {
+        "site": SiteField(
+            "Site",
+            "Name of the site whose passes the task's log and the run's note tell of; empty: all. Always all are "
+            "predicted.",
+            None,
+            "name",
+            NAME_OR_NOTHING,
+        ),
+        "days": Number("Days", "How far ahead log and note go, above 0 up to 60.", 5, 0, 60, above=True),
+        "scope": Choice(
+            "Scope",
+            "changed: what follows from issues and places that changed since the last run. everything: all is made "
+            "again, and only what comes out otherwise is rewritten.",
+            "changed",
+            ("changed", "everything"),
+        ),
+        **SITE_FIELDS,
+    },
     "watch_freshness": {
         "feed_minutes": Number(
             "Feed (min)",
@@ -243,6 +263,8 @@ FORMS: Final[dict[str, dict[str, Field]]] = {
     },
 }
 """The fields of each DAG, in the order of its form."""
+TOGETHER: Final[Mapping[str, Callable[[Mapping[str, Any]], list[str]]]] = {"predict_passes": site_problems}
+"""What is wrong with fields that are right each by itself."""
 
 
 def params_of(dag_id: str) -> dict[str, Param]:
@@ -263,7 +285,7 @@ def problems(dag_id: str, conf: Any) -> list[str]:
             found.append(f"{name[:60]} is no field of {dag_id}: it has {', '.join(fields)}.")
         elif problem := fields[name].problem(value):
             found.append(f"{name} {problem}.")
-    return found
+    return found or (TOGETHER[dag_id](conf) if dag_id in TOGETHER else [])
 
 
 def key_problems(dag_id: str, key: Any) -> list[str]:

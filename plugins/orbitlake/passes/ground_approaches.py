@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-import erfa
 import numpy as np
 import pyarrow as pa
 
@@ -17,6 +16,7 @@ from orbitlake.physics.geodesy import geodetic_from_itrs
 from orbitlake.physics.kinematics import SPHERE_RADIUS_KM, Reals, great_circle_km
 from orbitlake.physics.roots import Rows
 from orbitlake.physics.sky import Grounds
+from orbitlake.physics.vectors import dots, lengths
 from orbitlake.tables import APPROACHES
 from orbitlake.trajectory.states import Trajectory
 
@@ -65,12 +65,12 @@ class PointsOnEarth:
 
     def nearness(self, position_km: Reals, place: Rows) -> Reals:
         """Return the cosine of the angle from a point, above that of its limit: (m, 3), (m,) -> (m,)."""
-        return np.asarray(erfa.pdp(_normals(position_km), self.up[place]) - self.limit_cosine[place])
+        return np.asarray(dots(_normals(position_km), self.up[place]) - self.limit_cosine[place])
 
     def at_nodes(self, track: Track) -> Iterator[tuple[Reals, Reals]]:
         """Yield how near the nodes are, as cosines, and how much nearer the path may come beside them: (n,)."""
         x, y, z = (np.ascontiguousarray(column) for column in _normals(track.position_km).T)
-        reach_rad = REACH_S * erfa.pm(track.velocity_km_s) / erfa.pm(track.position_km)
+        reach_rad = REACH_S * lengths(track.velocity_km_s) / lengths(track.position_km)
         for up, limit in zip(self.up, self.limit_cosine, strict=True):
             cosine = up[0] * x + up[1] * y + up[2] * z
             angle_rad = np.arccos(np.clip(cosine, -1.0, 1.0))

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import erfa
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from orbitlake.passes.track import Track
 from orbitlake.physics.kinematics import Reals
 from orbitlake.physics.roots import Rows
 from orbitlake.physics.sky import inertial_velocity
+from orbitlake.physics.vectors import lengths
 from orbitlake.tables import UTC_MICROSECONDS, Table
 
 MILLISECOND_US: Final = 1000
@@ -37,7 +37,7 @@ class Spread:
 def exact_states(track: Track, at_s: Reals) -> Spread:
     """Return where the trajectory has the object at instants, in ITRS, and how sure that is: (n,)."""
     states, position_km, velocity_km_s = track.exact(at_s)
-    speed_km_s = erfa.pm(inertial_velocity(position_km, velocity_km_s))
+    speed_km_s = lengths(inertial_velocity(position_km, velocity_km_s))
     return Spread(
         states.p50_km / speed_km_s,
         states.p90_km / speed_km_s,

@@ -37,7 +37,7 @@ def revise(kind: Kind, standing: Columns, told: Columns, teller: Teller) -> Colu
     cancelled.
     """
     told = _ordered(kind, told)
-    old, new = _pairs(kind, standing, told)
+    old, new = same_ones(kind, standing, told)
     result = {name: values.copy() for name, values in standing.items()}
     before_us, now_us = (_us(rows[kind.timed])[places] for rows, places in ((standing, old), (told, new)))
     shift_us = _us(told[kind.peak])[new] - _us(standing[kind.peak])[old]
@@ -59,7 +59,7 @@ def revise(kind: Kind, standing: Columns, told: Columns, teller: Teller) -> Colu
     return _ordered(kind, _joined(result, _first_told(kind, told, fresh, teller)))
 
 
-def _pairs(kind: Kind, standing: Columns, told: Columns) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def same_ones(kind: Kind, standing: Columns, told: Columns) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return which standing row is which told one: those that are each other's nearest, and near enough."""
     old_us, new_us = _us(standing[kind.peak]), _us(told[kind.peak])
     if not old_us.size or not new_us.size:

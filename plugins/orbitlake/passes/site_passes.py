@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-import erfa
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -27,6 +26,7 @@ from orbitlake.physics.sky import (
     sight,
     true_elevation_deg,
 )
+from orbitlake.physics.vectors import dots, lengths
 from orbitlake.tables import PASSES
 from orbitlake.trajectory.states import Trajectory
 
@@ -98,7 +98,7 @@ class SitesOnEarth:
     def at_nodes(self, track: Track) -> Iterator[tuple[Reals, Reals]]:
         """Yield the sine of elevation above the horizon's at the nodes, and how far it may rise beside them: (n,)."""
         x, y, z = (np.ascontiguousarray(column) for column in track.position_km.T)
-        reach_km = REACH_S * erfa.pm(track.velocity_km_s)
+        reach_km = REACH_S * lengths(track.velocity_km_s)
         for place, up, horizon in zip(self.grounds.position_km, self.grounds.up, self.horizon_sine, strict=True):
             east, north, pole = x - place[0], y - place[1], z - place[2]
             range_km = np.sqrt(east * east + north * north + pole * pole)
@@ -131,7 +131,7 @@ def _moment(sites: SitesOnEarth, track: Track, place: Rows, at_s: Reals, *, is_c
         seen = sight(grounds, position_km, velocity_km_s)
     # A late object meets a site that Earth carried on: elevation changes with its motion in inertial space.
     own_km_s = inertial_velocity(position_km, velocity_km_s)
-    own_rate = (erfa.pdp(grounds.up, own_km_s) - seen.sine * erfa.pdp(seen.direction, own_km_s)) / seen.range_km
+    own_rate = (dots(grounds.up, own_km_s) - seen.sine * dots(seen.direction, own_km_s)) / seen.range_km
     with np.errstate(divide="ignore", invalid="ignore"):
         return Moment(at_s, seen, spread, np.abs(own_rate / seen.rate))
 

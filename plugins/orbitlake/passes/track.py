@@ -19,6 +19,7 @@ from orbitlake.trajectory.states import States, Trajectory
 STEP_S: Final = 60.0
 """From node to node: in low orbit cubic polynomials between them miss the path by half a metre, and 1 m/s^2 of thrust
 bends it by 60 m within."""
+STEP_US: Final = round(STEP_S * SECOND_US)
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,7 @@ class Track:
     @classmethod
     def through(cls, trajectory: Trajectory, since_tai_us: int, until_tai_us: int) -> "Track":
         """Return the track of a trajectory over a span, as far as it covers that."""
-        step_us = round(STEP_S * SECOND_US)
-        whole = np.arange(-(-since_tai_us // step_us), until_tai_us // step_us + 1, dtype=np.int64) * step_us
+        whole = np.arange(-(-since_tai_us // STEP_US), until_tai_us // STEP_US + 1, dtype=np.int64) * STEP_US
         tai_us = np.unique(np.concatenate(([since_tai_us], whole, [until_tai_us])))
         states = trajectory.state_at(utc_us_of(tai_us).astype("datetime64[us]"))
         return cls(trajectory, since_tai_us, (tai_us - since_tai_us) / SECOND_US, *earth_fixed(states))
@@ -69,7 +69,9 @@ class Track:
 
     def _place(self, at_s: Reals) -> tuple[Micros, Reals, Reals]:
         """Return the nodes before instants, and share (m, 1) and length (m, 1) of the way to the next ones."""
-        node = np.clip(np.searchsorted(self.node_s, at_s, side="right") - 1, 0, self.node_s.size - 2)
+        # Nodes after the first are whole minutes: no search is needed.
+        since_minute_s = self.origin_tai_us % STEP_US / SECOND_US
+        node = np.clip(((at_s + since_minute_s) // STEP_S).astype(np.int64), 0, self.node_s.size - 2)
         length_s = self.node_s[node + 1] - self.node_s[node]
         return node, ((at_s - self.node_s[node]) / length_s)[:, np.newaxis], length_s[:, np.newaxis]
 

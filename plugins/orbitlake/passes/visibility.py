@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Final
 
-import erfa
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +12,7 @@ from orbitlake.physics.kinematics import Reals
 from orbitlake.physics.roots import Rows, roots_between
 from orbitlake.physics.sky import Grounds, sight
 from orbitlake.physics.sunlight import magnitude, out_of_shadow_km
+from orbitlake.physics.vectors import dots
 
 DARK_SINE: Final = float(np.sin(np.radians(-6.0)))
 """Of the Sun's elevation: the end of civil twilight, when the Sun's centre is so far below the horizontal."""
@@ -51,14 +51,14 @@ def visible(track: Track, grounds: Grounds, found: Found, standard_magnitude: fl
         highest_sine[rows] = np.where(np.isnan(highest_s), np.nan, looked.sine)
         if standard_magnitude is not None:
             sun = track.sun_at(np.nan_to_num(highest_s))
-            phase = np.arccos(np.clip(-erfa.pdp(sun, looked.direction), -1.0, 1.0))
+            phase = np.arccos(np.clip(-dots(sun, looked.direction), -1.0, 1.0))
             bright[rows] = np.where(np.isnan(highest_s), np.nan, magnitude(standard_magnitude, looked.range_km, phase))
     return Seen(~np.isnan(from_s), from_s, until_s, highest_sine, bright)
 
 
 def _may_be_dark(track: Track, grounds: Grounds, found: Found) -> NDArray[np.bool_]:
     """Tell during which passes the Sun may stand low enough, by where it is at the peak: (n,)."""
-    sine = erfa.pdp(grounds.up, track.sun_at(found.peak_s))
+    sine = dots(grounds.up, track.sun_at(found.peak_s))
     length_s = np.maximum(found.peak_s - found.rise_s, found.fall_s - found.peak_s)
     lowest_deg = np.degrees(np.arcsin(np.clip(sine, -1.0, 1.0))) - SUN_RATE_DEG_S * length_s
     return np.asarray(lowest_deg <= np.degrees(np.arcsin(DARK_SINE)) + 0.1)
@@ -76,7 +76,7 @@ class _Sky:
         sun = self.track.sun_at(at_s)
         position_km, _ = self.track.states(at_s)
         sunlit = out_of_shadow_km(position_km, sun) / KM_OF_SINE
-        return np.asarray(np.minimum(sunlit, DARK_SINE - erfa.pdp(self.grounds.up[rows], sun)))
+        return np.asarray(np.minimum(sunlit, DARK_SINE - dots(self.grounds.up[rows], sun)))
 
     def sine(self, at_s: Reals, rows: Rows) -> Reals:
         """Return sines of elevation: (m,), (m,) -> (m,)."""

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Final
 
-import erfa
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from orbitlake.physics.fields import EARTH_RATE_RAD_S
 from orbitlake.physics.geodesy import itrs_from_geodetic
+from orbitlake.physics.vectors import dots, lengths
 
 LIGHT_KM_S: Final = 299_792.458
 LOWEST_REFRACTED_DEG: Final = -1.0
@@ -68,18 +68,18 @@ def sight(grounds: Grounds, position_km: Reals, velocity_km_s: Reals) -> Sight:
     """
     line_km = position_km - grounds.position_km
     # Light time: one step is good to a millimetre.
-    ago_s = erfa.pm(line_km) / LIGHT_KM_S
+    ago_s = lengths(line_km) / LIGHT_KM_S
     line_km = line_km - ago_s[:, np.newaxis] * inertial_velocity(position_km, velocity_km_s)
-    range_km = erfa.pm(line_km)
+    range_km = lengths(line_km)
     direction = line_km / range_km[:, np.newaxis]
-    sine = erfa.pdp(grounds.up, direction)
-    rate = (erfa.pdp(grounds.up, velocity_km_s) - sine * erfa.pdp(direction, velocity_km_s)) / range_km
+    sine = dots(grounds.up, direction)
+    rate = (dots(grounds.up, velocity_km_s) - sine * dots(direction, velocity_km_s)) / range_km
     return Sight(sine, rate, range_km, direction)
 
 
 def azimuth_deg(grounds: Grounds, direction: Reals) -> Reals:
     """Return azimuths from north over east, 0 to 360 degrees, of directions: (n, 3) -> (n,)."""
-    azimuth = np.degrees(np.arctan2(erfa.pdp(direction, grounds.east), erfa.pdp(direction, grounds.north)))
+    azimuth = np.degrees(np.arctan2(dots(direction, grounds.east), dots(direction, grounds.north)))
     return np.asarray(np.mod(azimuth, 360.0))
 
 

@@ -68,9 +68,9 @@ def out_of_shadow_km(position_km: NDArray[np.float64], sun: NDArray[np.float64])
     """Return how far positions are outside of the Earth's shadow, negative within: (n, 3), (n, 3) in ITRS -> (n,).
 
     The shadow is a cylinder of the equatorial radius behind the Earth, as of a Sun that is a point: it begins where
-    half the Sun is hidden, in low orbit 4 s before all of it is. Toward the poles the ellipsoid is up to 21 km smaller, and
-    air that dims light reaches about as high. On the side of the Sun the value is the height above a sphere, which
-    meets the other at the border.
+    half the Sun is hidden, in low orbit 4 s before all of it is. Toward the poles the ellipsoid is up to 21 km
+    smaller, and air that dims light reaches about as high. On the side of the Sun the value is the height above a
+    sphere, which meets the other at the border.
     """
     toward_km = erfa.pdp(position_km, sun)
     night_km: NDArray[np.float64] = erfa.pm(position_km - toward_km[:, np.newaxis] * sun) - EQUATORIAL_RADIUS_KM
