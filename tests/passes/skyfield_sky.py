@@ -1,5 +1,6 @@
 """The sky by Skyfield: its own frames, Sun, shadow and search for events, on states of ours."""
 
+import warnings
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -25,7 +26,10 @@ DARK_DEG: Final = -6.0
 @cache
 def loader() -> tuple[Any, Any]:
     """Return Skyfield's time scale and de421, from the bundled files."""
-    load = Loader(get_skyfield_data_path(), verbose=False, expire=False)
+    with warnings.catch_warnings():
+        # It warns of the age of a file that is not read here: UT1 comes with Skyfield.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        load = Loader(get_skyfield_data_path(), verbose=False, expire=False)
     return load.timescale(builtin=True), load("de421.bsp")
 
 

@@ -155,9 +155,9 @@ def _sign(file: Path) -> Sign | None:
 
 
 def note_of(entries: Mapping[str, list[Any]], lake: Lake, file: Path) -> str | None:
-    """Return the inputs that a file was noted to be made from, where it still is that file; else None."""
+    """Return the inputs that a file, or its absence, was noted to follow from, where nothing touched it; else None."""
     noted = entries.get(file.relative_to(lake.root).as_posix())
-    return str(noted[0]) if noted and noted[1] is not None and noted[1] == _sign(file) else None
+    return str(noted[0]) if noted and noted[1] == _sign(file) else None
 
 
 def load_note(note: Path) -> dict[str, list[Any]]:

@@ -119,7 +119,7 @@ class History:
         """Take a place into account, with its file, the rule it is made by, and what the file was made from."""
         chain = self._chain(rule)
         self.files.append((place, file, chain[-1]))
-        resumed = chain.index(known) if known in chain and file.is_file() else 0
+        resumed = chain.index(known) if known in chain else 0
         self._from[place] = resumed, file
 
     def rows(self, place: Site | Point) -> pa.Table:
@@ -153,7 +153,8 @@ class History:
 
     def _standing(self, place: Site | Point) -> Columns:
         start, file = self._from[place]
-        if not start:
+        # A place where nothing passes has no file.
+        if not start or not file.is_file():
             return nothing_told(self._kind)
         with open_checked(file, self._kind.table) as opened:
             return columns_from(opened.read(own_columns(self._kind)))

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from orbitlake.digits import rounded_values_of
 from orbitlake.passes.combine import newest_of
 from orbitlake.passes.places import Site
 from orbitlake.passes.predicted import Spread, columns_of, exact_states, label, moments, sigma_s, times
@@ -27,7 +28,7 @@ from orbitlake.physics.sky import (
     true_elevation_deg,
 )
 from orbitlake.physics.vectors import dots, lengths
-from orbitlake.tables import PASSES
+from orbitlake.tables import ANGLE_DECIMALS, PASSES
 from orbitlake.trajectory.states import Trajectory
 
 LARGEST_CORRECTION_S: Final = 1.0
@@ -160,9 +161,9 @@ def _passes(sites: SitesOnEarth, track: Track, standard_magnitude: float | None)
         "rise_time": times(track.utc(found.rise_s)),
         "culmination_time": times(track.utc(found.peak_s)),
         "set_time": times(track.utc(found.fall_s)),
-        "rise_azimuth_deg": azimuth_deg(grounds, rise.sight.direction),
-        "culmination_azimuth_deg": azimuth_deg(grounds, peak.sight.direction),
-        "set_azimuth_deg": azimuth_deg(grounds, fall.sight.direction),
+        "rise_azimuth_deg": _azimuth_deg(grounds, rise.sight),
+        "culmination_azimuth_deg": _azimuth_deg(grounds, peak.sight),
+        "set_azimuth_deg": _azimuth_deg(grounds, fall.sight),
         "max_elevation_deg": elevation_deg,
         "range_km": peak.sight.range_km,
         "visible_from": times(track.utc(np.nan_to_num(seen.from_s)), seen.is_visible),
@@ -176,6 +177,11 @@ def _passes(sites: SitesOnEarth, track: Track, standard_magnitude: float | None)
     p50_s, p90_s = (_of_crossing(late_s, rise.growth, half_s) for late_s in (rise.spread.p50_s, rise.spread.p90_s))
     columns |= {"time_sigma_s": sigma_s(p50_s, p90_s), "time_p90_s": p90_s}
     return columns_of(PASSES, TOLD, columns)
+
+
+def _azimuth_deg(grounds: Grounds, seen: Sight) -> Reals:
+    """Return azimuths as the table has them, to its digits and below 360: (n,)."""
+    return np.asarray(np.mod(rounded_values_of(azimuth_deg(grounds, seen.direction), ANGLE_DECIMALS), 360.0))
 
 
 def _of_crossing(late_s: Reals, growth: Reals, half_s: Reals) -> Reals:

@@ -111,10 +111,18 @@ def add_site(file: Path, site: Site, staging: Path | None = None) -> bool:
         before = file.read_bytes() if file.exists() else "\n".join(map(text_of, known.sites)).encode()
         gap = b"" if not before else b"\n" if before.endswith(b"\n") else b"\n\n"
         content = before + gap + text_of(site).encode()
-        if places_of(content, file) != Places((*known.sites, site), known.points):
+        if not _holds(content, file, Places((*known.sites, site), known.points)):
             raise SitesError(f"{file}: sites: a site cannot be appended to it: write it by hand")
         write_file(file, content, staging or file.parent)
     return True
+
+
+def _holds(content: bytes, file: Path, places: Places) -> bool:
+    """Tell whether a file's content is of these places: text behind an inline array, for one, is not TOML."""
+    try:
+        return places_of(content, file) == places
+    except SitesError:
+        return False
 
 
 def _checked(site: Site) -> Site:
