@@ -63,10 +63,10 @@ def predict_passes(table: "Asset", context: Any) -> dict[str, Any]:
     for site in places.named([asked]) if asked else places.sites:
         rows = passes_over(Lake(settings.data), site, since, since + timedelta(days=days))
         visible = sum(row["visible_from"] is not None for row in rows)
-        counts.append(f"{site.name}: {counted(len(rows), 'pass', 'passes')}, {visible} visible")
+        counts.append(f"{site.name} {counted(len(rows), 'pass', 'passes')}, {visible} visible")
         for line in lines_of(site, rows):
             print(line, flush=True)
-    note(context, f"within {days:g} days " + "; ".join(counts))
+    note(context, f"within {days:g} days: " + "; ".join(counts))
     return published
 
 

@@ -15,7 +15,7 @@ from orbitlake.passes.track import Track, tracks_of
 from orbitlake.physics.geodesy import geodetic_from_itrs
 from orbitlake.physics.kinematics import SPHERE_RADIUS_KM, Reals, great_circle_km
 from orbitlake.physics.roots import Rows
-from orbitlake.physics.sky import Grounds
+from orbitlake.physics.sky import Grounds, inertial_velocity
 from orbitlake.physics.vectors import dots, lengths
 from orbitlake.tables import APPROACHES
 from orbitlake.trajectory.states import Trajectory
@@ -98,6 +98,9 @@ def _approaches(points: PointsOnEarth, track: Track) -> pa.Table:
     found = Found(*(getattr(found, name)[is_known] for name in Found.__slots__))
     closest = exact_states(track, found.peak_s)
     latitude_deg, longitude_deg, _ = geodetic_from_itrs(closest.position_km)
+    # A late object passes over ground that Earth carried on: nearest is it later by more, or less, than it is late.
+    ground_km_s = closest.velocity_km_s
+    growth = dots(inertial_velocity(closest.position_km, ground_km_s), ground_km_s) / dots(ground_km_s, ground_km_s)
     columns: dict[str, Any] = {
         "point": label(points.names, found.place),
         "entry_time": times(track.utc(found.rise_s)),
@@ -106,8 +109,8 @@ def _approaches(points: PointsOnEarth, track: Track) -> pa.Table:
         "distance_km": great_circle_km(
             latitude_deg, longitude_deg, points.latitude_deg[found.place], points.longitude_deg[found.place]
         ),
-        "time_sigma_s": sigma_s(closest.p50_s, closest.p90_s),
-        "time_p90_s": closest.p90_s,
+        "time_sigma_s": sigma_s(growth * closest.p50_s, growth * closest.p90_s),
+        "time_p90_s": growth * closest.p90_s,
         "burn_between": pa.array(closest.burn_between),
         "creation_date": moments(closest.creation_date),
     }
