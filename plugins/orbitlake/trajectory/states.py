@@ -96,6 +96,7 @@ class Trajectory:
     """
 
     def __init__(self, arcs: Iterable[Arc], bands: Bands = NO_BANDS, *, as_of: datetime | None = None) -> None:
+        self._as_of = as_of
         self._as_of_us = None if as_of is None else int(utc_of([as_of]).astype(np.int64)[0])
         self.arcs = tuple(arc for arc in arcs if self._as_of_us is None or arc.creation_us <= self._as_of_us)
         self._bands = bands
@@ -142,12 +143,11 @@ class Trajectory:
 
     def by_issue(self) -> list["Trajectory"]:
         """Return what each issue says by itself, the one created last first; bounds of errors as here."""
-        found = []
-        for created_us in sorted({arc.creation_us for arc in self.arcs}, reverse=True):
-            alone = Trajectory([arc for arc in self.arcs if arc.creation_us == created_us], self._bands)
-            alone._as_of_us = self._as_of_us
-            found.append(alone)
-        return found
+        created_us = sorted({arc.creation_us for arc in self.arcs}, reverse=True)
+        return [
+            Trajectory([arc for arc in self.arcs if arc.creation_us == each], self._bands, as_of=self._as_of)
+            for each in created_us
+        ]
 
     def covering(self, start: datetime, stop: datetime) -> int | None:
         """Return when the newest of the issues that cover all of a span was created, in microseconds since 1970.
