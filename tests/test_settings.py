@@ -37,6 +37,21 @@ def test_a_data_root_below_a_partition_of_any_table_is_refused():
             from_environment({"ORBITLAKE_DATA": f"/srv/{key}x/lake"})
 
 
+def test_places_are_in_the_data_root_unless_a_file_is_named():
+    assert from_environment({"ORBITLAKE_DATA": "/srv/lake"}).sites_file == Path("/srv/lake/sites.toml")
+    named = from_environment({"ORBITLAKE_DATA": "/srv/lake", "ORBITLAKE_SITES": "~/places.toml"})
+    assert named.sites_file == Path.home() / "places.toml"
+
+
+def test_refraction_is_off_or_that_of_a_standard_air():
+    assert [from_environment({"ORBITLAKE_REFRACTION": word}).refraction for word in ("", "standard")] == [
+        "off",
+        "standard",
+    ]
+    with pytest.raises(SettingError, match="ORBITLAKE_REFRACTION is 'on': expected off or standard"):
+        from_environment({"ORBITLAKE_REFRACTION": "on"})
+
+
 @pytest.mark.parametrize("text", ["soon", "0", "1.5", "1025"])
 def test_a_number_of_buckets_is_whole_and_bounded(text: str):
     with pytest.raises(SettingError, match="ORBITLAKE_BUCKETS is"):

@@ -53,7 +53,7 @@ class Flown(VectorFunction):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A pass as Skyfield finds it: instants in UTC, degrees, and for how many of its seconds it is visible."""
+    """A pass as Skyfield finds it: instants in UTC, degrees, and from first to last visible second."""
 
     rise: datetime
     peak: datetime
@@ -110,10 +110,11 @@ def passes_by_skyfield(site: Site, trajectory: Trajectory, start: datetime, stop
 
 
 def _visible_s(planets: Any, topos: Any, flown: Flown, rise: Any, fall: Any) -> float:
-    """Return how long a pass is visible, second by second: by Skyfield's own shadow test and de421's Sun."""
+    """Return the time from first to last visible second of a pass: by Skyfield's own shadow test and de421's Sun."""
     scale, _ = loader()
     count = round((fall.tt - rise.tt) * DAY_S) + 1
     t = scale.tt_jd(np.linspace(rise.tt, fall.tt, count))
     is_sunlit = flown.at(t).is_sunlit(planets)
     sun = (planets["earth"] + topos).at(t).observe(planets["sun"]).apparent().altaz()[0].degrees
-    return float(np.sum(is_sunlit & (sun <= DARK_DEG)))
+    seen = np.flatnonzero(is_sunlit & (sun <= DARK_DEG))
+    return float(seen[-1] - seen[0]) if seen.size else 0.0

@@ -69,9 +69,7 @@ def check_visible(row: dict, visible_s: float) -> None:
         assert visible_s <= TIE_S, row
         return
     seen_s = (row["visible_until"] - row["visible_from"]).total_seconds()
-    assert visible_s > 0 or seen_s <= TIE_S, row
-    # Between the first and the last moment there may be shadow.
-    assert seen_s >= visible_s - TIE_S, row
+    assert abs(seen_s - visible_s) <= TIE_S, row
     assert row["rise_time"] <= row["visible_from"] <= row["visible_until"] <= row["set_time"]
     assert row["visible_max_elevation_deg"] <= row["max_elevation_deg"]
 

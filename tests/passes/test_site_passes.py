@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tests.oem.sample_oem import kvn
 from tests.passes.orbits import START, arc_on_a_circle, circling, hours, period_s
-from tests.passes.test_revisions import BETWEEN_S, POINT, SITE, bands_of, issue
+from tests.passes.test_revisions import BETWEEN_S, LOWER, POINT, SITE, bands_of, issue, low_site
 
 from orbitlake.oem import read
 from orbitlake.passes import PARIS, Site, approaches, passes
@@ -94,6 +94,26 @@ def test_a_pass_that_the_newest_issue_cuts_is_told_by_the_one_before():
 
     assert [row["creation_date"] for row in both] == [hours(6)] * 8 + [hours(12)] * (len(whole) - 8)
     assert [row["rise_time"] for row in both] == [row["rise_time"] for row in whole]
+
+
+def test_a_pass_that_the_newest_issue_covers_and_has_not_is_not_told():
+    site, lower = low_site(), issue(12, 10, 30, **LOWER)
+    by_old = rows_of(issue(6, 0, 48), sites=site)
+
+    both = rows_of(issue(6, 0, 48), lower, sites=site)
+
+    assert both == [row for row in by_old if row["set_time"] < hours(10) or row["rise_time"] > hours(30)]
+    assert 0 < len(both) < len(by_old)
+
+
+def test_a_pass_that_the_newest_issue_has_later_is_not_told_as_it_was_before_as_well():
+    whole = rows_of(issue(6, 0, 48))
+    inside = (whole[7]["rise_time"] - START) / timedelta(hours=1) + 0.01
+
+    both = rows_of(issue(6, 0, 48), issue(12, inside, 48, early_s=-100.0))
+
+    assert len(both) == len(whole)
+    assert (both[7]["rise_time"] - whole[7]["rise_time"]).total_seconds() == pytest.approx(107.0, abs=1.0)
 
 
 def test_segments_of_an_issue_that_meet_are_one_stretch():
