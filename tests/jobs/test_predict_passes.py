@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from tests.jobs.test_audit_positions import FILES, KILLED, contents, ingest
 
-from orbitlake.lake import Lake
+from orbitlake.lake import Lake, derived
 from orbitlake.lake.derived import Published
 from orbitlake.lake.files import write_file
 from orbitlake.passes import pass_tables, read_places, update_approaches, update_passes
@@ -244,3 +244,8 @@ def test_help_says_what_is_written():
     assert done.returncode == 0
     for table in PLACE_TABLES:
         assert table.name in done.stdout
+
+
+def test_the_rules_are_of_sources_that_are_there():
+    for pattern in pass_tables.RULES:
+        assert list(derived.PACKAGE.glob(pattern)), pattern

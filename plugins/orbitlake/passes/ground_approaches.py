@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from orbitlake.passes.combine import newest_of
 from orbitlake.passes.places import Point
-from orbitlake.passes.predicted import columns_of, exact_states, label, moments, sigma_s, times
+from orbitlake.passes.predicted import columns_of, label, moments, sigma_s, times, whereabouts
 from orbitlake.passes.search import REACH_S, Found, search
 from orbitlake.passes.track import Track, tracks_of
 from orbitlake.physics.geodesy import geodetic_from_itrs
@@ -96,7 +96,7 @@ def _approaches(points: PointsOnEarth, track: Track) -> pa.Table:
     # An entry before the first state, or an exit after the last one, is none.
     is_known = (found.rise_s >= 0.0) & (found.fall_s <= track.node_s[-1])
     found = Found(*(getattr(found, name)[is_known] for name in Found.__slots__))
-    closest = exact_states(track, found.peak_s)
+    closest = whereabouts(track, found.peak_s)
     latitude_deg, longitude_deg, _ = geodetic_from_itrs(closest.position_km)
     # A late object passes over ground that Earth carried on: nearest is it later by more, or less, than it is late.
     ground_km_s = closest.velocity_km_s

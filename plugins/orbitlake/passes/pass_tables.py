@@ -33,11 +33,11 @@ from orbitlake.passes.kinds import (
     rows_of,
 )
 from orbitlake.passes.places import Places, Point, Site
-from orbitlake.passes.revisions import Teller, revise
+from orbitlake.passes.revisions import Teller, in_order, revise
 from orbitlake.passes.site_passes import passes_of_issue
 from orbitlake.passes.track import stretches_of
 from orbitlake.trajectory.arcs import SECOND_US
-from orbitlake.trajectory.bands import Bands
+from orbitlake.trajectory.bands import Band, Bands
 from orbitlake.trajectory.issues import Issues, utc_us_of
 from orbitlake.trajectory.lake_arcs import bands_of
 from orbitlake.trajectory.lake_issues import objects_of
@@ -79,14 +79,8 @@ def _update(
     everything: bool,
 ) -> Published:
     note = lake.checkpoints / "predict_passes" / f"{kind.table.name}.json"
-    known = partial(_known_inputs, lake, note, everything)
-    partitions = _partitions(lake, kind, places, tell_of, rule, known)
+    partitions = _partitions(lake, kind, places, tell_of, rule, None if everything else note)
     return publish_partitions(lake, kind.table, partitions, note, everything=everything)
-
-
-def _known_inputs(lake: Lake, note: Path, everything: bool, file: Path) -> str | None:
-    """Return what a file is known to be made from; None where that is not known."""
-    return None if everything else note_of(load_note(note), lake, file)
 
 
 def _partitions(
@@ -95,13 +89,15 @@ def _partitions(
     places: Sequence[Site | Point],
     tell_of: Callable[[str], Tell],
     rule: str,
-    known: Callable[[Path], str | None],
+    note: Path | None,
 ) -> Iterator[Partition]:
+    # Read when the first one is asked for: by then nobody else is at work on the table.
+    noted = load_note(note) if note else {}
     for issues in objects_of(lake):
         history = History(issues, bands_of(lake, issues.object_id), tell_of(issues.object_id), kind)
         for place in places:
             file = lake.object_folder(kind.table, issues.object_id) / f"{kind.place}={folder_name(place.name)}" / PART
-            history.take(place, file, f"{rule} {place!r}", known(file))
+            history.take(place, file, f"{rule} {place!r}", note_of(noted, lake, file))
         for place, file, inputs in history.files:
             yield Partition(file, inputs, partial(history.rows, place))
 
@@ -114,6 +110,7 @@ class History:
         self.files: list[tuple[Site | Point, Path, str]] = []
         self._from: dict[Site | Point, tuple[int, Path]] = {}
         self._made: dict[Site | Point, pa.Table] = {}
+        self._signs = [_digest(issue.sign, *_texts(bands.before(issue.creation_us))) for issue in issues.all]
 
     def take(self, place: Site | Point, file: Path, rule: str, known: str | None) -> None:
         """Take a place into account, with its file, the rule it is made by, and what the file was made from."""
@@ -131,10 +128,8 @@ class History:
     def _chain(self, rule: str) -> list[str]:
         """Return what the rows after 0, 1 ... n issues follow from."""
         chain = [_digest(source_digest(RULES), self._kind.table.name, rule)]
-        for issue in self._issues.all:
-            quiet, burning = self._bands.before(issue.creation_us)
-            bounds = [getattr(band, name).tobytes().hex() for band in (quiet, burning) for name in band.__slots__]
-            chain.append(_digest(chain[-1], issue.sign, *bounds))
+        for sign in self._signs:
+            chain.append(_digest(chain[-1], sign))
         return chain
 
     def _make(self, asked: Site | Point) -> None:
@@ -157,7 +152,7 @@ class History:
         if not start or not file.is_file():
             return nothing_told(self._kind)
         with open_checked(file, self._kind.table) as opened:
-            return columns_from(opened.read(own_columns(self._kind)))
+            return in_order(self._kind, columns_from(opened.read(own_columns(self._kind))))
 
     def _told(self, number: int, places: Sequence[Site | Point]) -> dict[Site | Point, Columns]:
         issue = self._issues.all[number]
@@ -177,6 +172,11 @@ class History:
 
         covered_tai_us = np.array(stretches_of(issue.arcs), dtype=np.int64)
         return Teller(issue.creation_us, utc_us_of(covered_tai_us), burns_differ_us)
+
+
+def _texts(bands: tuple[Band, Band]) -> list[str]:
+    """Return bounds as texts that differ where they do."""
+    return [getattr(band, name).tobytes().hex() for band in bands for name in band.__slots__]
 
 
 def _digest(*texts: str) -> str:

@@ -23,8 +23,11 @@ P50_OF_SIGMA: Final = 0.6744897501960817
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
-    """What is known of the time at which an object is where an issue has it: seconds along the track, (n,) each."""
+class Whereabouts:
+    """Where a trajectory has an object at n instants, in ITRS (n, 3), and how sure that is, (n,) each.
+
+    p50_s and p90_s are what half and nine tenths of the errors of such predictions kept to, as time along the track.
+    """
 
     p50_s: Reals
     p90_s: Reals
@@ -34,11 +37,11 @@ class Spread:
     velocity_km_s: Reals
 
 
-def exact_states(track: Track, at_s: Reals) -> Spread:
+def whereabouts(track: Track, at_s: Reals) -> Whereabouts:
     """Return where the trajectory has the object at instants, in ITRS, and how sure that is: (n,)."""
     states, position_km, velocity_km_s = track.exact(at_s)
     speed_km_s = lengths(inertial_velocity(position_km, velocity_km_s))
-    return Spread(
+    return Whereabouts(
         states.p50_km / speed_km_s,
         states.p90_km / speed_km_s,
         states.burn_between,

@@ -36,7 +36,8 @@ def revise(kind: Kind, standing: Columns, told: Columns, teller: Teller) -> Colu
     What is near enough counts as one, the nearest each; the rest is new. What the issue covers and does not tell of is
     cancelled.
     """
-    told = _ordered(kind, told)
+    order = np.argsort(told[kind.peak], kind="stable")
+    told = {name: values[order] for name, values in told.items()}
     old, new = same_ones(kind, standing, told)
     result = {name: values.copy() for name, values in standing.items()}
     before_us, now_us = (_us(rows[kind.timed])[places] for rows, places in ((standing, old), (told, new)))
@@ -56,7 +57,7 @@ def revise(kind: Kind, standing: Columns, told: Columns, teller: Teller) -> Colu
     result["shift_s"][gone] = np.nan
     result["creation_date"][gone] = np.datetime64(teller.created_us, "us")
     fresh = np.setdiff1d(np.arange(told[kind.peak].size), new)
-    return _ordered(kind, _joined(result, _first_told(kind, told, fresh, teller)))
+    return in_order(kind, _joined(result, _first_told(kind, told, fresh, teller)))
 
 
 def same_ones(kind: Kind, standing: Columns, told: Columns) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -126,8 +127,9 @@ def _joined(some: Columns, more: Columns) -> Columns:
     return {name: np.concatenate((values, more[name])) for name, values in some.items()}
 
 
-def _ordered(kind: Kind, rows: Columns) -> Columns:
-    order = np.argsort(rows[kind.peak], kind="stable")
+def in_order(kind: Kind, rows: Columns) -> Columns:
+    """Return the rows of one place in the one order that they are revised in: of their peaks."""
+    order = np.lexsort((rows[kind.identity].astype(str), rows[kind.peak]))
     return {name: values[order] for name, values in rows.items()}
 
 

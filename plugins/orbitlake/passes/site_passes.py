@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from orbitlake.digits import rounded_values_of
 from orbitlake.passes.combine import newest_of
 from orbitlake.passes.places import Site
-from orbitlake.passes.predicted import Spread, columns_of, exact_states, label, moments, sigma_s, times
+from orbitlake.passes.predicted import Whereabouts, columns_of, label, moments, sigma_s, times, whereabouts
 from orbitlake.passes.search import REACH_S, Found, search
 from orbitlake.passes.track import Track, tracks_of
 from orbitlake.passes.visibility import visible
@@ -114,15 +114,15 @@ class Moment:
 
     at_s: Reals
     sight: Sight
-    spread: Spread
+    where: Whereabouts
     growth: Reals
 
 
 def _moment(sites: SitesOnEarth, track: Track, place: Rows, at_s: Reals, *, is_crossing: bool) -> Moment:
     """Return what is seen at instants; crossings of the horizon are first moved to where the exact path has them."""
     grounds = sites.grounds.of_rows(place)
-    spread = exact_states(track, at_s)
-    position_km, velocity_km_s = spread.position_km, spread.velocity_km_s
+    where = whereabouts(track, at_s)
+    position_km, velocity_km_s = where.position_km, where.velocity_km_s
     seen = sight(grounds, position_km, velocity_km_s)
     if is_crossing:
         # One step of Newton's method: polynomials between nodes are off by less than a millisecond.
@@ -134,7 +134,7 @@ def _moment(sites: SitesOnEarth, track: Track, place: Rows, at_s: Reals, *, is_c
     own_km_s = inertial_velocity(position_km, velocity_km_s)
     own_rate = (dots(grounds.up, own_km_s) - seen.sine * dots(seen.direction, own_km_s)) / seen.range_km
     with np.errstate(divide="ignore", invalid="ignore"):
-        return Moment(at_s, seen, spread, np.abs(own_rate / seen.rate))
+        return Moment(at_s, seen, where, np.abs(own_rate / seen.rate))
 
 
 def _passes(sites: SitesOnEarth, track: Track, standard_magnitude: float | None) -> pa.Table:
@@ -170,11 +170,11 @@ def _passes(sites: SitesOnEarth, track: Track, standard_magnitude: float | None)
         "visible_until": times(track.utc(np.nan_to_num(seen.until_s)), seen.is_visible),
         "visible_max_elevation_deg": np.minimum(sites.elevation_deg(seen.highest_sine), elevation_deg),
         "magnitude": seen.magnitude,
-        "burn_between": pa.array(rise.spread.burn_between),
-        "creation_date": moments(rise.spread.creation_date),
+        "burn_between": pa.array(rise.where.burn_between),
+        "creation_date": moments(rise.where.creation_date),
     }
     half_s = 0.5 * (fall.at_s - rise.at_s)
-    p50_s, p90_s = (_of_crossing(late_s, rise.growth, half_s) for late_s in (rise.spread.p50_s, rise.spread.p90_s))
+    p50_s, p90_s = (_of_crossing(late_s, rise.growth, half_s) for late_s in (rise.where.p50_s, rise.where.p90_s))
     columns |= {"time_sigma_s": sigma_s(p50_s, p90_s), "time_p90_s": p90_s}
     return columns_of(PASSES, TOLD, columns)
 
@@ -194,10 +194,10 @@ def _of_crossing(late_s: Reals, growth: Reals, half_s: Reals) -> Reals:
 
 def _rows(moment: Moment, rows: NDArray[np.bool_]) -> Moment:
     """Return some of the moments."""
-    spread, seen = moment.spread, moment.sight
+    where, seen = moment.where, moment.sight
     return Moment(
         moment.at_s[rows],
         Sight(*(getattr(seen, name)[rows] for name in Sight.__slots__)),
-        Spread(*(getattr(spread, name)[rows] for name in Spread.__slots__)),
+        Whereabouts(*(getattr(where, name)[rows] for name in Whereabouts.__slots__)),
         moment.growth[rows],
     )
