@@ -129,6 +129,18 @@ def test_a_site_is_added_after_the_text_that_is_there(file, end):
     assert [path.name for path in file.parent.iterdir()] == ["sites.toml"]
 
 
+def test_a_link_stays_one_and_the_file_behind_it_grows(file, tmp_path):
+    kept = written(tmp_path / "etc" / "places.toml", SITE.replace("Rome", "Oslo"))
+    file.parent.mkdir()
+    file.symlink_to(kept)
+
+    assert add_site(file, ROME, file.parent / "staging")
+
+    assert file.is_symlink()
+    assert [site.name for site in read_places(kept).sites] == ["Oslo", "Rome"]
+    assert [path.name for path in kept.parent.iterdir()] == ["places.toml"]
+
+
 def test_the_same_site_again_changes_nothing(file):
     add_site(file, ROME)
     before = file.stat()

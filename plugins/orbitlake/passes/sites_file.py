@@ -100,6 +100,9 @@ def add_site(file: Path, site: Site, staging: Path | None = None) -> bool:
     site's, and where the file cannot be used.
     """
     site = _checked(site)
+    if file.is_symlink():
+        # The link stays, and what it leads to may be on another file system.
+        file, staging = file.resolve(), None
     file.parent.mkdir(parents=True, exist_ok=True)
     with lock_folder(file.parent):
         known = read_places(file)

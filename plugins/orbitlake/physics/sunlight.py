@@ -85,6 +85,7 @@ def magnitude(standard: ArrayLike, range_km: ArrayLike, phase_rad: ArrayLike) ->
     function is Lambert's (sin p + (pi - p) cos p), which is 1 half lit. Without extinction by air.
     """
     own, phase = (np.asarray(each, dtype=np.float64) for each in (standard, phase_rad))
-    lit = np.sin(phase) + (np.pi - phase) * np.cos(phase)
+    # Rounding can carry a new one below nothing.
+    lit = np.maximum(np.sin(phase) + (np.pi - phase) * np.cos(phase), 0.0)
     with np.errstate(divide="ignore"):
         return np.asarray(own - 15.0 + 5.0 * np.log10(range_km) - 2.5 * np.log10(lit))
