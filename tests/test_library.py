@@ -26,7 +26,7 @@ UNREACHABLE = (
     "operation timed out",
 )
 FOR_THE_PIPELINE = {"airflow", "pyspark", "pandas", "requests", "urllib3", "rich", "psutil", "fastapi", "pydantic"}
-PUBLIC = ("oem", "physics", "trajectory", "exports", "query")
+PUBLIC = ("oem", "physics", "trajectory", "passes", "exports", "query")
 # Prints what an import brought along, beside the modules named.
 BROUGHT_BY = """
 import importlib, json, sys
@@ -115,7 +115,7 @@ def test_only_what_the_pipeline_runs_on_is_missing(python: Path, tmp_path: Path)
     assert {name for name in of_library if not name.startswith("orbitlake.oem.ingest.")} == set()
 
 
-@pytest.mark.parametrize("name", ["oem", "trajectory", "exports"])
+@pytest.mark.parametrize("name", ["oem", "trajectory", "passes", "exports"])
 def test_package_has_its_public_names_at_its_top(python: Path, tmp_path: Path, name: str):
     listed = (
         f"import orbitlake.{name} as package; print(*package.__all__); [getattr(package, n) for n in package.__all__]"
@@ -141,10 +141,11 @@ def test_every_line_of_the_page_runs_where_nothing_else_is_installed(python: Pat
     (tmp_path / "page.py").write_text("\n".join(EXAMPLES))
     printed = run(python, "page.py", cwd=tmp_path)
 
-    assert len(EXAMPLES) >= 7
+    assert len(EXAMPLES) >= 8
     for expected in (
         "1998-067A 2026-11-2",
         "2026-11-26 05:37:00+00:00",
+        "rises 2026-11-2",
         "1 25544U 98067A",
         "MEAN_ELEMENT_THEORY = SGP4",
     ):
