@@ -10,7 +10,7 @@ Every source ends in one line of JSON on standard output, a file of several mess
   ingested   a new issue: its raw bytes are kept and its tables published
   unchanged  an issue held already, as text or XML: nothing is rewritten, but tables of an older version are
   rejected   not a whole, sound OEM file: `reason` names file, line and cause; the bytes go to quarantine/
-  conflict   an issue held already, which says something else: the bytes go to quarantine/
+  conflict   an issue held already, which says something else: the bytes go to quarantine/, as "quarantined" says
 An issue is known by OBJECT_ID and CREATION_DATE to the second; where OBJECT_ID names no object, such as UNKNOWN, by
 OBJECT_NAME too, which "object_name" then gives.
 Where something in a file is odd and did no harm, such as a comment block of an unknown layout, "warnings" lists it.
@@ -20,12 +20,20 @@ ingests; its line comes last, with the raw file as its source. Files of the inbo
 
 With --rebuild nothing is ingested: the tables are rebuilt from every file in raw/oem, after a change of their versions
 or of the names of their folders. A line is printed an issue, and one for each raw file that makes none.
+
+With --settle FILE show|keep|take a conflict is settled, FILE being its name in quarantine/: `show` prints both files
+side by side, `keep` leaves the one in the lake, `take` puts the new one in its place and the old one into quarantine/.
+A line is printed an issue, with the outcome `kept` or `taken`. The same bytes are `unchanged` from then on, with the
+decision among the warnings, and nobody is asked again. Whoever changes their mind settles the other file.
 """
 
 import argparse
+import getpass
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.progress import track
@@ -34,13 +42,17 @@ from orbitlake.lake import Lake
 from orbitlake.lake.files import sweep_staging
 from orbitlake.lake.quarantine import bound_quarantine
 from orbitlake.oem.ingest.archive import finish_all
+from orbitlake.oem.ingest.comparison import question_about
+from orbitlake.oem.ingest.conflicts import SettleError
 from orbitlake.oem.ingest.outcome import Outcome
 from orbitlake.oem.ingest.rebuild import rebuild
+from orbitlake.oem.ingest.settle import settle
 from orbitlake.oem.ingest.sources import allowing_hosts_of, list_sources
 from orbitlake.oem.ingest.steps import ingest_source
 from orbitlake.settings import Settings, of_command_line
 
 MANY_SOURCES = 5
+CHOICES = ("show", "keep", "take")
 
 
 def main(given: list[str], settings: Settings, *, is_rebuild: bool = False) -> int:
@@ -63,6 +75,29 @@ def ingest(given: list[str], lake: Lake, settings: Settings) -> Iterator[Outcome
     yield from finish_all(lake)
 
 
+def settle_conflict(file: str, choice: str, settings: Settings) -> int:
+    """Show or settle a conflict; print a line for each issue, and return the exit status."""
+    lake = Lake(settings.data)
+    try:
+        if choice == "show":
+            print(question_about(lake, file)["body"])
+            return 0
+        for outcome in settle(lake, file, "take" if choice == "take" else "keep", user_name(), datetime.now(UTC)):
+            print(json.dumps(outcome), flush=True)
+    except SettleError as error:
+        print(f"ingest_oem: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def user_name() -> str:
+    """The name of who runs this, or their number where it has none, as in a container."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return f"user {os.getuid()}"
+
+
 def with_progress(sources: list[str]) -> Iterable[str]:
     """Show a bar on standard error where many sources are read in a terminal."""
     console = Console(stderr=True)
@@ -77,7 +112,11 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("source", nargs="*", metavar="FILE, FOLDER or URL", help="what to ingest")
     parser.add_argument("--data", help="the data root (default: ORBITLAKE_DATA, else data/ in the checkout)")
     parser.add_argument("--rebuild", action="store_true", help="rebuild the tables from every file in raw/oem")
+    settling = ("FILE", "show|keep|take")
+    parser.add_argument("--settle", nargs=2, metavar=settling, help="show or settle a conflict in quarantine/")
     arguments = parser.parse_args()
+    if arguments.settle and (arguments.source or arguments.rebuild or arguments.settle[1] not in CHOICES):
+        parser.error("--settle takes the name of a file in quarantine/ and show, keep or take, and nothing else")
     if arguments.rebuild and arguments.source:
         parser.error("--rebuild takes no source: it reads raw/oem")
     return arguments
@@ -85,4 +124,7 @@ def parse_arguments() -> argparse.Namespace:
 
 if __name__ == "__main__":
     arguments = parse_arguments()
-    sys.exit(main(arguments.source, of_command_line(arguments.data), is_rebuild=arguments.rebuild))
+    settings = of_command_line(arguments.data)
+    if arguments.settle:
+        sys.exit(settle_conflict(*arguments.settle, settings))
+    sys.exit(main(arguments.source, settings, is_rebuild=arguments.rebuild))

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from orbitlake.lake import Lake, LakeError
 from orbitlake.lake.quarantine import quarantine
+from orbitlake.oem.ingest.decisions import decided_against
 from orbitlake.oem.ingest.identity import names_no_object
-from orbitlake.oem.ingest.outcome import Outcome, RefusedError, iso_utc, rejected
+from orbitlake.oem.ingest.outcome import LONGEST_REASON, Outcome, RefusedError, iso_utc, rejected
 from orbitlake.oem.ingest.raw_files import Receipt, keep_raw, read_raw, receipt_in, remove_raw
 from orbitlake.oem.ingest.sameness import COMPARED, difference
 from orbitlake.oem.ingest.staged_issue import COMMITTED, StagedIssue, row_of, tables_of
@@ -26,11 +27,13 @@ from orbitlake.tables import OEM_ISSUES, OEM_SEGMENTS, STATE_VECTORS, THRUST_EPI
 
 def archive_issue(
     issue: Issue, source: str, text: bytes, receipt: Receipt, lake: Lake, *, publish_at_once: bool
-) -> tuple[str, Path]:
-    """Archive one issue of the file `text`; return `ingested` or `unchanged`, and its raw file, which is kept now.
+) -> tuple[str, Path, str | None]:
+    """Archive one issue of the file `text`, which is kept raw now.
 
-    A new issue is published at once, or left committed in staging for `finish`. Raises RefusedError where it fails a
-    check, contradicts what the lake holds, or has no place there; nothing of it is in the lake then.
+    Returns `ingested` or `unchanged`, its raw file, and a warning where it contradicts the lake and a person decided
+    before that the lake holds: the raw file is the lake's then. A new issue is published at once, or left committed in
+    staging for `finish`. Raises RefusedError where it fails a check, contradicts what the lake holds, or has no place
+    there; nothing of it is in the lake then.
     """
     stored = place_of(issue, source, lake)
     raw, message = stored.raw_file(issue), receipt["message"]
@@ -44,10 +47,13 @@ def archive_issue(
         if stored.is_current:
             is_own = stored.is_made_of(raw, message)
             if not is_own and (reason := contradiction(stored, issue)):
+                if decision := decided_against(issue, lake):
+                    warning = f"{reason[:LONGEST_REASON]}; {decision} that the lake holds"
+                    return "unchanged", lake.root / stored.row()["raw_path"], warning
                 raise RefusedError("conflict", reason, issue)
             keep_raw(raw, text, receipt, lake)
             # An issue whose publication was cut off has had no outcome yet.
-            return "ingested" if is_own and not was_listed else "unchanged", raw
+            return "ingested" if is_own and not was_listed else "unchanged", raw, None
         staged = staged or stack.enter_context(StagedIssue.write(issue, lake))
         if raw.exists():
             receipt = receipt_in(raw)
@@ -58,7 +64,7 @@ def archive_issue(
             stored.publish(committed)
         else:
             stored.publish_raw(committed)
-        return "unchanged" if was_listed else "ingested", raw
+        return "unchanged" if was_listed else "ingested", raw, None
 
 
 def place_of(issue: Issue, source: str, lake: Lake) -> StoredIssue:

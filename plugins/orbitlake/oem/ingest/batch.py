@@ -67,10 +67,15 @@ def tabulate(archived: list[Archived]) -> list[Outcome]:
 
 
 def check(outcomes: list[Outcome]) -> list[dict[str, Any]]:
-    """Return the figures of every issue; raises CheckError naming each source that was refused or fails a check."""
+    """Return the figures of every issue; raises CheckError naming each source that was rejected or fails a check.
+
+    A conflict is passed over: a person is asked which file holds.
+    """
     lake = Lake(from_environment().data)
     figures, problems = [], []
     for outcome in outcomes:
+        if outcome["outcome"] == "conflict":
+            continue
         try:
             figures.append(steps.check(outcome, lake))
         except CheckError as error:
@@ -81,7 +86,7 @@ def check(outcomes: list[Outcome]) -> list[dict[str, Any]]:
 
 
 def rows_written(outcomes: list[Outcome]) -> dict[str, int]:
-    """Return how many rows each table got from the issues that are new, by the footers of their files."""
+    """Return how many rows each table got from issues that are new or were taken, by the footers of their files."""
     lake = Lake(from_environment().data)
-    new = [steps.stored_issue(outcome, lake) for outcome in outcomes if outcome["outcome"] == "ingested"]
+    new = [steps.stored_issue(outcome, lake) for outcome in outcomes if outcome["outcome"] in ("ingested", "taken")]
     return {table.name: sum(pq.read_metadata(stored.file(table)).num_rows for stored in new) for table in OEM_TABLES}

@@ -16,7 +16,10 @@ MOST_WARNINGS: Final = 20
 
 @final
 class Outcome(TypedDict):
-    """What became of one issue of a source: `ingested`, `unchanged`, `rejected` or `conflict`."""
+    """What became of one issue of a source: `ingested`, `unchanged`, `rejected` or `conflict`.
+
+    Of a conflict that a person settled: `kept` or `taken`.
+    """
 
     source: str
     outcome: str
@@ -27,6 +30,8 @@ class Outcome(TypedDict):
     reason: str | None
     object_name: NotRequired[str]
     """OBJECT_NAME, where the object_id names no object, such as UNKNOWN."""
+    quarantined: NotRequired[str]
+    """Where the bytes of a conflict lie, relative to the data root."""
     warnings: NotRequired[list[str]]
     """What of a file is odd but harmless, such as a comment block of an unknown layout: the first MOST_WARNINGS.
 
@@ -74,7 +79,7 @@ def iso_utc(moment: datetime) -> str:
 
 def with_warning(outcome: Outcome, warning: str | None) -> Outcome:
     """Return an outcome with one warning more, if there is one."""
-    return Outcome(**outcome, warnings=[*outcome.get("warnings", []), warning]) if warning else outcome
+    return Outcome(**outcome | {"warnings": [*outcome.get("warnings", []), warning]}) if warning else outcome
 
 
 def _first(warnings: Sequence[str]) -> list[str]:

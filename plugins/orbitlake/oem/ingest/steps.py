@@ -82,19 +82,24 @@ def archive(delivery: Delivery, lake: Lake, *, publish_at_once: bool = False) ->
         try:
             if isinstance(message, OemError):
                 raise RefusedError("rejected", str(message)) from message
-            label, raw = archive_issue(message, source, text, receipt, lake, publish_at_once=publish_at_once)
+            label, raw, warning = archive_issue(message, source, text, receipt, lake, publish_at_once=publish_at_once)
         except (RefusedError, LakeError) as error:
             refused = error if isinstance(error, RefusedError) else RefusedError("rejected", f"{source}: {error}")
             refusals.append(refused)
             outcome = outcome_of(source, refused.outcome, refused.issue, refused.reason)
             results.append(Archived(outcome=outcome, raw_path=None))
         else:
-            outcome = outcome_of(source, label, message)
+            outcome = with_warning(outcome_of(source, label, message), warning)
             results.append(Archived(outcome=outcome, raw_path=str(raw.relative_to(lake.root))))
     if refusals:
         # The bytes once and whole, whatever was refused of them.
         reasons = "; ".join(dict.fromkeys(refused.reason for refused in refusals))
-        quarantine(lake, Path(source).name, content, reasons, outcome=refusals[0].outcome)
+        label = "conflict" if any(refused.outcome == "conflict" for refused in refusals) else "rejected"
+        facts = {"source_url": delivery["source_url"], "retrieved_at": delivery["retrieved_at"]}
+        kept = quarantine(lake, Path(source).name, content, reasons, outcome=label, **facts)
+        for result in results:
+            if result["outcome"]["outcome"] == "conflict":
+                result["outcome"]["quarantined"] = str(kept.relative_to(lake.root))
     if is_inbox and (warning := inbox.leave(path, partial(path.unlink, missing_ok=True))):
         for result in results:
             result["outcome"] = with_warning(result["outcome"], warning)
@@ -128,7 +133,7 @@ def check(outcome: Outcome, lake: Lake) -> dict[str, Any]:
     Raises CheckError with the reasons where the source was refused, or where a published table was lost or damaged
     since it was checked in staging.
     """
-    if outcome["outcome"] not in ("ingested", "unchanged"):
+    if outcome["outcome"] in ("rejected", "conflict"):
         raise CheckError(f"{outcome['source']}: {outcome['outcome']}: {outcome['reason']}")
     stored = stored_issue(outcome, lake)
     with stored.locked():
