@@ -8,15 +8,21 @@ host: `ORBITLAKE_ALLOWED_HOSTS`, or one of the feeds' own URLs.
 ### Writes
 `raw/oem/` and the tables of the ephemeris, one folder an issue. `archive` reads each file, once: it writes the tables
 of its issues to `staging/`, checks them there, and only then keeps the raw bytes. `tabulate` renames the tables to
-their places, `oem_issues` last. `check` reads them back, changes nothing, and fails for each source that was refused.
+their places, `oem_issues` last. `check` reads them back, changes nothing, and fails for each source that was rejected.
 Between the tasks goes only where the raw file lies.
+
+A file that contradicts an issue already held is kept in `quarantine/`, and no table changes. `conflicts` finds such
+files, and `ask` starts a run of **Settle conflict** for each, once, where a person says which file holds. This run then
+ends green, since it has done all that a machine can; that a question is open is told by its note, by a green `ask`,
+which is skipped otherwise, by that run, which is at work until somebody answers, and by an alert. Neither the next run
+nor the files that came with it wait for the answer.
 
 ### Read by
 Analysts, the position page, anyone who plans around a reboost.
 
 ### A failed run
-The tables are as they were, with yesterday's issue: what fails a check was never published. A file that cannot be read,
-or that contradicts an issue already held, is kept in `quarantine/` with its reason. What trying again cannot mend (a
+The tables are as they were, with yesterday's issue: what fails a check was never published. A file that cannot be read
+is kept in `quarantine/` with its reason. What trying again cannot mend (a
 wrong name, a 404, a bad file) fails at once; what it can (a server that is down or busy) is tried again with growing
 pauses.
 
@@ -25,6 +31,7 @@ Clear the run or press Trigger: an issue that is held already is `unchanged` and
 killed between two renames, the retry, or the next run whatever it takes in, renames what still lies in `staging/`.
 """
 
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import dag, task
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
@@ -100,7 +107,21 @@ def ingest_oem():
             # What does not fit today will not fit in ten seconds either.
             raise AirflowFailException(str(error)) from None
 
-    check(tabulate(archive(download())))
+    @task
+    def conflicts(outcomes: list[dict]) -> list[dict]:
+        from orbitlake.oem.ingest import questions
+
+        return questions.runs_of(outcomes)
+
+    outcomes = tabulate(archive(download()))
+    check(outcomes)
+    TriggerDagRunOperator.partial(
+        task_id="ask",
+        trigger_dag_id="settle_conflict",
+        # Asked before: the question is still open, or was answered.
+        skip_when_already_exists=True,
+        logical_date=None,
+    ).expand_kwargs(conflicts(outcomes))
 
 
 ingest_oem()

@@ -15,7 +15,7 @@ import duckdb
 from orbitlake.lake import Lake
 from orbitlake.lake.listing import days_in, parts_of
 from orbitlake.lake.pages import Revision
-from orbitlake.lake.quarantine import DECISION, REASON, bound_quarantine, over_bound, quarantined
+from orbitlake.lake.quarantine import REASON, bound_quarantine, over_bound, quarantined
 from orbitlake.positions.raw.sealing import Committed
 from orbitlake.positions.raw.segments import raw_files
 from orbitlake.positions.state import Checkpoint
@@ -79,14 +79,13 @@ def retire(dry_run: bool = False, show: Callable[[str], None] = print) -> dict[s
 
 
 def remove(lake: Lake, removal: Removal) -> None:
-    """Remove one file, and its folder where that is empty now; of what is in quarantine first what is said beside it.
+    """Remove one file, and its folder where that is empty now; of what is in quarantine first the reason beside it.
 
     A live file that was replaced since it was looked at stays: its name says nothing, its pages do.
     """
     path = Path(removal.path)
     if removal.kind == QUARANTINE:
-        for suffix in (REASON, DECISION):
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        path.with_name(path.name + REASON).unlink(missing_ok=True)
     with live_lock(lake), suppress(FileNotFoundError):
         if removal.kind == LIVE and Revision.of(path).digest != removal.digest:
             return

@@ -30,8 +30,9 @@ EXPECTED = {
     ],
     "collect_positions": ["collect"],
     "compact_positions": ["compact", "retire"],
-    "ingest_oem": ["archive", "check", "download", "tabulate"],
     "predict_passes": ["approaches", "passes", "sites"],
+    "ingest_oem": ["archive", "ask", "check", "conflicts", "download", "tabulate"],
+    "settle_conflict": ["compare", "decide", "settle"],
     "stream_positions": ["stream"],
     "watch_freshness": ["watch"],
 }
@@ -62,6 +63,7 @@ INLETS = {
         "trajectory_events",
         "prediction_bands",
     },
+    "settle_conflict": {"raw_oem"},
     "stream_positions": {"raw_open_notify"},
     "watch_freshness": {"raw_open_notify", "oem_issues"},
 }
@@ -89,6 +91,16 @@ OUTLETS = {
         "oem_covariances",
     },
     "predict_passes": {"passes", "approaches"},
+    # What ingest_oem writes: a new file in place of the one held makes all tables of its issue anew.
+    "settle_conflict": {
+        "raw_oem",
+        "oem_issues",
+        "oem_segments",
+        "state_vectors",
+        "trajectory_events",
+        "thrust_episodes",
+        "oem_covariances",
+    },
     "stream_positions": {"live_positions", "live_window_stats"},
     # It announces what the stream, whose own run ends once an hour, has written, and keeps the audit up to the minute.
     "watch_freshness": {"live_positions", "live_window_stats", "coverage", "gaps", "position_audit"},
@@ -125,6 +137,7 @@ REFUSED_VALUES = {
         "horizon_deg": [-1, 90, "10", None],
         "time_zone": ["", "../../etc/passwd", " UTC", None, 2],
     },
+    "settle_conflict": {"file": ["", "../a.txt", "/etc/passwd", "a b", ".hidden", "a" * 151, 7]},
     "stream_positions": {
         "trigger": ["", "0 seconds", "1 fortnight", None],
         "max_runtime_s": [0, 9, 86_401, "long", None],
@@ -180,14 +193,16 @@ def test_dag_says_who_reads_it_what_a_failure_means_and_how_to_run_it_again(dag_
 def test_dag_is_owned_retried_with_back_off_and_runs_once_at_a_time(dag_bag, dag_id: str):
     dag = dag_bag.dags[dag_id]
 
-    assert dag.max_active_runs == 1
+    # A question that is open must not hold up the next one.
+    assert dag.max_active_runs == (1000 if dag_id == "settle_conflict" else 1)
     assert not dag.catchup
     for task in dag.tasks:
         assert task.owner == "orbitlake"
         # The next run of the watch comes within a minute.
         assert task.retries == (1 if dag_id == "watch_freshness" else 3)
         assert task.retry_exponential_backoff > 1
-        assert timedelta(0) < task.execution_timeout <= timedelta(days=1, hours=1)
+        if task.task_id != "decide":
+            assert timedelta(0) < task.execution_timeout <= timedelta(days=1, hours=1)
 
 
 @pytest.mark.parametrize("dag_id", EXPECTED)
@@ -404,3 +419,33 @@ def test_passes_are_predicted_when_the_path_or_the_bounds_of_its_errors_are_new(
     # A site that the form adds is there before anything is predicted.
     for made_of_it in ("approaches", "passes"):
         assert "sites" in dag.get_task(made_of_it).get_flat_relative_ids(upstream=True)
+
+
+def test_a_conflict_is_asked_once_apart_from_the_ingestion_and_holds_up_nothing(dag_bag):
+    ingest = dag_bag.dags["ingest_oem"]
+    ask = ingest.get_task("ask")
+
+    assert ask.upstream_task_ids == {"conflicts"}
+    assert ask.downstream_task_ids == set()
+    assert ask.partial_kwargs["trigger_dag_id"] == "settle_conflict"
+    assert ask.partial_kwargs["skip_when_already_exists"] is True
+    assert not ask.partial_kwargs.get("wait_for_completion")
+    # A file that is rejected does not keep a person from being asked about another.
+    assert ingest.get_task("conflicts").upstream_task_ids == {"tabulate"}
+
+
+def test_a_question_waits_for_whoever_may_trigger_its_dag_however_long(dag_bag):
+    from orbitlake.oem.ingest import questions
+
+    dag = dag_bag.dags["settle_conflict"]
+    decide = dag.get_task("decide")
+
+    assert tuple(decide.options) == questions.OPTIONS
+    assert decide.execution_timeout is None
+    assert decide.response_timeout is None
+    assert decide.defaults is None
+    assert decide.assigned_users is None
+    assert decide.upstream_task_ids == {"compare"}
+    assert dag.get_task("settle").upstream_task_ids == {"compare", "decide"}
+    assert not dag.is_paused_upon_creation
+    assert dag.dagrun_timeout is None

@@ -36,6 +36,10 @@ BAD = {
         {"longitude_deg": "2"}, {"height_m": None}, {"horizon_deg": 90}, {"time_zone": "Mars/Olympus"},
         {"new_site": "Rome"}, {"new_site": "Rome", "latitude_deg": 41.9}, {"latitude_deg": 41.9}, {"place": "Rome"},
     ],
+    "settle_conflict": [
+        {"file": ""}, {"file": None}, {"file": " "}, {"file": "../a.txt"}, {"file": "/etc/passwd"}, {"file": "a b"},
+        {"file": ".hidden"}, {"file": "a" * 151}, {"file": 7}, {"file": ["a"]}, {"file": "a\n"}, {"name": "a"},
+    ],
     "stream_positions": [
         {"trigger": ""}, {"trigger": "0 seconds"}, {"trigger": "1 fortnight"}, {"trigger": 5}, {"trigger": None},
         {"max_runtime_s": 0}, {"max_runtime_s": 9}, {"max_runtime_s": 86_401}, {"max_runtime_s": "long"},
@@ -60,6 +64,7 @@ GOOD = {
         {"new_site": "São Paulo - Centro", "latitude_deg": -23.55, "longitude_deg": -46.63, "height_m": 760},
         {"new_site": "Pole", "latitude_deg": 90, "longitude_deg": 0, "horizon_deg": 0, "time_zone": "Etc/GMT+1"},
     ],
+    "settle_conflict": [None, {}, {"file": "0a1b2c3d4e5f6789-20230324T225531Z.txt.gz"}],
     "stream_positions": [{"trigger": "available-now"}, {"max_runtime_s": 10}],
     "watch_freshness": [{"feed_minutes": 0.1, "issue_days": 365}],
 }  # fmt: skip

@@ -35,6 +35,7 @@ DAGS: Final = (
     "compact_positions",
     "ingest_oem",
     "predict_passes",
+    "settle_conflict",
     "stream_positions",
     "watch_freshness",
 )

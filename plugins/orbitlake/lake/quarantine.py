@@ -20,7 +20,7 @@ LOG: Final = logging.getLogger(__name__)
 REASON: Final = ".reason.json"
 """Suffix, in `quarantine/`, of the file that says why the bytes beside it lie there."""
 DECISION: Final = ".decision.json"
-"""Suffix, in `quarantine/`, of the file that says what a person decided about a conflicting file; it lasts as long."""
+"""Suffix, in `quarantine/`, of the file that says what a person decided about a conflicting file; no bound removes it."""
 DROPPED: Final = "dropped.jsonl"
 """What was removed from `quarantine/` to keep its bound, a line of JSON an entry, the newest last."""
 MOST_DROPPED_BYTES: Final = 2**20
@@ -65,7 +65,7 @@ def explained(lake: Lake, identity: str, name: str, reason: str, **facts: object
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """One entry of `quarantine/`: reason, decision and bytes (any may be missing), their size, when it came (ns)."""
+    """One entry of `quarantine/`: the reason and the bytes (either may be missing), their size, when it came (ns)."""
 
     files: tuple[Path, ...]
     bytes: int
@@ -86,11 +86,11 @@ def quarantined(lake: Lake) -> list[Quarantined]:
     found: dict[str, list[os.DirEntry[str]]] = {}
     with suppress(FileNotFoundError), os.scandir(lake.quarantine) as entries:
         for entry in entries:
-            if entry.name != DROPPED and is_file(entry):
-                found.setdefault(entry.name.removesuffix(REASON).removesuffix(DECISION), []).append(entry)
+            if entry.name != DROPPED and not entry.name.endswith(DECISION) and is_file(entry):
+                found.setdefault(entry.name.removesuffix(REASON), []).append(entry)
     held = []
     for files in found.values():
-        files.sort(key=lambda file: (not file.name.endswith(REASON), not file.name.endswith(DECISION)))
+        files.sort(key=lambda file: not file.name.endswith(REASON))
         # Removed meanwhile by another process.
         with suppress(FileNotFoundError):
             stats = [file.stat() for file in files]

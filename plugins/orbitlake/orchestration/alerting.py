@@ -26,7 +26,7 @@ TIMEOUT_S: Final = 10
 LONGEST_CAUSE: Final = 500
 FIRST_LOOK_BACK: Final = timedelta(minutes=1)
 LONGEST_SUBJECT: Final = 40
-SUBJECTS: Final = ("date", "source")
+SUBJECTS: Final = ("date", "source", "file")
 """The parameters of our DAGs that say what one run is about."""
 
 
@@ -147,7 +147,9 @@ class RunFailed(BaseNotifier):
 
         name = alert_name(context)
         # A name that was mistyped never succeeds.
-        otherwise = f", or removing alerts/{name}.json" if (context.get("params") or {}).get("source") else ""
+        named = (context.get("params") or {}).keys() & {"source", "file"}
+        is_named = any(context["params"][each] for each in named)
+        otherwise = f", or removing alerts/{name}.json" if is_named else ""
         clears = f"a success of {work_of(context)}{otherwise}"
         board().heed(Condition(name, failure_text(context), is_wrong=True, clears=clears))
         if context.get("exception") is not None:
@@ -227,6 +229,7 @@ def watch(context: Any, feed_minutes: float, stream_minutes: float, issue_days: 
     """
     from orbitlake.alerts import ChannelError, Condition
     from orbitlake.freshness import Limits, arrivals
+    from orbitlake.orchestration.conflicts import clear_settled
     from orbitlake.settings import from_environment
     from orbitlake.verdicts import judged
 
@@ -234,6 +237,7 @@ def watch(context: Any, feed_minutes: float, stream_minutes: float, issue_days: 
     limits = Limits(timedelta(minutes=feed_minutes), timedelta(minutes=stream_minutes), timedelta(days=issue_days))
     now = datetime.now(UTC)
     all_alerts = board()
+    clear_settled(all_alerts)
     seen = arrivals(all_alerts.lake, settings.object_id, limits, now, is_simulated=settings.uses_simulator)
     conditions = [verdict.condition() for verdict in judged(seen, limits, now)]
     for condition in conditions:

@@ -24,6 +24,7 @@ TRIGGERS: Final = ("available-now", "2 seconds", "5 seconds", "10 seconds", "30 
 URL: Final = re.compile(r"https?://[^\s/?#@]+([/?#]\S*)?", re.IGNORECASE)
 """Without a user or a password in it: Airflow keeps what a form holds."""
 INBOX_NAME: Final = re.compile(r"(?!.*\.\.)[^\s/][^/\\\0\n]*(/[^/\\\0\n]+)*")
+QUARANTINED: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,149}")
 LONGEST_SOURCE: Final = 2000
 LARGEST_BODY_BYTES: Final = 2**20
 """A form is some hundred bytes; a larger body is not read here."""
@@ -140,6 +141,23 @@ class Source:
         return f"is {shown(value)}: expected an http or https URL, the name of a file in inbox/oem, or nothing"
 
 
+@dataclass(frozen=True, slots=True)
+class QuarantinedName:
+    """The name of a file in quarantine."""
+
+    title: str
+    description: str
+
+    def param(self) -> Param:
+        pattern = f"^{QUARANTINED.pattern}$"
+        return Param(None, type=["null", "string"], pattern=pattern, title=self.title, description=self.description)
+
+    def problem(self, value: Any) -> str | None:
+        if isinstance(value, str) and QUARANTINED.fullmatch(value):
+            return None
+        return f"is {shown(value)}: expected the name of a file in quarantine"
+
+
 def today() -> date:
     """The current UTC day."""
     return datetime.now(UTC).date()
@@ -196,6 +214,13 @@ FORMS: Final[dict[str, dict[str, Field]]] = {
             "Source",
             "URL of an OEM file on a public host or on one that ORBITLAKE_ALLOWED_HOSTS names, without a password in "
             "it; or its name in inbox/oem. Empty: the whole inbox and NASA's newest issue.",
+        ),
+    },
+    "settle_conflict": {
+        "file": QuarantinedName(
+            "File",
+            "Name of a file in quarantine/ that contradicts an issue of the lake, as the outcome of the job that found "
+            "it says under `quarantined`.",
         ),
     },
     "stream_positions": {

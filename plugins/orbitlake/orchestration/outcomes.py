@@ -38,10 +38,23 @@ def of_ingestion(outcomes: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _of_source(outcome: Mapping[str, Any]) -> str:
+    if outcome["outcome"] == "conflict":
+        # Without what the file says: a note is Markdown, and a question about it shows it inert.
+        issue = f"{outcome['object_id']}, issue of {outcome['creation_date']}"
+        return f"conflict: {issue}: another file says something else; Settle conflict asks a person which holds"
     if outcome["outcome"] not in ("ingested", "unchanged"):
         return f"{outcome['outcome']}: {outcome['reason']}"
     issue = f"{outcome['outcome']}: {outcome['object_id']}, issue of {outcome['creation_date']}"
     return f"{issue}: {outcome['states']:,} states, {counted(outcome['thrust_episodes'], 'burn')}"
+
+
+def of_settling(outcomes: Sequence[Mapping[str, Any]]) -> str:
+    """Return the sentence of a run of settle_conflict."""
+    words = {"kept": "the file in the lake holds", "taken": "the new file holds"}
+    return "; ".join(
+        f"{outcome['object_id']}, issue of {outcome['creation_date']}: {words[outcome['outcome']]}: {outcome['reason']}"
+        for outcome in outcomes
+    )
 
 
 def of_audit(published: Mapping[str, Any]) -> str:

@@ -108,6 +108,8 @@ def test_every_source_has_its_line_and_one_bad_file_holds_up_no_other(lake, tmp_
     status, outcomes, error = run(lake, missing, other, again, bad, good)
 
     assert status == 1
+    in_quarantine = [outcome.pop("quarantined") for outcome in outcomes if outcome["outcome"] == "conflict"]
+    assert [(lake.root / place).read_bytes() for place in in_quarantine] == [Path(other).read_bytes()]
     assert [list(outcome) for outcome in outcomes] == [KEYS] * 5
     assert {outcome["source"]: outcome["outcome"] for outcome in outcomes} == {
         good: "ingested",

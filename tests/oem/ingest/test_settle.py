@@ -17,6 +17,7 @@ from tests.oem.reader.test_comment_block import FACTS, REBOOST, summary
 from tests.oem.sample_oem import STATES, kvn, xml
 
 from orbitlake.lake import Lake
+from orbitlake.lake.quarantine import bound_quarantine
 from orbitlake.lake.quarantine import quarantined as entries
 from orbitlake.oem.ingest.comparison import inert, question_about
 from orbitlake.oem.ingest.conflicts import SettleError
@@ -91,6 +92,16 @@ def test_bytes_that_were_decided_against_are_unchanged_and_nobody_is_asked_again
     assert others["outcome"] == "conflict"
 
 
+def test_a_decision_outlasts_the_file_that_a_bound_removed(in_conflict, tmp_path):
+    lake, name = in_conflict
+    decide(lake, name, "keep")
+    again(lake, tmp_path, b"CCSDS_OEM_VERS = 2.0")
+    bound_quarantine(lake, 1)
+
+    assert not (lake.quarantine / name).exists()
+    assert again(lake, tmp_path, NEW)["outcome"] == "unchanged"
+
+
 def test_taking_publishes_the_new_file_as_an_ingestion_and_quarantines_the_old(in_conflict, tmp_path):
     lake, name = in_conflict
     held_raw = row(lake)["raw_path"]
@@ -138,7 +149,7 @@ def test_who_changes_their_mind_takes_the_other_file_back(in_conflict, tmp_path)
     before = contents(lake.root, "lake", "raw")
     decide(lake, name, "keep", by="Bob")
     decide(lake, name, "take")
-    (old,) = (entry.path.name for entry in entries(lake) if not entry.path.name.endswith(".decision.json"))
+    (old,) = (entry.path.name for entry in entries(lake))
     (outcome,) = decide(lake, old, "take", at=LATER)
 
     assert outcome["outcome"] == "taken"

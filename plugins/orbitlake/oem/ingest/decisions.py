@@ -1,4 +1,4 @@
-"""What a person decided about a conflicting file: a small file beside its bytes in `quarantine/`."""
+"""What a person decided about a conflicting file: a small file beside its bytes in `quarantine/`, which outlasts them."""
 
 import json
 from contextlib import suppress
@@ -61,7 +61,7 @@ def decided_against(issue: Issue, lake: Lake) -> Decision | None:
     """Return the newest decision that the bytes of `issue` do not hold; None where nobody decided so."""
     found = []
     for file in lake.quarantine.glob(f"*{DECISION}"):
-        # One that retention removes meanwhile, or that was edited by hand, decides nothing.
+        # One that a person removes or edits by hand decides nothing.
         with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
             decision = Decision.read(file)
             if decision.content_sha256 == issue.content_sha256 and decision.choice in ("keep", REPLACED):
