@@ -13,18 +13,17 @@ Between the tasks goes only where the raw file lies.
 
 A file that contradicts an issue already held is kept in `quarantine/`, and no table changes. `conflicts` finds such
 files, and `ask` starts a run of **Settle conflict** for each, once, where a person says which file holds. This run then
-ends green, since it has done all that a machine can; that a question is open is told by its note, by a green `ask`,
-which is skipped otherwise, by that run, which is at work until somebody answers, and by an alert. Neither the next run
-nor the files that came with it wait for the answer.
+ends green, since it has done all that a machine can. That a question is open is told by its note; by a green `ask`,
+which is skipped where there is nothing to ask or it was asked before; by the run of Settle conflict, which is at work
+until somebody answers; and by an alert. Neither the next run nor the files that came with it wait for the answer.
 
 ### Read by
 Analysts, the position page, anyone who plans around a reboost.
 
 ### A failed run
 The tables are as they were, with yesterday's issue: what fails a check was never published. A file that cannot be read
-is kept in `quarantine/` with its reason. What trying again cannot mend (a
-wrong name, a 404, a bad file) fails at once; what it can (a server that is down or busy) is tried again with growing
-pauses.
+is kept in `quarantine/` with its reason. What trying again cannot mend (a wrong name, a 404, a bad file) fails at once;
+what it can (a server that is down or busy) is tried again with growing pauses.
 
 ### To run again
 Clear the run or press Trigger: an issue that is held already is `unchanged` and rewrites nothing. Where a task was

@@ -1,7 +1,9 @@
 """The web UI as a newcomer meets it: log in, trigger, look at the page, backfill, find what failed, run it again."""
 
+import gzip
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
@@ -17,7 +19,8 @@ from orbitlake import query
 from orbitlake.embedded.airflow_api import Airflow
 from orbitlake.embedded.topology import Topology
 from orbitlake.lake import Lake
-from orbitlake.tables import POSITION_TABLES, POSITIONS
+from orbitlake.oem.ingest.settle import settle
+from orbitlake.tables import POSITION_TABLES, POSITIONS, TRAJECTORY
 
 ANSWER_MS = 60_000
 RUN_MS = 300_000
@@ -124,6 +127,95 @@ def test_issue_ingested_through_the_form_shows_its_burn_on_the_page(page: Page, 
         [re.compile(f"^{delta_v:.2f}") for _, delta_v in burns]
     )
     expect(position.locator("#facts [data-column=creation_date]")).to_have_text(f"{issue:%Y-%m-%d %H:%M:%S}")
+
+
+HOSTILE = "<img src=x onerror=alert(1)> [go](https://evil.example) www.evil.example {{ 7 * 7 }} | `x`"
+TEN_METRES_KM = 0.010
+
+
+@pytest.fixture
+def contradicting(topology: Topology, airflow: Airflow) -> Iterator[tuple[Lake, str, float]]:
+    """A lake, and a file in its inbox that says otherwise of the issue held: mass, a comment, and one x_km, given too.
+
+    The file that was held is taken back afterwards.
+    """
+    lake = Lake(topology.settings.data)
+    if not list(lake.raw_oem_root.glob("*/*.txt.gz")):
+        await_owed_run(airflow, "ingest_oem")
+    held = max(lake.raw_oem_root.glob("*/*.txt.gz"))
+    text = gzip.decompress(held.read_bytes()).decode()
+    first = re.search(r"^(\d{4}-\S+) (\S+) .*$", text, re.MULTILINE)
+    x_km = round(float(first[2]) + TEN_METRES_KM, 9)
+    text = text.replace(f"{first[1]} {first[2]} ", f"{first[1]} {x_km} ")
+    text = re.sub(r"(?m)^COMMENT MASS=.*$", f"COMMENT {HOSTILE}\nCOMMENT MASS=473999.00", text)
+    lake.inbox_oem.mkdir(parents=True, exist_ok=True)
+    (lake.inbox_oem / "corrected.txt").write_text(text)
+    airflow.unpause("audit_positions")
+    yield lake, "corrected.txt", x_km
+    airflow.pause("audit_positions")
+    for replaced in list(lake.quarantine.glob(f"*-{held.name}")):
+        settle(lake, replaced.name, "take", "the test", NOW)
+
+
+def settled_x_km(lake: Lake, table: str) -> float:
+    """The x of the first state that a table holds."""
+    ((x_km,),) = query.connect(lake.root).sql(f"SELECT x_km FROM {table} ORDER BY epoch LIMIT 1").fetchall()
+    return x_km
+
+
+def note_of(airflow: Airflow, dag_id: str, run_id: str) -> str:
+    """The note of a run."""
+    return airflow.call("GET", f"dags/{dag_id}/dagRuns/{run_id}")["note"]
+
+
+def ingest_through_form(page: Page, source: str) -> None:
+    """Trigger the ingestion of a source by the form, and wait until the run has succeeded."""
+    open_dag(page, "Ingest OEM")
+    page.get_by_role("button", name="Trigger Dag").click()
+    form = page.get_by_role("dialog")
+    form.locator("[name='element_source']").fill(source)
+    form.get_by_role("button", name="Trigger", exact=True).click()
+    page.wait_for_url(re.compile("/dags/ingest_oem/runs/manual__"))
+    expect(state_of_run(page)).to_have_text("Success", timeout=RUN_MS)
+
+
+def test_a_person_says_in_the_web_ui_which_of_two_conflicting_files_holds(
+    page: Page, airflow: Airflow, contradicting: tuple[Lake, str, float]
+):
+    lake, name, x_km = contradicting
+    held_km = settled_x_km(lake, "state_vectors")
+    content = (lake.inbox_oem / name).read_bytes()
+    for asked in ("success", "skipped"):
+        (lake.inbox_oem / name).write_bytes(content)
+        ingest_through_form(page, name)
+        run_id = page.url.rsplit("/", 1)[1]
+        assert airflow.tasks("ingest_oem", run_id)[f"{run_id}.ask"] == asked
+        assert "Settle conflict asks a person which holds" in note_of(airflow, "ingest_oem", run_id)
+    assert settled_x_km(lake, "state_vectors") == held_km
+    (entry,) = (file.name for file in lake.quarantine.glob(f"*-{name}"))
+
+    page.get_by_role("button", name="Browse").click()
+    page.get_by_role("menuitem", name="Required Actions").click()
+    page.get_by_role("link", name="Which file holds").click()
+    expect(page.get_by_test_id("state-badge").filter(has_text="Awaiting Input").first).to_be_visible()
+    for text in (f"quarantine/{entry}", "positions by up to 10.000 m", "473999.0", "<img src=x onerror=alert(1)>"):
+        expect(page.get_by_text(text).first).to_be_visible()
+    assert page.locator("img[src=x], a[href*='evil']").count() == 0
+    (question,) = airflow.call("GET", "dags/settle_conflict/dagRuns")["dag_runs"]
+    assert question["state"] == "running"
+
+    page.get_by_role("button", name="Take the new one").click()
+    expect(page.get_by_text("Response received at")).to_be_visible()
+    page.get_by_role("link", name=question["dag_run_id"]).first.click()
+    expect(state_of_run(page)).to_have_text("Success", timeout=RUN_MS)
+    assert "the new file holds: admin decided at" in note_of(airflow, "settle_conflict", question["dag_run_id"])
+    assert settled_x_km(lake, "state_vectors") == x_km
+    page.get_by_role("link", name="Position").click()
+    expect(page.frame_locator("iframe").locator("#facts [data-column=mass_kg]")).to_have_text(re.compile("473,999"))
+    deadline = time.monotonic() + RUN_MS / 1000
+    while not (lake.closed(TRAJECTORY).exists() and settled_x_km(lake, "trajectory") == x_km):
+        assert time.monotonic() < deadline, airflow.tasks("audit_positions")
+        time.sleep(1)
 
 
 def test_page_leads_who_is_not_logged_in_to_the_login_and_back_and_says_when_the_session_ends(

@@ -20,7 +20,7 @@ LOG: Final = logging.getLogger(__name__)
 REASON: Final = ".reason.json"
 """Suffix, in `quarantine/`, of the file that says why the bytes beside it lie there."""
 DECISION: Final = ".decision.json"
-"""Suffix, in `quarantine/`, of the file that says what a person decided about a conflicting file; no bound removes it."""
+"""Suffix, in `quarantine/`, of the file that says what a person decided about those bytes; no bound removes it."""
 DROPPED: Final = "dropped.jsonl"
 """What was removed from `quarantine/` to keep its bound, a line of JSON an entry, the newest last."""
 MOST_DROPPED_BYTES: Final = 2**20

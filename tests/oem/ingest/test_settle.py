@@ -290,7 +290,7 @@ def test_both_files_are_shown_side_by_side_with_what_differs_and_by_how_much(in_
     question = question_about(lake, name)
     body = question["body"]
 
-    assert question["subject"] == "1998-067A, issue of 2023-03-24T22:55:31.604000Z: which file holds?"
+    assert question["subject"] == "Which file holds: 1998-067A, issue of 2023-03-24 22:55:31?"
     assert "| came from | `held.txt` | `new.txt` |" in body
     assert "| at | `2023-03-24 23:20:00Z` | `2023-03-24 23:20:00Z` |" in body
     digests = [hashlib.sha256(content).hexdigest()[:12] for content in (HELD, NEW)]

@@ -57,10 +57,10 @@ def question_about(lake: Lake, name: str) -> Question:
 
 def subject_of(conflicts: Sequence[Conflict]) -> str:
     """Return the question in one line, of characters that mean nothing to Markdown but themselves."""
-    first = conflicts[0]
-    # As the folder is named: percent-encoded, in ASCII.
-    name = f"{folder_name(first.issue.object_id)}, issue of {iso_utc(first.issue.creation_date)}"
-    return f"{name}{f' and {len(conflicts) - 1} more' if conflicts[1:] else ''}: which file holds?"
+    first = conflicts[0].issue
+    more = f" (and {len(conflicts) - 1} more)" if conflicts[1:] else ""
+    # The id as its folder is named: percent-encoded, in ASCII.
+    return f"Which file holds: {folder_name(first.object_id)}, issue of {first.creation_date:%Y-%m-%d %H:%M:%S}{more}?"
 
 
 def body_of(lake: Lake, file: QuarantinedFile, conflicts: Sequence[Conflict]) -> str:

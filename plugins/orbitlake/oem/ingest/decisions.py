@@ -1,4 +1,4 @@
-"""What a person decided about a conflicting file: a small file beside its bytes in `quarantine/`, which outlasts them."""
+"""What a person decided about a conflicting file: a small file beside its bytes in `quarantine/`; it outlasts them."""
 
 import json
 from contextlib import suppress
