@@ -147,8 +147,8 @@ class RunFailed(BaseNotifier):
 
         name = alert_name(context)
         # A name that was mistyped never succeeds.
-        named = (context.get("params") or {}).keys() & {"source", "file"}
-        is_named = any(context["params"][each] for each in named)
+        params = context.get("params") or {}
+        is_named = params.get("source") or params.get("file")
         otherwise = f", or removing alerts/{name}.json" if is_named else ""
         clears = f"a success of {work_of(context)}{otherwise}"
         board().heed(Condition(name, failure_text(context), is_wrong=True, clears=clears))

@@ -17,7 +17,7 @@ from tests.oem.reader.test_comment_block import FACTS, REBOOST, summary
 from tests.oem.sample_oem import STATES, kvn, xml
 
 from orbitlake.lake import Lake
-from orbitlake.lake.quarantine import bound_quarantine
+from orbitlake.lake.quarantine import bound_quarantine, quarantine_file
 from orbitlake.lake.quarantine import quarantined as entries
 from orbitlake.oem.ingest.comparison import inert, question_about
 from orbitlake.oem.ingest.conflicts import SettleError
@@ -266,6 +266,9 @@ def test_a_file_of_quarantine_that_is_in_no_conflict_is_refused(lake, tmp_path):
 
     with pytest.raises(SettleError, match="cannot be read"):
         decide(lake, broken, "take")
+    unread = quarantine_file(lake, Path(put(tmp_path / "large.txt", b"x")), "too large")
+    with pytest.raises(SettleError, match="in no conflict: too large"):
+        decide(lake, unread.name, "take")
     name = conflict_in(lake, tmp_path)
     for table in ("lake", "raw"):
         shutil.rmtree(lake.root / table)

@@ -53,7 +53,9 @@ class QuarantinedFile:
             note = json.loads(entry.with_name(entry.name + REASON).read_bytes())
         except (OSError, ValueError):
             raise SettleError(f"quarantine/ holds no {entry.name} with its reason") from None
-        if hashlib.sha256(content).hexdigest() != note.get("sha256"):
+        if "sha256" not in note:
+            raise SettleError(f"{entry.name} is in no conflict: {note.get('reason')}")
+        if hashlib.sha256(content).hexdigest() != note["sha256"]:
             raise SettleError(f"{entry.name} is not the file that was quarantined: its bytes have changed since")
         try:
             text = unpacking.unpack(content, entry.name)

@@ -33,15 +33,15 @@ class Decision:
     @classmethod
     def beside(cls, entry: Path) -> Self | None:
         """Return what was decided about an entry of `quarantine/`; None where nothing was."""
-        with suppress(FileNotFoundError):
-            return cls.read(decision_of(entry))
-        return None
+        return cls.read(decision_of(entry))
 
     @classmethod
-    def read(cls, file: Path) -> Self:
-        """Read a decision. Raises FileNotFoundError."""
-        values = json.loads(file.read_bytes())
-        return cls(**values | {"raw_paths": tuple(values["raw_paths"])})
+    def read(cls, file: Path) -> Self | None:
+        """Read a decision; None where there is none, or where somebody has edited it into something else."""
+        with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
+            values = json.loads(file.read_bytes())
+            return cls(**values | {"raw_paths": tuple(values["raw_paths"])})
+        return None
 
     def write(self, entry: Path, lake: Lake) -> None:
         """Put the decision beside an entry, unless it stands there already."""
@@ -59,11 +59,10 @@ def decision_of(entry: Path) -> Path:
 
 def decided_against(issue: Issue, lake: Lake) -> Decision | None:
     """Return the newest decision that the bytes of `issue` do not hold; None where nobody decided so."""
-    found = []
-    for file in lake.quarantine.glob(f"*{DECISION}"):
-        # One that a person removes or edits by hand decides nothing.
-        with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
-            decision = Decision.read(file)
-            if decision.content_sha256 == issue.content_sha256 and decision.choice in ("keep", REPLACED):
-                found.append(decision)
+    said = [decision for file in lake.quarantine.glob(f"*{DECISION}") if (decision := Decision.read(file))]
+    found = [
+        decision
+        for decision in said
+        if decision.content_sha256 == issue.content_sha256 and decision.choice in ("keep", REPLACED)
+    ]
     return max(found, key=lambda decision: decision.decided_at, default=None)
