@@ -15,6 +15,7 @@ MAY_IMPORT = {
     "settings": set(),
     "lake": {"tables"},
     "upstream": {"settings"},
+    "columns": {"physics"},
     "digits": {"tables"},
     "query": {"tables", "settings", "lake"},
     "inspection": {"tables", "settings", "lake", "query"},
@@ -22,11 +23,21 @@ MAY_IMPORT = {
     "destinations": {"settings"},
     "bounded_http": {"destinations"},
     "endings": set(),
-    "positions": {"physics", "digits", "endings", "tables", "settings", "lake", "bounded_http", "destinations"},
+    "positions": {
+        "physics",
+        "columns",
+        "digits",
+        "endings",
+        "tables",
+        "settings",
+        "lake",
+        "bounded_http",
+        "destinations",
+    },
     "retention": {"positions", "lake", "settings", "tables"},
     "oem": {"physics", "digits", "tables", "settings", "lake", "bounded_http", "destinations"},
     "trajectory": {"physics", "digits", "tables", "settings", "lake"},
-    "audit": {"physics", "digits", "tables", "settings", "lake", "positions", "trajectory", "alerts"},
+    "audit": {"physics", "columns", "digits", "tables", "settings", "lake", "positions", "trajectory", "alerts"},
     "passes": {"physics", "digits", "tables", "settings", "lake", "trajectory"},
     "exports": {"physics", "tables", "settings", "lake", "oem", "trajectory"},
     "simulator": {"physics", "tables", "settings", "oem"},
@@ -135,7 +146,7 @@ def test_engine_is_known_only_where_it_may_be(engine: str):
     assert knowing <= MAY_KNOW[engine]
 
 
-@pytest.mark.parametrize("room", ["positions/derive", "positions/store", "positions/record.py", "positions/plain.py"])
+@pytest.mark.parametrize("room", ["positions/derive", "positions/store", "positions/record.py"])
 def test_positions_are_derived_and_stored_without_an_engine(room: str):
     place = PACKAGE / room
     files = [place] if place.is_file() else sorted(place.glob("*.py"))

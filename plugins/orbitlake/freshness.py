@@ -14,7 +14,6 @@ from orbitlake.lake.lines import lines_from_end
 from orbitlake.lake.listing import days_in
 from orbitlake.lake.paths import ISSUE_PREFIX, PART
 from orbitlake.positions.raw.segments import SEALED, raw_files
-from orbitlake.positions.record import RecordError, zoned_time
 from orbitlake.positions.stream_run import StreamRun
 from orbitlake.settings import Settings
 from orbitlake.tables import OEM_ISSUES
@@ -188,8 +187,9 @@ def polls_of(file: Path, written: datetime) -> Iterator[tuple[object, Poll]]:
         if not isinstance(record, dict):
             record = {"error": "a record that is no JSON object"}
         try:
-            came = zoned_time(record.get("fetch_time")) or written
-        except RecordError:
+            fetched = datetime.fromisoformat(record["fetch_time"])
+            came = fetched.astimezone(UTC) if fetched.tzinfo else written
+        except (KeyError, TypeError, ValueError, OverflowError):
             came = written
         yield record.get("object_id"), poll_of(record, came)
 

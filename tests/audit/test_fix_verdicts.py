@@ -21,7 +21,7 @@ from tests.audit.flights import (
 from orbitlake.audit.conventions import convention_of
 from orbitlake.audit.fix_errors import Fixes, errors_of
 from orbitlake.audit.fix_verdicts import FeedState, judge
-from orbitlake.positions.derive.order import NEVER_US
+from orbitlake.columns import NEVER_US
 from orbitlake.positions.record import WHERETHEISS
 from orbitlake.simulator import station as simulated
 from orbitlake.simulator.station import Design, Station

@@ -13,8 +13,8 @@ from tests.trajectory.audited import audited
 from orbitlake.audit.ephemeris import Ephemeris
 from orbitlake.audit.fix_errors import Fixes
 from orbitlake.audit.issue_bounds import IssueBounds
+from orbitlake.columns import NEVER_US
 from orbitlake.oem import read
-from orbitlake.positions.derive.order import NEVER_US
 from orbitlake.positions.record import OPEN_NOTIFY, WHERETHEISS
 
 pytestmark = pytest.mark.real

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from orbitlake.embedded.history import write_history
-from orbitlake.positions.record import read_line
+from orbitlake.positions.record import read_record
 from orbitlake.simulator.feeds import Moment, open_notify
 from orbitlake.simulator.station import station
 
@@ -24,8 +24,8 @@ def raw(tmp_path_factory: pytest.TempPathFactory):
     return folder
 
 
-def lines(raw) -> list[str]:
-    return [line for file in sorted(raw.glob("date=*/*.jsonl")) for line in file.read_text().splitlines()]
+def lines(raw) -> list[bytes]:
+    return [line for file in sorted(raw.glob("date=*/*.jsonl")) for line in file.read_bytes().splitlines()]
 
 
 def test_each_hour_is_one_segment_of_its_day_and_nothing_else_is_left(raw):
@@ -39,13 +39,16 @@ def test_each_hour_is_one_segment_of_its_day_and_nothing_else_is_left(raw):
 
 
 def test_every_record_is_a_fix_to_the_stream_and_the_polls_are_five_seconds_apart(raw):
-    fixes = [read_line(line, "another") for line in lines(raw)]
+    fixes = [read_record(line, "another") for line in lines(raw)]
 
     assert {(fix.object_id, fix.source) for fix in fixes} == {(ISS, "open_notify")}
     assert fixes[0].fetch_time - START < timedelta(seconds=1)
     assert STOP - fixes[-1].fetch_time < timedelta(seconds=5)
     assert all(abs((b.fetch_time - a.fetch_time).total_seconds() - 5) < 0.2 for a, b in pairwise(fixes))
-    assert all(timedelta(0) <= fix.fetch_time - fix.event_time < timedelta(seconds=1.2) for fix in fixes)
+    assert all(
+        timedelta(0) <= fix.fetch_time - datetime.fromtimestamp(fix.timestamp, UTC) < timedelta(seconds=1.2)
+        for fix in fixes
+    )
 
 
 def test_the_past_is_what_the_feed_would_have_said(raw):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from orbitlake.lake import Lake
 from orbitlake.positions.raw.backlog import Backlog, nothing_read
-from orbitlake.positions.raw.reading import lines_of
+from orbitlake.positions.raw.reading import lines_in, read_piece
 
 DAY = "date=2026-11-20"
 
@@ -44,7 +44,9 @@ class Streamed:
     def lines(self, backlog: Backlog, start: dict, end: dict, tasks: int = 2) -> list[bytes]:
         """What the tasks of a batch read."""
         shares = backlog.pieces(start, end, tasks)
-        return [line for pieces in shares for piece in pieces for _, line in lines_of(self.root, piece)]
+        read = [(piece, read_piece(self.root, piece)) for pieces in shares for piece in pieces]
+        read.sort(key=lambda each: (each[0].name, each[0].begin))
+        return [line for _, (begin, content) in read for _, line in lines_in(content, begin)]
 
     def read(self, max_bytes: int = 10**9) -> list[bytes]:
         """Take and commit batches until there is none; return their lines."""

@@ -57,8 +57,7 @@ def test_a_file_of_any_size_is_read_by_parts_and_each_line_once(stream, max_byte
     lines = [f"line {number}".encode() for number in range(60)]
     content = b"\n".join(lines) + b"\n"
     if is_packed:
-        parts = [gzip.compress(content[start : start + 50]) for start in range(0, len(content), 50)]
-        land_sealed(stream, f"{DAY}/a.jsonl.gz", b"".join(parts))
+        land_sealed(stream, f"{DAY}/a.jsonl.gz", gzip.compress(content[:50]) + gzip.compress(content[50:-1]))
     else:
         stream.land({f"{DAY}/a.jsonl": content})
     found = batches(stream, max_bytes)
@@ -77,7 +76,7 @@ def test_a_reader_stops_at_the_last_newline_and_goes_on_there(stream):
 
     assert first == [b"whole"]
     assert stream.read() == [b"torn", b"next"]
-    assert stream.offset == {"sealed": {}, "segments": {f"{DAY}/a.jsonl": 16}}
+    assert stream.offset == {"segments": {f"{DAY}/a.jsonl": 16}}
 
 
 def test_a_batch_planned_before_a_crash_reads_the_same_lines_again(stream):
@@ -130,10 +129,10 @@ def test_what_comes_during_a_run_over_what_is_there_waits_for_the_next(stream):
     assert stream.read() == [b"a2", b"b"]
 
 
-def test_work_is_spread_over_tasks_in_even_shares_and_in_order(stream, monkeypatch):
-    monkeypatch.setattr(backlog_module, "LEAST_BYTES_A_TASK", 10)
+def test_work_is_spread_over_tasks_in_pieces_of_bounded_size(stream, monkeypatch):
+    monkeypatch.setattr(backlog_module, "LEAST_BYTES_A_PIECE", 10)
     lines = [f"{number:04}".encode() for number in range(100)]
-    stream.land({f"{DAY}/a.jsonl": b"\n".join(lines[:90]) + b"\n", f"{DAY}/b.jsonl": b"\n".join(lines[90:]) + b"\n"})
+    stream.land({f"{DAY}/a.jsonl": b"\n".join(lines[:75]) + b"\n", f"{DAY}/b.jsonl": b"\n".join(lines[75:]) + b"\n"})
     backlog = stream.backlog()
     end = backlog.next_offset(stream.offset, 10_000)
     shares = backlog.pieces(stream.offset, end, 4)
@@ -141,8 +140,12 @@ def test_work_is_spread_over_tasks_in_even_shares_and_in_order(stream, monkeypat
     assert [sum(piece.end - piece.begin for piece in pieces) for pieces in shares] == [125] * 4
     assert stream.lines(backlog, stream.offset, end, 4) == lines
     assert backlog.pieces(end, end, 4) == []
-    monkeypatch.setattr(backlog_module, "LEAST_BYTES_A_TASK", 10_000)
-    assert len(backlog.pieces(stream.offset, end, 4)) == 1, "a small batch is one task"
+    monkeypatch.setattr(backlog_module, "LEAST_BYTES_A_PIECE", 10_000)
+    assert len(backlog.pieces(stream.offset, end, 4)) == 2, "a small file is one piece"
+    monkeypatch.setattr(backlog_module, "MOST_BYTES_A_PIECE", 20)
+    pieces = [piece for share in backlog.pieces(stream.offset, end, 4) for piece in share]
+    assert max(piece.end - piece.begin for piece in pieces) == 20
+    assert stream.lines(backlog, stream.offset, end, 4) == lines
 
 
 def test_the_raw_folder_of_before_streams_once_and_becomes_segments(stream):
@@ -157,10 +160,10 @@ def test_the_raw_folder_of_before_streams_once_and_becomes_segments(stream):
     land_sealed(stream, "date=2026-11-18/20261118-0123456789ab.jsonl.gz", gzip.compress(b"packed"))
 
     assert stream.read() == [
-        b"packed", b"x", b'{"a": 1}', b'\xef\xbb\xbf{"b": 1}\r', b'{"b": 2}', b'{"z": 1}',
+        b"x", b'{"a": 1}', b'\xef\xbb\xbf{"b": 1}\r', b'{"b": 2}', b'{"z": 1}', b"packed",
     ]  # fmt: skip
     assert stream.read() == []
-    assert [name.rpartition(".")[2] for name in stream.files()] == ["gz", "jsonl", "jsonl"]
+    assert [name.rpartition(".")[2] for name in stream.files()] == ["jsonl", "jsonl", "jsonl"]
     assert not list((stream.root / DAY).glob("*/"))
 
 
@@ -170,7 +173,7 @@ def test_a_damaged_sealed_file_goes_to_quarantine_and_the_others_are_read(stream
     land_sealed(stream, f"{DAY}/b.jsonl.gz", content)
     land_sealed(stream, f"{DAY}/c.jsonl.gz", gzip.compress(b"c\n"))
 
-    assert stream.read() == [b"c", b"a", b"d"]
+    assert stream.read() == [b"a", b"d", b"c"]
     assert quarantined(stream.lake) == [content]
     assert reasons(stream.lake)[0].startswith("damaged, none of its records was taken: ")
     assert "b.jsonl.gz is damaged (" in capsys.readouterr().err
@@ -205,13 +208,23 @@ def test_a_sealed_file_that_is_being_copied_waits(stream, until_now):
 
 def test_a_planned_file_that_is_gone_is_named(stream):
     stream.land({f"{DAY}/a.jsonl": b"a\n"})
-    land_sealed(stream, f"{DAY}/b.jsonl.gz", gzip.compress(b"b\n"))
     end = stream.backlog().next_offset(nothing_read(), 100)
-    for name in ("a.jsonl", "b.jsonl.gz"):
-        (stream.root / DAY / name).rename(stream.root / DAY / f".{name}")
-        with pytest.raises(RawFileError, match=f"{name} was listed and cannot be read"):
-            stream.lines(stream.backlog(), nothing_read(), end)
-        (stream.root / DAY / f".{name}").rename(stream.root / DAY / name)
+    (stream.root / DAY / "a.jsonl").unlink()
+
+    with pytest.raises(RawFileError, match=r"a.jsonl was listed and cannot be read"):
+        stream.lines(stream.backlog(), nothing_read(), end)
+
+
+def test_sealed_files_become_segments_one_at_a_time_once_nothing_else_is_left(stream):
+    stream.land({f"{DAY}/a.jsonl": b"a\n"})
+    for day in (18, 19):
+        land_sealed(stream, f"date=2026-11-{day}/b.jsonl.gz", gzip.compress(f"{day}\n".encode()))
+    backlog, kinds = stream.backlog(), []
+    while (end := backlog.next_offset(start := stream.offset, 100)) != start:
+        kinds.append([name.rpartition(".")[2] for name in stream.files()])
+        stream.commit(end)
+
+    assert kinds == [["gz", "gz", "jsonl"], ["jsonl", "gz", "jsonl"], ["jsonl", "jsonl", "jsonl"]]
 
 
 def test_only_the_folders_of_days_are_read_and_others_named(stream, caplog):

@@ -20,7 +20,7 @@ from tests.positions.samples import ISS
 
 from orbitlake.positions.collect.collector import collect
 from orbitlake.positions.collect.poller import Clock, Poller
-from orbitlake.positions.record import OPEN_NOTIFY, read_line
+from orbitlake.positions.record import OPEN_NOTIFY, read_record
 from orbitlake.simulator import create_app, serve
 from orbitlake.simulator.faults import FaultKind
 from orbitlake.simulator.server import OPEN_NOTIFY_PATH
@@ -187,7 +187,7 @@ def drill(tmp_path_factory):
         clock.begin(url, poller)
         summary = collect([poller], lake, INTERVAL_S, TICKS * INTERVAL_S, Event(), lambda _: None, clock)
     segments = sorted(lake.raw_open_notify.glob("date=*/*.jsonl"))
-    lines = [line for segment in segments for line in segment.read_text().splitlines()]
+    lines = [line for segment in segments for line in segment.read_bytes().splitlines()]
     return faults, lines, summary
 
 
@@ -216,7 +216,7 @@ def test_every_fix_is_what_the_simulator_served_and_none_is_lost(drill):
     assert [
         record for record, served in zip(fixes, published(fixes, faults), strict=True) if not is_served(record, served)
     ] == []
-    assert [read_line(line, ISS) is None for line in lines] == [record["error"] is not None for record in records]
+    assert [read_record(line, ISS).is_fix for line in lines] == [record["error"] is None for record in records]
     assert dict(summary.fixes) == {OPEN_NOTIFY: len(due)}
 
 

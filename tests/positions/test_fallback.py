@@ -8,7 +8,7 @@ from tests.positions.samples import ISS
 
 from orbitlake.positions.collect.collector import collect
 from orbitlake.positions.collect.poller import Poller
-from orbitlake.positions.record import OPEN_NOTIFY, WHERETHEISS, read_line
+from orbitlake.positions.record import OPEN_NOTIFY, WHERETHEISS, read_record
 from orbitlake.settings import SettingError, from_environment
 from orbitlake.simulator import create_app, serve
 from orbitlake.simulator.faults import Fault, FaultKind
@@ -24,8 +24,8 @@ def polled(lake, *faults, ticks=1, feeds=(OPEN_NOTIFY, WHERETHEISS)):
         pollers = [Poller(url + PATHS[feed], ISS, feed, timeout_s=30, clock_tolerance_s=300) for feed in feeds]
         summary = collect(pollers, lake, 1, ticks, Event(), show=lambda _: None)
     segments = sorted(lake.raw_open_notify.glob("date=*/*.jsonl"))
-    lines = [line for segment in segments for line in segment.read_text().splitlines()]
-    return [json.loads(line) for line in lines], [read_line(line, ISS) for line in lines], summary
+    lines = [line for segment in segments for line in segment.read_bytes().splitlines()]
+    return [json.loads(line) for line in lines], [read_record(line, ISS) for line in lines], summary
 
 
 def failing(kind, **settings):
@@ -38,7 +38,7 @@ def test_a_failure_and_the_fix_of_the_fallback_are_two_records_of_one_tick(lake)
     assert [(record["source"], record["error"] is None) for record in records] == [
         (OPEN_NOTIFY, False), (WHERETHEISS, True),
     ]  # fmt: skip
-    assert failure is None
+    assert not failure.is_fix
     assert (fix.object_id, fix.source) == (ISS, WHERETHEISS)
     assert 400 < fix.altitude_km < 450
     assert (dict(summary.fixes), dict(summary.failures)) == ({WHERETHEISS: 1}, {"HTML": 1})
@@ -71,7 +71,7 @@ def test_two_feeds_that_fail_are_two_failures(lake):
     records, fixes, summary = polled(lake, Fault(kind=FaultKind.BAD_GATEWAY_HTML))
 
     assert [record["source"] for record in records] == [OPEN_NOTIFY, WHERETHEISS]
-    assert fixes == [None, None]
+    assert [fix.is_fix for fix in fixes] == [False, False]
     assert dict(summary.failures) == {"http 502": 2}
 
 

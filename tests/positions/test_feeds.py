@@ -31,9 +31,8 @@ def satellite(**changes):
 def test_a_good_answer_becomes_numbers():
     position = open_notify(body(), URL)
 
-    assert (position.latitude, position.longitude, position.timestamp) == (47.6153, -60.4797, 1766320531)
-    assert isinstance(position.timestamp, int)
-    assert position.altitude_km is None
+    assert position == {"latitude": 47.6153, "longitude": -60.4797, "timestamp": 1766320531}
+    assert isinstance(position["timestamp"], int)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +43,7 @@ def test_a_good_answer_becomes_numbers():
         (body()[:50], "not JSON"),
         (b"", "not JSON"),
         (b"\xff\xfe", "not JSON"),
-        (b"[" * 60_000, "not JSON"),
+        (b"[" * 60_000, "wrong JSON"),
         (b"[]", "wrong JSON"),
         (body(message="failure"), "wrong JSON"),
         (body(iss_position=None), "wrong JSON"),
@@ -53,7 +52,7 @@ def test_a_good_answer_becomes_numbers():
         (body(timestamp=-5), "wrong JSON"),
         (body(iss_position={"latitude": "90.1", "longitude": "1"}), "out of range"),
         (body(iss_position={"latitude": "9", "longitude": "180.1"}), "out of range"),
-        (body(iss_position={"latitude": "NaN", "longitude": "1"}), "wrong JSON"),
+        (body(iss_position={"latitude": "NaN", "longitude": "1"}), "out of range"),
     ],
 )
 def test_an_answer_that_is_no_fix_has_a_kind(answer, kind):
@@ -66,20 +65,21 @@ def test_an_answer_that_is_no_fix_has_a_kind(answer, kind):
 def test_an_answer_of_wheretheiss_brings_an_altitude():
     position = wheretheiss(satellite(), SATELLITE_URL)
 
-    assert (position.latitude, position.longitude, position.timestamp, position.altitude_km) == (
-        50.11496269845, 118.07900427317, 1364069476, 408.05526028199,
-    )  # fmt: skip
+    assert position == {
+        "latitude": 50.11496269845, "longitude": 118.07900427317, "timestamp": 1364069476,
+        "altitude_km": 408.05526028199,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"units": "miles"}, "wrong JSON: units 'miles', expected 'kilometers'"),
-        ({"units": None}, "wrong JSON: units 'None', expected 'kilometers'"),
-        ({"id": 49044}, "wrong JSON: id '49044', the URL asks for '25544'"),
-        ({"altitude": None}, "wrong JSON: altitude is 'None', expected a number"),
-        ({"timestamp": "soon"}, "wrong JSON: timestamp is 'soon', expected a number"),
-        ({"longitude": 238.8}, "out of range: longitude 238.8 is out of range"),
+        ({"units": "miles"}, "wrong JSON: Invalid enum value 'miles' - at `$.units`"),
+        ({"units": None}, "wrong JSON: Expected `str`, got `null` - at `$.units`"),
+        ({"id": 49044}, "wrong JSON: id 49044, the URL asks for '25544'"),
+        ({"altitude": None}, "wrong JSON: Expected `float`, got `null` - at `$.altitude`"),
+        ({"timestamp": "soon"}, "wrong JSON: Expected `float`, got `str` - at `$.timestamp`"),
+        ({"longitude": 238.8}, "out of range: Expected `float` <= 180.0 - at `$.longitude`"),
     ],
 )
 def test_an_answer_of_wheretheiss_that_is_no_fix_says_why(changes, reason):
@@ -93,7 +93,7 @@ def test_what_the_simulator_serves_is_read():
     with serve() as url:
         body = requests.get(f"{url}/v1/satellites/25544", timeout=10).content
 
-    assert 400 < wheretheiss(body, f"{url}/v1/satellites/25544").altitude_km < 450
+    assert 400 < wheretheiss(body, f"{url}/v1/satellites/25544")["altitude_km"] < 450
 
 
 def test_every_fallback_of_the_settings_is_a_feed_with_a_url():
@@ -106,4 +106,4 @@ def test_recorded_answers_are_read(real_data):
 
     assert answers
     for answer in answers:
-        assert -90 <= open_notify(answer.read_bytes(), URL).latitude <= 90
+        assert -90 <= open_notify(answer.read_bytes(), URL)["latitude"] <= 90

@@ -10,7 +10,7 @@ import pytest
 from tests.positions.streamed import Streamed, quarantined, reasons
 
 from orbitlake.lake.listing import warned_of
-from orbitlake.positions.raw import backlog, inbox, merging, reading
+from orbitlake.positions.raw import backlog, inbox, merging
 from orbitlake.positions.raw.inbox import SETTLED_S
 
 
@@ -63,7 +63,7 @@ def test_files_of_every_form_are_read_once_and_become_one_segment_of_today(strea
     drop(stream, "folder/any name \udcff (1)", gzip.compress(b"d1\n") + gzip.compress(b"d2\n"))
     drop(stream, "empty.json", b"")
 
-    assert read_bound(stream) == [b'{"a": 1}', b"\xef\xbb\xbfb1\r", b"", b"b2", b"c1", b"c2", b"d1", b"d2"]
+    assert read_bound(stream) == [b'{"a": 1}', b"\xef\xbb\xbfb1\r", b"b2", b"c1", b"c2", b"d1", b"d2"]
     assert left(stream) == []
     (name,) = stream.files()
     today = time.strftime("%Y-%m-%d", time.gmtime())
@@ -137,7 +137,7 @@ def test_a_damaged_gzip_file_goes_to_quarantine_and_the_others_are_read(stream, 
 
 
 def test_a_gzip_bomb_is_bounded_and_goes_to_quarantine(stream, monkeypatch):
-    monkeypatch.setattr(reading, "BOMB_BYTES", 2**20)
+    monkeypatch.setattr(merging, "BOMB_BYTES", 2**20)
     drop(stream, "a.jsonl.gz", gzip.compress(bytes(64 * 2**20)))
     drop(stream, "b.json", b"b")
 
@@ -190,7 +190,7 @@ def test_a_crash_between_any_two_steps_of_taking_is_mended_by_the_next_start(str
 
         with monkeypatch.context() as patched:
             patched.setattr(merging, "publish_file", watched(merging.publish_file))
-            patched.setattr(reading, "quarantine_file", watched(reading.quarantine_file))
+            patched.setattr(merging, "quarantine_file", watched(merging.quarantine_file))
             patched.setattr(merging.Path, "rename", watched(merging.Path.rename))
             patched.setattr(merging.Path, "mkdir", watched(merging.Path.mkdir))
             patched.setattr(os, "unlink", watched(os.unlink))

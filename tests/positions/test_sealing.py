@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import CHECKOUT
-from tests.positions.streamed import DAY, Streamed, quarantined, reasons, whole_lines
+from tests.positions.streamed import DAY, Streamed, whole_lines
 
 from orbitlake.lake import Lake
 from orbitlake.positions.raw import merging
-from orbitlake.positions.raw.merging import TORN, MergeError
+from orbitlake.positions.raw.merging import MergeError
 from orbitlake.positions.raw.sealing import GRACE, seal_closed_days
 from orbitlake.positions.raw.segments import SegmentWriter
 
@@ -24,11 +24,10 @@ CLOSED = datetime(2026, 11, 21, 12, tzinfo=UTC)
 THREE = {
     f"{DAY}/20261120T120000.000000Z-aaaaaaaa.jsonl": b'\xef\xbb\xbf{"b": 1}\r\n{"b": 2}\r\n',
     f"{DAY}/20261120T130000.000000Z-bbbbbbbb.jsonl": b"\xff\xfe\n\n",
-    f"{DAY}/20261120T140000.000000Z-cccccccc.jsonl": b'{"c": 1}\n{"c": 2',
+    f"{DAY}/20261120T140000.000000Z-cccccccc.jsonl": b'{"c": 1}\n',
 }
-SEALED = b'\xef\xbb\xbf{"b": 1}\r\n{"b": 2}\r\n\xff\xfe\n\n{"c": 1}\n'
-TORN_LINE = b'{"c": 2'
-LINES = SEALED.split(b"\n")[:-1]
+SEALED = b"".join(THREE.values())
+LINES = [line for line in SEALED.split(b"\n") if line]
 
 
 @pytest.fixture
@@ -62,13 +61,17 @@ def test_a_closed_day_becomes_one_file_of_its_whole_lines_and_reads_the_same(str
     assert Streamed(stream.lake, "another-query").read() == before == LINES
 
 
-def test_the_torn_line_of_a_dead_collector_goes_to_quarantine_with_the_reason(stream):
-    stream.land(THREE)
-    stream.read()
-    seal(stream)
+def test_the_torn_line_of_a_dead_collector_is_ended_and_read_before_its_day_is_sealed(stream):
+    stream.land(THREE | {f"{DAY}/torn.jsonl": b'whole\n{"c": 2'})
+    age(stream)
+    first = stream.read()
 
-    assert quarantined(stream.lake) == [TORN_LINE]
-    assert reasons(stream.lake) == [TORN]
+    assert seal(stream) == []
+    assert stream.read() == [b'{"c": 2']
+    assert seal(stream) == [date(2026, 11, 20)]
+    assert list(sealed(stream).values()) == [SEALED + b'whole\n{"c": 2\n']
+    assert first == [*LINES, b"whole"]
+    assert [(stream.root / name).stat().st_mtime for name in stream.files()] == [CLOSED.timestamp()]
 
 
 def test_a_sealed_file_tells_no_time_and_is_as_old_as_its_newest_poll(stream):
@@ -112,21 +115,20 @@ def test_what_is_not_committed_to_its_last_line_is_not_sealed(stream):
     with (stream.root / grown).open("ab") as file:
         file.write(b"more\n")
     stream.land({late: b"late\n"})
-    seal(stream)
 
-    assert [name for name in stream.files() if name.endswith(".jsonl")] == [grown, late]
+    assert seal(stream) == []
+    assert stream.files() == sorted([*THREE, late])
     assert stream.read() == [b"more", b"late"]
-    seal(stream)
-    assert sorted(whole_lines(stream.root)) == sorted([*LINES, b"more", b"late"])
-    assert all(name.endswith(".gz") for name in stream.files())
+    assert seal(stream) == [date(2026, 11, 20)]
+    assert sorted(filter(None, whole_lines(stream.root))) == sorted([*LINES, b"more", b"late"])
+    assert len(stream.files()) == 1
 
 
-def test_a_batch_cut_within_a_segment_leaves_it_open(stream):
+def test_a_batch_cut_within_a_segment_leaves_its_day_open(stream):
     stream.land(THREE)
     stream.commit(stream.backlog().next_offset(stream.offset, 25))
-    seal(stream)
 
-    assert [name for name in stream.files() if name.endswith(".jsonl")] == list(THREE)[1:]
+    assert seal(stream) == []
 
 
 def test_a_stream_that_committed_nothing_seals_nothing(stream):
@@ -136,31 +138,43 @@ def test_a_stream_that_committed_nothing_seals_nothing(stream):
     assert stream.files() == list(THREE)
 
 
-def test_a_segment_whose_collector_lives_stays_and_is_sealed_beside_the_others_later(stream):
+def test_a_day_whose_collector_lives_waits_for_its_end(stream):
     with SegmentWriter(stream.lake) as writer:
         writer.append(b"held\n", CLOSED - timedelta(days=1))
         stream.land(THREE)
         stream.read()
-        seal(stream)
-        held = [name for name in stream.files() if name.endswith(".jsonl")]
+        before = seal(stream)
         writer.append(b"late\n", CLOSED - timedelta(days=1))
     after = stream.read()
     seal(stream)
 
-    assert held == [f"{DAY}/{writer.path.name}"]
+    assert before == []
     assert after == [b"late"]
-    assert sorted(sealed(stream).values()) == sorted([SEALED, b"held\nlate\n"])
+    assert list(sealed(stream).values()) == [b"held\nlate\n" + SEALED]
 
 
-def test_a_sealed_file_that_a_person_brought_is_read_once_and_marked(stream):
+def test_what_comes_late_for_a_sealed_day_is_sealed_beside_it(stream):
+    stream.land(THREE)
+    stream.read()
+    seal(stream)
+    stream.land({f"{DAY}/late.jsonl": b"late\n"})
+
+    assert stream.read() == [b"late"]
+    assert seal(stream) == [date(2026, 11, 20)]
+    assert sorted(sealed(stream).values()) == sorted([SEALED, b"late\n"])
+    assert stream.read() == []
+
+
+def test_a_sealed_file_that_a_person_brought_is_read_once_and_sealed_with_its_day(stream):
     stream.land(THREE | {f"{DAY}/20261120-0123456789ab.jsonl.gz": gzip.compress(b"old 1\nold 2")})
     age(stream)
     first = stream.read()
     seal(stream)
 
-    assert sorted(first) == sorted([*LINES, b"old 1", b"old 2"])
-    assert f"{DAY}/20261120-0123456789ab.01234567-0.jsonl.gz" in stream.files()
+    assert first == [*LINES, b"old 1", b"old 2"]
+    assert list(sealed(stream).values()) == [b"old 1\nold 2\n" + SEALED]
     assert stream.read() == []
+    age(stream)
     assert Streamed(stream.lake, "fedcba9876543210").read(max_bytes=10)[:2] == [b"old 1", b"old 2"]
 
 
@@ -174,7 +188,8 @@ def test_a_new_checkpoint_reads_all_and_puts_its_own_mark_for_the_old_one(stream
     seal(other)
 
     assert lines == LINES
-    assert other.files() == [f"{DAY}/20261120T120000.000000Z-aaaaaaaa.fedcba98-0.jsonl.gz"]
+    assert list(sealed(other).values()) == [SEALED]
+    assert all(".fedcba98-0.jsonl.gz" in name for name in other.files())
     assert other.read() == []
 
 
@@ -217,7 +232,7 @@ def test_names_of_any_length_and_kind_are_sealed(stream):
     seal(stream)
 
     assert sorted(read) == sorted(whole_lines(stream.root)) == [b"a", b"a", b"a", b"b"]
-    assert [name.rpartition(".")[2] for name in stream.files()] == ["gz", "gz"]
+    assert [name.rpartition(".")[2] for name in stream.files()] == ["gz"]
     assert stream.read() == []
 
 
@@ -267,8 +282,7 @@ def crash_points(monkeypatch):
 
         return call
 
-    for name in ("publish_file", "quarantine"):
-        monkeypatch.setattr(merging, name, watched(getattr(merging, name)))
+    monkeypatch.setattr(merging, "publish_file", watched(merging.publish_file))
     for name in ("rename", "mkdir"):
         monkeypatch.setattr(Path, name, watched(getattr(Path, name)))
     monkeypatch.setattr(os, "unlink", watched(os.unlink))
@@ -276,8 +290,7 @@ def crash_points(monkeypatch):
 
 
 def test_a_crash_between_any_two_steps_is_mended_by_the_next_start(stream, tmp_path, monkeypatch):
-    stream.land(THREE | {f"{DAY}/20261120-0123456789ab.jsonl.gz": gzip.compress(b"old\n")})
-    age(stream)
+    stream.land(THREE)
     stream.read()
     before = shutil.copytree(stream.lake.root, tmp_path / "before", copy_function=shutil.copy2)
     crashes = 0
@@ -292,19 +305,18 @@ def test_a_crash_between_any_two_steps_is_mended_by_the_next_start(stream, tmp_p
                     reached = True
             shutil.rmtree(stream.lake.staging, ignore_errors=True)
             assert stream.read() == [], f"{number} {when}: nothing is ever left for the stream to read again"
-            assert sorted(whole_lines(stream.root)) == sorted([*LINES, b"old"])
+            assert sorted(whole_lines(stream.root)) == sorted(SEALED.split(b"\n")[:-1])
             seal(stream)
             # A kill amid the first step makes two files of the day's segments, in order.
-            assert b"".join(sealed(stream).values()) == b"old\n" + SEALED
+            assert b"".join(sealed(stream).values()) == SEALED
             assert stream.files() == sorted(sealed(stream)), "no hidden folder, no segment"
-            assert quarantined(stream.lake) == [TORN_LINE]
             shutil.rmtree(stream.lake.root)
             shutil.copytree(before, stream.lake.root, copy_function=shutil.copy2)
             crashes += reached
         if not reached:
             break
 
-    assert crashes > 20
+    assert crashes > 10
 
 
 SEALER = """
@@ -323,13 +335,12 @@ KILLS = int(os.environ.get("ORBITLAKE_SEAL_KILLS", "20"))
 def test_kill_9_at_random_moments_of_sealing_loses_and_doubles_no_line(stream):
     choose = random.Random(7)
     days = [f"date=2026-11-{day:02}" for day in range(1, KILLS + 1)]
-    expected, torn = [], []
+    expected = []
     for day in days:
         for hour in range(24):
             lines = [f"{day} {hour} {number} {choose.getrandbits(200):x}".encode() for number in range(400)]
             expected += lines
-            torn.append(f"torn {day} {hour}".encode())
-            stream.land({f"{day}/{day[5:]}T{hour:02}.jsonl": b"\n".join([*lines, torn[-1]])})
+            stream.land({f"{day}/{day[5:]}T{hour:02}.jsonl": b"\n".join([*lines, b""])})
     assert sorted(stream.read()) == sorted(expected)
     environment = os.environ | {"PYTHONPATH": str(CHECKOUT / "plugins")}
     command = [sys.executable, "-c", SEALER, str(stream.lake.root), str(stream.spark)]
@@ -352,7 +363,6 @@ def test_kill_9_at_random_moments_of_sealing_loses_and_doubles_no_line(stream):
     print(f"{kills} kills, {hidden} of them within a merge")
     assert stream.read() == []
     assert sorted(whole_lines(stream.root)) == sorted(expected)
-    assert quarantined(stream.lake) == sorted(torn)
     assert len(days) <= len(stream.files()) <= len(days) + kills
     age(stream)
     assert sorted(Streamed(Lake(stream.lake.root), "another-query").read()) == sorted(expected)

@@ -171,7 +171,7 @@ def test_bad_lines_go_to_quarantine_with_their_reason_and_the_rest_goes_on(strea
     assert (progress.bad, progress.records) == (2, 3)
     assert len(list(lake.quarantine.iterdir())) == 2
     assert kept.read_bytes().decode().split("\n") == [line(fix(5))[:40], line(fix(5, 95.0))]
-    assert "95.0 is out of range" in note["reason"]
+    assert "`float` <= 90.0 - at `$.latitude`" in note["reason"]
     assert "not JSON" in note["reason"]
     assert [each["file_name"] for each in note["first_lines"]] == ["poll.json", "poll.json"]
 

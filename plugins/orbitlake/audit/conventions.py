@@ -5,8 +5,8 @@ from typing import Final
 
 import numpy as np
 
+from orbitlake.columns import Indices
 from orbitlake.physics.kinematics import Reals
-from orbitlake.positions.derive.order import Indices
 from orbitlake.positions.record import OPEN_NOTIFY, WHERETHEISS
 from orbitlake.trajectory.arcs import SECOND_US
 

@@ -12,12 +12,12 @@ import pyarrow as pa
 from orbitlake.audit.feed_day import FeedDay
 from orbitlake.audit.notes import Feed, Notes
 from orbitlake.audit.spans import Edge, Gap, Link
+from orbitlake.columns import micros
 from orbitlake.digits import rounded
 from orbitlake.lake import Lake, LakeError
 from orbitlake.lake.derived import publish_news
 from orbitlake.lake.locks import lock_folder
 from orbitlake.lake.parquet import conform, in_order, open_checked
-from orbitlake.positions.derive.order import micros
 from orbitlake.tables import COVERAGE, GAPS, Table
 
 FILLED: Final = "creation_date"

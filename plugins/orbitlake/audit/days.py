@@ -13,7 +13,6 @@ from orbitlake.audit.feed_day import FeedDay, derive, opening_of
 from orbitlake.audit.intervals import Nearby
 from orbitlake.audit.notes import Feed, Notes, checksum
 from orbitlake.audit.outcomes import Polls, in_turn
-from orbitlake.audit.polls import micros_of
 from orbitlake.audit.raw_index import RawIndex
 from orbitlake.audit.raw_polls import start_us
 from orbitlake.audit.spans import Edge, Ends, Gap, gap_beyond
@@ -33,7 +32,7 @@ def update(lake: Lake, object_id: str | None = None, now: datetime | None = None
     `object_id` is the object of records of the older form, by default that of the settings. `now` decides whether a
     silence at the end is long enough to be a gap. Raises RawFileError where a raw file goes away while it is read.
     """
-    now_us = micros_of(now or datetime.now(UTC))
+    now_us = int((now or datetime.now(UTC)).timestamp() * 1_000_000)
     with lock_feeds(lake):
         return Update(lake, object_id or from_environment().object_id, now_us).run()
 

@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow.compute as pc
 
 from orbitlake.audit.issue_bounds import IssueBounds, early_burn_km
+from orbitlake.columns import Indices
 from orbitlake.physics.kinematics import Reals
-from orbitlake.positions.derive.order import Indices
 from orbitlake.trajectory.arcs import micros
 from orbitlake.trajectory.issues import Issue, Issues
 from orbitlake.trajectory.states import States, Trajectory

@@ -12,7 +12,7 @@ from orbitlake.audit.hours import Hours, hours_of
 from orbitlake.audit.intervals import WINDOW, Nearby, columns_of, interval_after, intervals_us, is_gap, steps_of
 from orbitlake.audit.outcomes import NEWS, Polls, causes_of_steps, outcomes_of
 from orbitlake.audit.spans import UNKNOWN_US, Blame, Edge, Ends, Gap, Link, Point
-from orbitlake.positions.derive.order import Indices, Mask
+from orbitlake.columns import Indices, Mask
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,12 @@ import pyarrow.compute as pc
 
 from orbitlake.audit.day_tables import FILLED, lock_feeds
 from orbitlake.audit.intervals import missed
+from orbitlake.columns import DAY_US, Indices, micros
 from orbitlake.digits import rounded
 from orbitlake.lake import Lake
 from orbitlake.lake.derived import Partition, Published, publish_news, publish_partitions, signature, source_digest
 from orbitlake.lake.listing import days_in
 from orbitlake.lake.parquet import conform, in_order, open_checked
-from orbitlake.positions.derive.order import DAY_US, Indices, micros
 from orbitlake.tables import GAPS, POSITIONS_FILLED, PREDICTION_BANDS, TRAJECTORY
 from orbitlake.trajectory.arcs import SECOND_US
 from orbitlake.trajectory.best_path import EPOCH_DAY

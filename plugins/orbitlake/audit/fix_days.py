@@ -13,8 +13,8 @@ from orbitlake.audit.fix_errors import Errors, Fixes, errors_of
 from orbitlake.audit.fix_verdicts import FeedState, judge
 from orbitlake.audit.notes import Feed
 from orbitlake.audit.outcomes import FROZEN
+from orbitlake.columns import NEVER_US, Indices, Mask, micros, object_numbers, reals, starts_of_runs
 from orbitlake.digits import rounded
-from orbitlake.positions.derive.order import NEVER_US, Indices, Mask, micros, object_numbers, reals, starts_of_runs
 from orbitlake.tables import POSITION_AUDIT
 
 FIX_COLUMNS: Final = ("object_id", "source", "event_time", "fetch_time", "latitude_deg", "longitude_deg")

@@ -8,13 +8,13 @@ import numpy as np
 
 from orbitlake.audit.conventions import Convention
 from orbitlake.audit.ephemeris import Ephemeris
+from orbitlake.columns import Indices
 from orbitlake.physics.fields import inertial_states
 from orbitlake.physics.frames import TERRESTRIAL, rotation_to_itrs_tai, turned
 from orbitlake.physics.geodesy import geodetic_from_itrs, itrs_from_geodetic
 from orbitlake.physics.ground_lag import cross_track_of_lag
 from orbitlake.physics.kinematics import SPHERE_RADIUS_KM, Reals, great_circle_km
 from orbitlake.physics.separation import separation
-from orbitlake.positions.derive.order import Indices
 from orbitlake.trajectory.arcs import NO_ARC
 from orbitlake.trajectory.issues import tai_us_of
 from orbitlake.trajectory.states import States

@@ -11,7 +11,7 @@ from typing import Final, Self
 import numpy as np
 
 from orbitlake.audit.fix_errors import Errors
-from orbitlake.positions.derive.order import NEVER_US, Indices, Mask, starts_of_runs
+from orbitlake.columns import NEVER_US, Indices, Mask, starts_of_runs
 
 OK, STALE, FROZEN, OFFSET = "OK", "STALE", "FROZEN", "OFFSET"
 CROSS_KM: Final = 4.0

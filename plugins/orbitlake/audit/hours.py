@@ -8,7 +8,7 @@ import numpy as np
 
 from orbitlake.audit.intervals import missed
 from orbitlake.audit.outcomes import Polls
-from orbitlake.positions.derive.order import Indices, order_by, starts_of_runs
+from orbitlake.columns import Indices, order_by, starts_of_runs
 
 HOUR_US: Final = 3_600_000_000
 HOURS: Final = 24

@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from orbitlake.positions.derive.order import Indices, Mask
+from orbitlake.columns import Indices, Mask
 
 Nearby = tuple[tuple[int, int], ...]
 """Polls beside a midnight: when each was asked and when it had its outcome, in microseconds since 1970."""

@@ -10,8 +10,8 @@ from typing import Any, Final, Self
 
 import numpy as np
 
+from orbitlake.columns import Indices, Mask
 from orbitlake.physics.kinematics import Reals
-from orbitlake.positions.derive.order import Indices, Mask
 from orbitlake.trajectory.arcs import SECOND_US
 
 DAY_S: Final = 86_400.0

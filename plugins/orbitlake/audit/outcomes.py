@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
+from orbitlake.columns import NEVER_US, Indices, Mask
 from orbitlake.physics.kinematics import Reals
-from orbitlake.positions.derive.order import NEVER_US, Indices, Mask
 
 NEWS: Final = ""
 """The outcome of a poll with a fix that is news."""

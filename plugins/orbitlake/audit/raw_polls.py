@@ -13,16 +13,16 @@ import pyarrow as pa
 from orbitlake.audit.notes import Feed
 from orbitlake.audit.outcomes import Polls
 from orbitlake.audit.polls import POLLS, polls_of_file
+from orbitlake.columns import object_numbers, starts_of_runs
 from orbitlake.lake import Lake
 from orbitlake.lake.errors import printable
 from orbitlake.lake.listing import days_in
-from orbitlake.positions.derive.order import object_numbers, starts_of_runs
-from orbitlake.positions.raw.reading import DAMAGE, RawFileError
+from orbitlake.positions.raw.reading import RawFileError
 from orbitlake.positions.raw.segments import raw_files
-from orbitlake.positions.record import EPOCH
 
 LOG: Final = logging.getLogger(__name__)
 DAY_US: Final = 86_400_000_000
+EPOCH_DAY: Final = date(1970, 1, 1)
 MOST_ROWS_KEPT: Final = 500_000
 """Polls that are kept in memory for the next question, some 35 MB."""
 DAYS_KEPT: Final = 3
@@ -40,10 +40,7 @@ class RawPolls:
     def of_file(self, name: str, size: int) -> pa.Table:
         """Return the polls of the first `size` bytes of a raw file. Raises RawFileError where it cannot be read."""
         if name not in self.kept:
-            try:
-                self.kept[name] = polls_of_file(self.root, name, size, self.object_id)
-            except (OSError, *DAMAGE) as error:
-                raise RawFileError.of(self.root / name, error) from error
+            self.kept[name] = polls_of_file(self.root, name, size, self.object_id)
         self.kept.move_to_end(name)
         rows = self.kept[name]
         while sum(each.num_rows for each in self.kept.values()) > MOST_ROWS_KEPT and len(self.kept) > 1:
@@ -112,9 +109,9 @@ def size_of(file: Path) -> int | None:
 
 def start_us(day: date) -> int:
     """The begin of a UTC day in microseconds since 1970."""
-    return (day.toordinal() - EPOCH.toordinal()) * DAY_US
+    return (day.toordinal() - EPOCH_DAY.toordinal()) * DAY_US
 
 
 def day_at(number: int) -> date:
     """The day that is so many days after 1970-01-01."""
-    return (EPOCH + timedelta(days=int(number))).date()
+    return EPOCH_DAY + timedelta(days=int(number))

@@ -4,7 +4,6 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC
 from threading import Event
 from typing import Final
 
@@ -92,7 +91,7 @@ def collect(
             outcomes = 0
             tick_s = clock.monotonic_s()
             for record, failure in poll_in_turn(pollers, began + (tick + 1) * interval_s, clock):
-                segments.append(record.to_json(), record.fetch_time)
+                segments.append(record.to_json(), record.fetch_time or clock.now_utc())
                 summary.count(record, failure)
                 (show if failure is None else warn or show)(line_of(record))
                 outcomes += 1
@@ -163,7 +162,7 @@ def run(
 
 def line_of(record: RawRecord) -> str:
     """One line for a person to watch."""
-    fetched = record.fetch_time.astimezone(UTC).strftime("%H:%M:%S")
+    fetched = f"{record.fetch_time:%H:%M:%S}"
     if record.error is not None:
         return f"{fetched}  {record.object_id}  {record.error}"
     return (

@@ -5,9 +5,10 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
+from orbitlake.columns import Indices, reals
 from orbitlake.digits import rounded
 from orbitlake.physics import kinematics
-from orbitlake.positions.derive.order import NONE, Indices, Track, reals
+from orbitlake.positions.derive.order import NONE, Track
 from orbitlake.tables import POSITIONS
 
 PHASES: Final = pa.array(["DESCENDING", "UNKNOWN", "ASCENDING"])

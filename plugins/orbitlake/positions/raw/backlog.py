@@ -1,33 +1,35 @@
 """What of the raw folder is not read yet, and how much of it the next batch takes: by bytes, so that any backlog fits.
 
-An offset is bytes read by file. A batch ends anywhere in a file: a line is read by whoever reads its first byte.
+An offset is bytes read by segment. A batch ends anywhere in a segment: a line is read by whoever reads its first byte.
+A sealed file that was not read becomes a segment again once nothing else is left to read, a file at a time.
 """
 
 import math
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from orbitlake.lake import Lake
 from orbitlake.lake.lines import end_of_lines
 from orbitlake.lake.listing import days_in
-from orbitlake.positions.raw.inbox import SETTLED_S, Inbox, gather_older
+from orbitlake.positions.raw.inbox import SETTLED_S, Inbox, gather_into_day
 from orbitlake.positions.raw.merging import finish_all
-from orbitlake.positions.raw.reading import DAMAGE, Packed, Piece, RawFileError, undamaged
-from orbitlake.positions.raw.sealing import PACKED, SEGMENTS, Committed, unmark_later
-from orbitlake.positions.raw.segments import SEALED, raw_files
+from orbitlake.positions.raw.reading import Piece
+from orbitlake.positions.raw.sealing import SEGMENTS, Committed, unmark_later
+from orbitlake.positions.raw.segments import SEALED, SEGMENT, raw_files
 
-LEAST_BYTES_A_TASK: Final = 256 * 2**10
+LEAST_BYTES_A_PIECE: Final = 256 * 2**10
+MOST_BYTES_A_PIECE: Final = 4 * 2**20
 COPIED_S: Final = 60.0
 """How long nobody must have written to a sealed file that somebody put there: half a copy looks damaged."""
 
-Offset = dict[str, dict[str, Any]]
+Offset = dict[str, dict[str, int]]
 
 
 def nothing_read() -> Offset:
     """Return the offset of before the first batch."""
-    return {PACKED: {}, SEGMENTS: {}}
+    return {SEGMENTS: {}}
 
 
 class Backlog:
@@ -38,29 +40,23 @@ class Backlog:
         self.inbox = Inbox(lake)
         self.committed = Committed.of(checkpoint)
         self.bound: dict[str, int] | None = None
-        """All that a query over what is there will read, files and sizes; None where it goes on for ever."""
-        self.insides: dict[str, Packed] = {}
+        """All that a query over what is there will read, segments and sizes; None where it goes on for ever."""
         finish_all(lake)
         if self.committed:
             unmark_later(lake, self.committed)
 
     def look(self) -> dict[str, int]:
-        """Return the segments and the sealed files without this query's mark, by path below the root, with their bytes.
-
-        What people brought is made a segment first.
-        """
+        """Return the segments, by path below the root, with their bytes. What people brought is made one first."""
         self.inbox.take()
         found = {}
         for day, folder in days_in(self.root).items():
             names, older = raw_files(folder)
             if older:
-                gather_older(self.lake, day, older)
-                names, _ = raw_files(folder)
-            for name in names:
+                names.append(gather_into_day(self.lake, day, older).name)
+            for path in (folder / name for name in names if name.endswith(SEGMENT)):
                 # Taken away meanwhile.
                 with suppress(FileNotFoundError):
-                    if not (self.committed and self.committed.has_read(name)):
-                        found[f"{folder.name}/{name}"] = (folder / name).stat().st_size
+                    found[f"{folder.name}/{path.name}"] = path.stat().st_size
         return found
 
     def bind(self) -> None:
@@ -80,59 +76,35 @@ class Backlog:
         found = self.look() if self.bound is None else self.bound
         end, room = nothing_read(), max_bytes
         for name, size in sorted(found.items()):
-            if name.endswith(SEALED):
-                begin, whole = start[PACKED].get(name) or (0, self.unpacked_size(name) if room else 0)
-            else:
-                begin = start[SEGMENTS].get(name, 0)
-                whole = end_of_lines(self.root / name, begin, size)
-            upto = max(begin, min(whole, begin + room))
+            begin = start[SEGMENTS].get(name, 0)
+            upto = max(begin, min(end_of_lines(self.root / name, begin, size), begin + room))
             room -= upto - begin
-            if upto and name.endswith(SEALED):
-                end[PACKED][name] = [upto, whole]
-            elif upto:
+            if upto:
                 end[SEGMENTS][name] = upto
-        return start if room == max_bytes else end
+        if room < max_bytes:
+            return end
+        return self.next_offset(start, max_bytes) if self.unseal_next() else start
 
-    def unpacked_size(self, name: str) -> int:
-        """Return the unpacked bytes of a sealed file; 0 while it is copied, and of a damaged one, then moved away."""
-        path = self.root / name
-        # Taken away meanwhile.
-        with suppress(FileNotFoundError):
-            is_copied = not 0 <= time.time() - path.stat().st_mtime < COPIED_S
-            if is_copied and (inside := self.insides.get(name) or undamaged(self.lake, path)):
-                self.insides[name] = inside
-                return inside.size
-        return 0
+    def unseal_next(self) -> bool:
+        """Make a segment of the first sealed file that this query has not read; return False where there is none."""
+        for day, folder in days_in(self.root).items():
+            for path in (folder / name for name in sorted(raw_files(folder)[0]) if name.endswith(SEALED)):
+                is_read = self.committed is not None and self.committed.has_read(path.name)
+                if not is_read and not 0 <= time.time() - path.stat().st_mtime < COPIED_S:
+                    segment = gather_into_day(self.lake, day, [path])
+                    if self.bound is not None and segment.exists():
+                        self.bound[f"{folder.name}/{segment.name}"] = segment.stat().st_size
+                    return True
+        return False
 
     def pieces(self, start: Offset, end: Offset, tasks: int) -> list[list[Piece]]:
-        """Return what lies between two offsets in even shares, one a task. Raises RawFileError where a file is gone."""
-        before = bytes_read(start)
-        spans = [(name, before.get(name, 0), upto) for name, upto in bytes_read(end).items()]
-        share = max(LEAST_BYTES_A_TASK, math.ceil(sum(upto - begin for _, begin, upto in spans) / tasks))
-        shares: list[list[Piece]] = []
-        room = 0
-        for name, begin, upto in spans:
-            while begin < upto:
-                if not room:
-                    shares.append([])
-                    room = share
-                cut = min(upto, begin + room)
-                shares[-1].append(self.piece(name, begin, cut))
-                room -= cut - begin
-                begin = cut
-        return shares
-
-    def piece(self, name: str, begin: int, end: int) -> Piece:
-        """Return a part of a file, with the place to unpack from."""
-        if not name.endswith(SEALED):
-            return Piece(name, begin, end)
-        try:
-            inside = self.insides[name] = self.insides.get(name) or Packed.of(self.root / name)
-        except (OSError, *DAMAGE) as error:
-            raise RawFileError.of(self.root / name, error) from error
-        return Piece(name, begin, end, inside.member_before(max(begin - 1, 0)))
-
-
-def bytes_read(offset: Offset) -> dict[str, int]:
-    """Return the bytes read of each file, of sealed ones first."""
-    return {name: upto for name, (upto, _) in offset[PACKED].items()} | offset[SEGMENTS]
+        """Return what lies between two offsets in about even shares, one a task."""
+        spans = [(name, start[SEGMENTS].get(name, 0), upto) for name, upto in end[SEGMENTS].items()]
+        share = math.ceil(sum(upto - begin for _, begin, upto in spans) / tasks)
+        most_bytes = min(max(share, LEAST_BYTES_A_PIECE), MOST_BYTES_A_PIECE)
+        pieces = [
+            Piece(name, cut, min(cut + most_bytes, upto))
+            for name, begin, upto in spans
+            for cut in range(begin, upto, most_bytes)
+        ]
+        return [share for share in (pieces[task::tasks] for task in range(tasks)) if share]

@@ -1,11 +1,11 @@
-"""inbox/open_notify and record files of the older layout -> segments, by the stream's driver, before it lists them."""
+"""What people bring -> segments, by the stream's driver, before it lists them: the inbox, and record files in raw/."""
 
 import os
 import stat
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from itertools import islice
@@ -36,27 +36,23 @@ class Inbox:
         self.taken = 0
 
     def take(self) -> None:
-        """Move the settled files into one segment of today."""
+        """Move the settled files into one segment of today, and say which."""
         now_s = time.monotonic()
         waiting, settled = {}, []
         for path, found in islice(files_below(self.lake), MOST_AT_ONCE):
             look = found.st_size, found.st_mtime_ns, found.st_ino
             known, since_s = self.seen.get(path, (None, now_s))
             if known == look and now_s - since_s >= SETTLED_S:
-                settled.append((path, found.st_size))
+                settled.append(path)
             else:
                 waiting[path] = look, since_s if known == look else now_s
         self.seen = waiting
+        self.taken += len(settled)
         if settled:
-            self.move(sorted(settled))
-            self.taken += len(settled)
-
-    def move(self, files: list[tuple[Path, int]]) -> None:
-        """Merge files into a segment, and say which."""
-        target = gather(self.lake, datetime.now(UTC), files, self.lake.inbox_open_notify)
-        names = ", ".join(path.name for path, _ in files[:NAMED_AT_ONCE])
-        more = f" and {len(files) - NAMED_AT_ONCE} more" if len(files) > NAMED_AT_ONCE else ""
-        print(printable(f"{names}{more} -> {target}"), file=sys.stderr, flush=True)
+            target = gather(self.lake, datetime.now(UTC), sorted(settled), self.lake.inbox_open_notify)
+            names = ", ".join(path.name for path in sorted(settled)[:NAMED_AT_ONCE])
+            more = f" and {len(settled) - NAMED_AT_ONCE} more" if len(settled) > NAMED_AT_ONCE else ""
+            print(printable(f"{names}{more} -> {target}"), file=sys.stderr, flush=True)
 
 
 def files_below(lake: Lake) -> Iterator[tuple[Path, os.stat_result]]:
@@ -75,21 +71,21 @@ def files_below(lake: Lake) -> Iterator[tuple[Path, os.stat_result]]:
                     warn_of([str(path)], NOT_TAKEN)
 
 
-def gather_older(lake: Lake, day: date, older: list[Path]) -> None:
-    """Merge the record files of a day in the older layout, one a poll, into one segment."""
-    files = [(path, path.stat().st_size) for path in sorted(older)]
-    gather(lake, datetime(day.year, day.month, day.day, tzinfo=UTC), files, lake.raw_open_notify / day_folder(day))
+def gather_into_day(lake: Lake, day: date, files: Sequence[Path]) -> Path:
+    """Merge files below the folder of a day into one segment of that day; return it."""
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return gather(lake, start, sorted(files), lake.raw_open_notify / day_folder(day))
 
 
-def gather(lake: Lake, start: datetime, files: list[tuple[Path, int]], within: Path) -> Path:
-    """Merge files of so many bytes each into a segment that no collector writes; return it.
+def gather(lake: Lake, start: datetime, files: Sequence[Path], within: Path) -> Path:
+    """Merge files into a segment that no collector writes; return it. It is not there where nothing was in them.
 
     Folders that become empty are removed, and those around them, but not `within`.
     """
     name = f"{start:%Y%m%dT%H%M%S.%fZ}-{uuid.uuid4().hex[:8]}{SEGMENT}"
     target = lake.raw_open_notify / day_folder(start.date()) / name
     merge(lake, target, files)
-    for folder in {path.parent for path, _ in files}:
+    for folder in {path.parent for path in files}:
         # Not empty, or removed with another.
         with suppress(OSError):
             while folder != within:

@@ -6,50 +6,49 @@ line is in one place at any moment, and doing a step again changes nothing.
 """
 
 import gzip
-import hashlib
 import os
 import shutil
+import sys
 import uuid
+import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Final
 
 from orbitlake.lake import Lake
+from orbitlake.lake.errors import printable
 from orbitlake.lake.files import publish_file, removed_on_error, sync_folder
 from orbitlake.lake.listing import days_in
-from orbitlake.lake.quarantine import quarantine
-from orbitlake.positions.raw.reading import undamaged
+from orbitlake.lake.quarantine import quarantine_file
 from orbitlake.positions.raw.segments import MOST_NAME_BYTES, SEALED
 
 MERGING: Final = ".merging-"
 AT_ONCE_BYTES: Final = 2**20
-MEMBER_BYTES: Final = 4 * 2**20
-"""A sealed file is gzip members of so many bytes each: it can be read from any of them on."""
+DAMAGE: Final = (gzip.BadGzipFile, EOFError, zlib.error)
+"""What unpacking raises where the bytes are at fault."""
 GZIP_MAGIC: Final = b"\x1f\x8b"
-TORN: Final = "torn: the last line of a collector that ended within it"
+BOMB_BYTES: Final = 2**30
+BOMB_RATIO: Final = 200
+"""Records pack to a tenth or a thirtieth; what packs better than this, and unpacks to more than that, is none."""
 
 
 class MergeError(Exception):
     """A merged file is there already, or does not hold what was put in; what it was to be made of is left alone."""
 
 
-def merge(lake: Lake, target: Path, members: Iterable[tuple[Path, int]]) -> None:
-    """Make one file of the first bytes of others, so many of each, and remove those others. Raises MergeError.
-
-    A sealed file takes them as they are; what follows in a member is a torn line and goes to quarantine. A segment
-    takes members unpacked where they are gzip, each with a newline at its end.
-    """
+def merge(lake: Lake, target: Path, members: Iterable[Path]) -> None:
+    """Make one file of others, unpacked and each with a newline at its end, and remove those. Raises MergeError."""
     if target.exists():
         raise MergeError(f"{target} is there already")
     folder = target.with_name(f"{MERGING}{target.name}")
     folder.mkdir(parents=True)
     sync_folder(folder.parent)
-    for number, (path, size) in enumerate(members):
+    for number, path in enumerate(members):
         name = os.fsdecode(os.fsencode(path.name)[-MOST_NAME_BYTES:])
         # Taken back by its owner, in the last moment.
         with suppress(FileNotFoundError):
-            path.rename(folder / f"{number:06d}-{size}-{name}")
+            path.rename(folder / f"{number:06d}-{name}")
     sync_folder(folder)
     finish(lake, folder)
 
@@ -62,69 +61,71 @@ def finish_all(lake: Lake) -> None:
 
 
 def finish(lake: Lake, folder: Path) -> None:
-    """Make the file that a hidden folder stands for, unless it is there, and remove the folder."""
+    """Make the file that a hidden folder stands for, unless it is there or would be empty, and remove the folder."""
     target = folder.with_name(folder.name.removeprefix(MERGING))
-    temporary = lake.stream_staging / uuid.uuid4().hex
-    temporary.parent.mkdir(parents=True, exist_ok=True)
-    members = sorted(folder.iterdir())
-    if members and not target.exists():
+    if not target.exists():
+        quarantine_damaged(lake, folder)
+        members = sorted(folder.iterdir())
+        temporary = lake.stream_staging / uuid.uuid4().hex
+        temporary.parent.mkdir(parents=True, exist_ok=True)
         with removed_on_error(temporary):
-            is_sealed = target.name.endswith(SEALED)
-            pieces = lines_whole(lake, members) if is_sealed else lines_gathered(lake, members)
-            write(temporary, pieces, is_sealed)
-            # As old as the newest poll in it, for whoever asks when the feed was heard of.
-            newest_ns = max((member.stat().st_mtime_ns for member in members if member.exists()), default=0)
-            os.utime(temporary, ns=(newest_ns, newest_ns))
-            publish_file(temporary, target)
+            if write(temporary, members, is_sealed=target.name.endswith(SEALED)):
+                # As old as the newest poll in it, for whoever asks when the feed was heard of.
+                newest_ns = max(member.stat().st_mtime_ns for member in members)
+                os.utime(temporary, ns=(newest_ns, newest_ns))
+                publish_file(temporary, target)
     shutil.rmtree(folder)
 
 
-def lines_whole(lake: Lake, members: Iterable[Path]) -> Iterator[bytes]:
-    """Yield what counts of segments, and put the rest of each, half a line, into quarantine."""
-    for member in members:
-        _, size, name = member.name.split("-", 2)
-        left = int(size)
-        with member.open("rb") as file:
-            while left and (piece := file.read(min(left, AT_ONCE_BYTES))):
-                left -= len(piece)
-                yield piece
-            if tail := file.read():
-                quarantine(lake, name, tail, TORN)
+def quarantine_damaged(lake: Lake, folder: Path) -> None:
+    """Move the members that cannot be unpacked to quarantine, whole: of none of them a part is taken."""
+    for member in sorted(folder.iterdir()):
+        try:
+            for _ in pieces_of(member):
+                pass
+        except DAMAGE as error:
+            kept = quarantine_file(lake, member, f"damaged, none of its records was taken: {error}")
+            print(printable(f"{member} is damaged ({error}): moved to {kept}"), file=sys.stderr, flush=True)
 
 
-def lines_gathered(lake: Lake, members: Iterable[Path]) -> Iterator[bytes]:
-    """Yield the bytes of files that people brought, each ending with a newline; damaged ones go to quarantine."""
+def pieces_of(path: Path) -> Iterator[bytes]:
+    """Yield the bytes of a file, unpacked where it is gzip. Raises one of DAMAGE, also of what can be no records."""
+    size = 0
+    with path.open("rb") as file:
+        is_packed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC or path.name.endswith(SEALED)
+    with gzip.open(path) if is_packed else path.open("rb") as file:
+        while piece := file.read(AT_ONCE_BYTES):
+            size += len(piece)
+            if size > BOMB_BYTES and size > BOMB_RATIO * path.stat().st_size:
+                raise zlib.error(f"{path.stat().st_size} bytes unpack to {size} and more")
+            yield piece
+
+
+def lines_of_all(members: Iterable[Path]) -> Iterator[bytes]:
+    """Yield the bytes of files one after the other, with a newline after each that ends without."""
     for member in members:
-        with member.open("rb") as file:
-            is_packed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
-        if is_packed and not undamaged(lake, member):
-            continue
         last = b"\n"
-        with gzip.open(member) if is_packed else member.open("rb") as file:
-            while piece := file.read(AT_ONCE_BYTES):
-                last = piece[-1:]
-                yield piece
+        for piece in pieces_of(member):
+            last = piece[-1:]
+            yield piece
         if last != b"\n":
             yield b"\n"
 
 
-def write(target: Path, pieces: Iterable[bytes], is_sealed: bool) -> None:
-    """Write a merged file, durably. Raises MergeError where it reads back otherwise."""
-    put, got = hashlib.sha256(), hashlib.sha256()
-    held = bytearray()
-    with target.open("wb") as sink:
-        for piece in pieces:
-            put.update(piece)
-            held += piece
-            if len(held) >= MEMBER_BYTES:
-                sink.write(gzip.compress(held, mtime=0) if is_sealed else held)
-                held.clear()
-        sink.write(gzip.compress(held, mtime=0) if is_sealed else held)
-        sink.flush()
-        os.fsync(sink.fileno())
+def write(target: Path, members: Iterable[Path], *, is_sealed: bool) -> int:
+    """Write a merged file, durably; return its bytes, unpacked. Raises MergeError where it reads back otherwise."""
+    size = put = got = 0
+    with target.open("wb") as file:
+        with gzip.GzipFile("", "wb", 6, file, mtime=0) if is_sealed else nullcontext(file) as sink:
+            for piece in lines_of_all(members):
+                size, put = size + len(piece), zlib.crc32(piece, put)
+                sink.write(piece)
+        file.flush()
+        os.fsync(file.fileno())
     # What it was made of is removed next, and exists nowhere else.
     with gzip.open(target) if is_sealed else target.open("rb") as source:
         while piece := source.read(AT_ONCE_BYTES):
-            got.update(piece)
-    if put.digest() != got.digest():
+            got = zlib.crc32(piece, got)
+    if put != got:
         raise MergeError(f"{target} does not read back as it was written: the disk may be failing")
+    return size

@@ -93,6 +93,18 @@ def is_held(path: Path) -> bool:
     return False
 
 
+def end_last_line(segment: Path) -> None:
+    """Give the last line of a segment that no collector writes its newline where it lacks one; its age stays."""
+    found = segment.stat()
+    with segment.open("rb+") as file:
+        file.seek(max(0, found.st_size - 1))
+        if file.read(1) not in (b"", b"\n"):
+            file.write(b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+    os.utime(segment, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+
 def raw_files(day: Path) -> tuple[list[str], list[Path]]:
     """Return the names of the segments and sealed files in the folder of a day, and the files there of before these.
 

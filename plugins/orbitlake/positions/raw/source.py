@@ -21,17 +21,15 @@ from orbitlake.lake import Lake
 from orbitlake.lake.errors import errors_in_utf8, printable
 from orbitlake.lake.session import spark_schema
 from orbitlake.positions.raw.backlog import Backlog, Offset, nothing_read
-from orbitlake.positions.raw.reading import Piece, lines_of
+from orbitlake.positions.raw.reading import Piece, read_piece
 
 LINE_SCHEMA: Final = pa.schema([("value", pa.binary()), ("file_name", pa.string()), ("offset", pa.int64())])
 BYTES_A_BATCH: Final = 32 * 2**20
 """Some 130,000 records."""
-ROWS_AT_ONCE: Final = 5_000
-BYTES_AT_ONCE: Final = 4 * 2**20
 
 
 def raw_records(spark: SparkSession, lake: Lake, checkpoint: Path, max_bytes: int = BYTES_A_BATCH) -> DataFrame:
-    """Stream the lines of raw files: value (bytes), file_name, and offset, where in the file the line begins.
+    """Stream raw files: value (bytes of many lines), file_name, and offset, where in the file they begin.
 
     `checkpoint` is the folder of Spark's own checkpoint. The one seam between transport and stream.
     """
@@ -100,23 +98,10 @@ class RawReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
         return [Share(pieces) for pieces in self.backlog.pieces(start, end, self.tasks)]
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
-        """Yield the lines of a task's pieces, many at once. Raises RawFileError by name where one cannot be read."""
+        """Yield the lines of each piece of a task. Raises RawFileError by name where one cannot be read."""
         assert isinstance(partition, Share)  # noqa: S101 - tells the type checker what `partitions` returned
-        rows: list[tuple[bytes, str, int]] = []
-        held_bytes = 0
         with errors_in_utf8():
             for piece in partition.pieces:
-                label = printable(piece.name)
-                for offset, line in lines_of(self.lake.raw_open_notify, piece):
-                    rows.append((line, label, offset))
-                    held_bytes += len(line)
-                    if len(rows) >= ROWS_AT_ONCE or held_bytes >= BYTES_AT_ONCE:
-                        yield batch_of(rows)
-                        rows, held_bytes = [], 0
-            yield batch_of(rows)
-
-
-def batch_of(rows: list[tuple[bytes, str, int]]) -> pa.RecordBatch:
-    """Return rows of LINE_SCHEMA."""
-    columns = zip(*rows, strict=True) if rows else ((),) * len(LINE_SCHEMA)
-    return pa.RecordBatch.from_arrays([list(column) for column in columns], schema=LINE_SCHEMA)
+                begin, lines = read_piece(self.lake.raw_open_notify, piece)
+                row = {"value": lines, "file_name": printable(piece.name), "offset": begin}
+                yield pa.RecordBatch.from_pylist([row], schema=LINE_SCHEMA)

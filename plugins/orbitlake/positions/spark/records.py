@@ -1,23 +1,23 @@
-"""Lines of raw files -> blocks of fixes by bucket, bad lines, and a tally: what an executor makes of its lines.
+"""Pieces of raw files -> blocks of fixes by bucket, bad lines, and a tally: what an executor makes of its lines.
 
 Spark moves blocks of thousands of rows, each one value of a binary column: a row costs the JVM next to nothing.
 """
 
 import json
-from codecs import BOM_UTF8
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 
 from orbitlake.lake.errors import errors_in_utf8, printable
-from orbitlake.positions.derive.order import BASE_COLUMNS
-from orbitlake.positions.plain import read_plain
-from orbitlake.positions.record import MAX_LINE_BYTES, Fix, RecordError, read_line, text_of
+from orbitlake.positions.raw.reading import lines_in
+from orbitlake.positions.record import MAX_LINE_BYTES, RawRecord, RecordError, read_record
 from orbitlake.positions.store.bad_lines import MOST_BAD_BYTES
 from orbitlake.positions.store.closing import compact
 from orbitlake.positions.store.minute_files import BASE_SCHEMA, Buckets, hashes_of
+from orbitlake.tables import UTC_MICROSECONDS
 
 FIX, BAD, TALLY = "fix", "bad", "tally"
 JUDGED: Final = pa.schema([("part", pa.int32()), ("kind", pa.string()), ("block", pa.binary())])
@@ -28,7 +28,7 @@ BAD_SCHEMA: Final = pa.schema(
 
 
 def judge(object_id: str, buckets: Buckets) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """Return the function that judges batches of lines (value, file_name, offset) on an executor.
+    """Return the function that judges pieces of raw files (value, file_name, offset) on an executor.
 
     The tally counts records, fixes and failed polls; blank lines are none. Of the bad lines of a task the first
     MOST_BAD_BYTES are there; the line of any further one is null. `object_id` is the object of records of the older
@@ -39,34 +39,25 @@ def judge(object_id: str, buckets: Buckets) -> Callable[[Iterator[pa.RecordBatch
         tally: Counter[str] = Counter(records=0, fixes=0, failed_polls=0)
         bad_bytes = 0
         with errors_in_utf8():
-            for batch in batches:
-                # Most lines are plain: reading those together takes a fifth of the time.
-                is_plain, plain = read_plain(batch.column(0))
-                others = (column.filter(pa.array(~is_plain)).to_pylist() for column in batch.columns)
+            for content, file_name, begin in (row.values() for batch in batches for row in batch.to_pylist()):
                 fixes, bad = [], []
-                for line, *where in zip(*others, strict=True):
-                    if not line.removeprefix(BOM_UTF8).strip(b" \t\r\n"):
-                        continue
+                for offset, line in lines_in(content, begin):
                     tally["records"] += 1
                     try:
-                        fix = read_line(text_of(line), object_id)
+                        record = read_record(line, object_id)
                     except RecordError as error:
                         kept = line[:MAX_LINE_BYTES] if bad_bytes < MOST_BAD_BYTES else None
                         bad_bytes += len(kept or b"")
-                        bad.append((printable(error), kept, *where))
+                        bad.append((printable(error), kept, file_name, offset))
                         continue
-                    if fix is None:
-                        tally["failed_polls"] += 1
+                    if record.is_fix:
+                        fixes.append(record)
                     else:
-                        fixes.append(fix)
-                all_fixes = pa.concat_tables([plain.select(list(BASE_COLUMNS)).cast(BASE_SCHEMA), table_of(fixes)])
-                tally["records"] += plain.num_rows
-                tally["fixes"] += all_fixes.num_rows
-                yield from (
-                    row(part, FIX, block_of(compact(of_part)))
-                    for part, of_part in enumerate(split(all_fixes.combine_chunks(), buckets.partitions))
-                    if of_part.num_rows
-                )
+                        tally["failed_polls"] += 1
+                tally["fixes"] += len(fixes)
+                for part, of_part in enumerate(split(table_of(fixes), buckets.partitions)):
+                    if of_part.num_rows:
+                        yield row(part, FIX, block_of(compact(of_part)))
                 if bad:
                     columns = zip(zip(*bad, strict=True), BAD_SCHEMA, strict=True)
                     arrays = [pa.array(values, field.type) for values, field in columns]
@@ -76,10 +67,20 @@ def judge(object_id: str, buckets: Buckets) -> Callable[[Iterator[pa.RecordBatch
     return judged
 
 
-def table_of(fixes: list[Fix]) -> pa.Table:
+def table_of(fixes: Sequence[RawRecord]) -> pa.Table:
     """Return fixes as a table of their base columns."""
-    columns = [[getattr(fix, name) for fix in fixes] for name in BASE_COLUMNS]
-    return pa.table([pa.array(*each) for each in zip(columns, BASE_SCHEMA.types, strict=True)], schema=BASE_SCHEMA)
+    timestamps = np.array([fix.timestamp for fix in fixes], np.float64)
+    columns = [
+        pa.array([fix.object_id for fix in fixes], pa.string()),
+        pa.array([fix.source for fix in fixes], pa.string()),
+        pa.array(np.rint(timestamps * 1_000_000).astype(np.int64)).cast(UTC_MICROSECONDS),
+        pa.array([fix.fetch_time for fix in fixes], UTC_MICROSECONDS),
+        # -0.0 and 0.0 are one place, and must be one key.
+        pa.array(np.array([fix.latitude for fix in fixes], np.float64) + 0.0),
+        pa.array(np.array([fix.longitude for fix in fixes], np.float64) + 0.0),
+        pa.array([fix.altitude_km for fix in fixes], pa.float64()),
+    ]
+    return pa.table(columns, schema=BASE_SCHEMA)
 
 
 def row(part: int, kind: str, block: bytes) -> pa.RecordBatch:

@@ -63,12 +63,12 @@ class PositionStream:
     of_days: dict[date, int] = field(default_factory=dict)
     """How many buckets the days have that were met so far."""
 
-    def process(self, lines: DataFrame, batch: int) -> Progress:
-        """Publish what the lines of a batch (value, file_name, offset) change."""
+    def process(self, pieces: DataFrame, batch: int) -> Progress:
+        """Publish what the lines of a batch (pieces of files: value, file_name, offset) change."""
         began = time.monotonic()
         buckets = Buckets.of(self.lake, self.buckets, self.of_days)
         self.of_days.update(buckets.of_days)
-        columns = lines.select("value", "file_name", "offset")
+        columns = pieces.select("value", "file_name", "offset")
         judged = columns.mapInArrow(judge(self.object_id, buckets), "part int, kind string, block binary")
         parts = judged.repartitionById(buckets.partitions, "part")
         done = parts.mapInArrow(deriver(self.lake, buckets), "kind string, block binary").toArrow()

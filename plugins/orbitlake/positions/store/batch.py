@@ -15,22 +15,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from orbitlake.columns import DAY_US, MINUTE_US, Indices, Mask, micros, object_numbers, starts_of_runs
 from orbitlake.digits import same
 from orbitlake.lake import Lake
 from orbitlake.positions.derive.minutes import minutes_of
 from orbitlake.positions.derive.motion import united
-from orbitlake.positions.derive.order import (
-    BASE_COLUMNS,
-    DAY_US,
-    LONGEST_GAP_US,
-    MINUTE_US,
-    NONE,
-    Indices,
-    Mask,
-    micros,
-    object_numbers,
-    starts_of_runs,
-)
+from orbitlake.positions.derive.order import BASE_COLUMNS, LONGEST_GAP_US, NONE
 from orbitlake.positions.store.day_files import closed_rows
 from orbitlake.positions.store.minute_files import (
     Buckets,

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from orbitlake.columns import OF_OBJECT, object_numbers
 from orbitlake.digits import same_files
 from orbitlake.lake import Lake
 from orbitlake.lake.files import PARTS_ASIDE, publish_file, sync_folder
@@ -25,7 +26,7 @@ from orbitlake.lake.paths import part_name
 from orbitlake.lake.roomy import RoomyWriter
 from orbitlake.positions.derive.minutes import minutes_of
 from orbitlake.positions.derive.motion import positions_of
-from orbitlake.positions.derive.order import BASE_COLUMNS, LONGEST_GAP_S, OF_OBJECT, object_numbers
+from orbitlake.positions.derive.order import BASE_COLUMNS, LONGEST_GAP_S
 from orbitlake.positions.store.day_files import CLOSED_FROM, closed_from
 from orbitlake.positions.store.minute_files import BASE_SCHEMA, hashes_of, live_files
 from orbitlake.tables import POSITION_TABLES, POSITIONS, TABLES

@@ -17,12 +17,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from orbitlake.columns import Indices
 from orbitlake.lake import Lake
 from orbitlake.lake.listing import parts_of
 from orbitlake.lake.locks import lock_file
 from orbitlake.lake.pages import Revision
 from orbitlake.lake.parquet import rows_where
-from orbitlake.positions.derive.order import Indices
 from orbitlake.positions.store.minute_files import day_of, live_days, live_files, minute_starts
 from orbitlake.tables import POSITION_TABLES, POSITIONS, Table
 

@@ -17,6 +17,7 @@ from zlib import crc32
 import numpy as np
 import pyarrow as pa
 
+from orbitlake.columns import DAY_US, MINUTE_US, Indices, micros
 from orbitlake.lake import Lake
 from orbitlake.lake.files import place_file, sync_folder
 from orbitlake.lake.listing import days_in, files_of_day
@@ -25,7 +26,7 @@ from orbitlake.lake.pages import Revision
 from orbitlake.lake.parquet import in_order, open_checked
 from orbitlake.lake.paths import LIVE_NAME, day_folder, live_name
 from orbitlake.lake.roomy import SPLIT_BYTES, RoomyWriter
-from orbitlake.positions.derive.order import BASE_COLUMNS, DAY_US, MINUTE_US, Indices, micros
+from orbitlake.positions.derive.order import BASE_COLUMNS
 from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS, Table
 
 TIME_OF: Final = {"positions": "event_time", "window_stats": "window_start"}
