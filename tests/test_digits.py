@@ -116,7 +116,7 @@ def test_a_fix_that_comes_again_makes_no_news_of_a_unit(lake, units, is_news):
 
     assert outcome.rows == 0
     assert bool(outcome.corrected) == is_news
-    assert {file.table for file in outcome.files} == ({"positions", "window_stats"} if is_news else set())
+    assert {table for table, *_ in outcome.files} == ({"positions", "window_stats"} if is_news else set())
 
 
 INGEST_AND_DERIVE = """

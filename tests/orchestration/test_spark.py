@@ -24,7 +24,7 @@ NOISE = "26/11/20 12:00:00 WARN NativeCodeLoader: Unable to load native-hadoop l
 TRACEBACK = [
     "Traceback (most recent call last):",
     '  File "/opt/jobs/compact_positions.py", line 44, in main',
-    "orbitlake.positions.raw.reading.RawFileError: /data/raw/x.jsonl was listed and cannot be read",
+    "orbitlake.positions.raw.segments.RawFileError: /data/raw/x.jsonl was listed and cannot be read",
 ]
 
 
@@ -95,7 +95,7 @@ def test_a_setting_that_cannot_be_used_is_named(submitted):
 
 
 def test_of_a_crash_the_last_line_of_pythons_print_is_the_error(submitted):
-    with pytest.raises(AirflowException, match=r"^orbitlake\.positions\.raw\.reading\.RawFileError: /data/raw/x"):
+    with pytest.raises(AirflowException, match=r"^orbitlake\.positions\.raw\.segments\.RawFileError: /data/raw/x"):
         submitted([NOISE, *TRACEBACK, NOISE], 1)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from orbitlake.lake import Lake
 from orbitlake.positions.raw.backlog import Backlog, nothing_read
-from orbitlake.positions.raw.reading import lines_in, read_piece
+from orbitlake.positions.raw.segments import lines_in, read_piece
 
 DAY = "date=2026-11-20"
 

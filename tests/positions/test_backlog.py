@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import os
 
 import pytest
 from tests.positions.streamed import DAY, Streamed, quarantined, reasons
@@ -10,23 +9,19 @@ from tests.positions.streamed import DAY, Streamed, quarantined, reasons
 from orbitlake.lake import quarantine
 from orbitlake.lake.listing import warned_of
 from orbitlake.positions.raw import backlog as backlog_module
-from orbitlake.positions.raw.backlog import COPIED_S, nothing_read
-from orbitlake.positions.raw.reading import RawFileError
+from orbitlake.positions.raw import inbox
+from orbitlake.positions.raw.backlog import nothing_read
+from orbitlake.positions.raw.segments import RawFileError
 
 
 @pytest.fixture
-def stream(lake):
+def stream(lake, monkeypatch):
+    monkeypatch.setattr(inbox, "SETTLED_S", 0)
     return Streamed(lake)
-
-
-def age(path, by_s=COPIED_S):
-    was = path.stat().st_mtime
-    os.utime(path, (was - by_s, was - by_s))
 
 
 def land_sealed(stream, name, content):
     stream.land({name: content})
-    age(stream.root / name)
 
 
 def batches(stream, max_bytes, bind=False):
@@ -196,10 +191,12 @@ def test_a_kill_before_a_damaged_file_is_moved_leaves_one_reason(stream, monkeyp
 
 
 @pytest.mark.parametrize("until_now", [b"", gzip.compress(b"{}\n" * 9000)[:40]], ids=["empty", "torn"])
-def test_a_sealed_file_that_is_being_copied_waits(stream, until_now):
+def test_a_sealed_file_that_is_being_copied_waits(stream, until_now, monkeypatch):
+    monkeypatch.setattr(inbox, "SETTLED_S", 60)
     stream.land({f"{DAY}/a.jsonl": b"a\n", f"{DAY}/b.jsonl.gz": until_now})
     first = stream.read()
-    land_sealed(stream, f"{DAY}/b.jsonl.gz", gzip.compress(b"b\n"))
+    stream.land({f"{DAY}/b.jsonl.gz": gzip.compress(b"b\n")})
+    monkeypatch.setattr(inbox, "SETTLED_S", 0)
 
     assert first == [b"a"]
     assert stream.read() == [b"b"]

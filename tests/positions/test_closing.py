@@ -224,14 +224,14 @@ def test_what_a_compaction_read_beyond_its_list_reopens_the_day_once_and_replace
 ):
     rows = around_next_midnight()
     stream.batch(lines(rows[:-1]))
-    listed = compaction.files_of
+    listed = compaction.live_files
 
-    def then_comes_a_fix(lake, day):
-        found = listed(lake, day)
+    def then_comes_a_fix(*where):
+        found = listed(*where)
         stream.batch(lines(rows[:1]) + lines([rows[5] | {"latitude_deg": 1.5}]))
         return found
 
-    monkeypatch.setattr(compaction, "files_of", then_comes_a_fix)
+    monkeypatch.setattr(compaction, "live_files", then_comes_a_fix)
     compact_day(engine, lake, DAY)
     monkeypatch.undo()
     reopened = pending_days(lake, NEXT)

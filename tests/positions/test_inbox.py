@@ -11,22 +11,22 @@ from tests.positions.streamed import Streamed, quarantined, reasons
 
 from orbitlake.lake.listing import warned_of
 from orbitlake.positions.raw import backlog, inbox, merging
-from orbitlake.positions.raw.inbox import SETTLED_S
 
 
 @pytest.fixture
 def passing(monkeypatch):
-    """Time that passes only while somebody sleeps; what else happens then can be put in a list."""
-    state = {"now": 1000.0, "meanwhile": []}
+    """Files settle soon; what happens while somebody waits for it can be put in a list."""
+    state = {"waits": 0, "meanwhile": []}
 
     def sleep(seconds):
-        state["now"] += seconds
+        time.sleep(seconds)
+        state["waits"] += 1
         if state["meanwhile"]:
             state["meanwhile"].pop(0)()
 
-    # Not the time module's own functions: a thread that another test left sleeps, too.
-    monkeypatch.setattr(inbox, "time", SimpleNamespace(monotonic=lambda: state["now"]))
-    monkeypatch.setattr(backlog, "time", SimpleNamespace(sleep=sleep, time=time.time))
+    for module in (inbox, backlog):
+        monkeypatch.setattr(module, "SETTLED_S", 0.1)
+    monkeypatch.setattr(backlog, "time", SimpleNamespace(sleep=sleep))
     return state
 
 
@@ -73,24 +73,19 @@ def test_files_of_every_form_are_read_once_and_become_one_segment_of_today(strea
     assert "a.json, b.jsonl, c.jsonl.gz, empty.json, any name \\udcff (1) -> " in capsys.readouterr().err
 
 
-def test_a_file_that_is_being_copied_waits_until_it_has_been_the_same_for_a_while(stream, passing):
+def test_a_file_waits_until_nobody_has_touched_it_for_a_while_whatever_its_time_stamp_says(stream, passing):
     path = drop(stream, "a.jsonl", b"a1\n")
+    os.utime(path, (0, 0))
     found = stream.backlog()
-    looks = []
-    for more in (b"a2\n", b"a", b"3\n", b"", b""):
-        found.look()
-        if not stream.files():
-            found.look()
-        looks.append(len(stream.files()))
-        with path.open("ab") as file:
-            file.write(more)
-        passing["now"] += SETTLED_S
-        if looks[-1]:
-            break
+    found.look()
+    first = stream.files()
+    with path.open("ab") as file:
+        file.write(b"a2\n")
+    time.sleep(0.15)
     found.look()
 
-    assert looks == [0, 0, 0, 0, 1]
-    assert stream.read() == [b"a1", b"a2", b"a3"]
+    assert first == []
+    assert stream.read() == [b"a1", b"a2"]
 
 
 def test_a_run_over_what_is_there_waits_for_the_inbox_to_settle_but_not_for_ever(stream, passing):
@@ -109,7 +104,7 @@ def test_a_run_over_what_is_there_waits_for_the_inbox_to_settle_but_not_for_ever
 
 def test_without_an_inbox_nothing_is_waited_for(stream, passing):
     assert read_bound(stream) == []
-    assert passing["now"] == 1000.0
+    assert passing["waits"] == 0
 
 
 def test_thousands_of_files_are_taken_some_at_a_time(stream, monkeypatch):

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from orbitlake.positions.raw.reading import Piece, RawFileError, lines_in, read_piece
+from orbitlake.positions.raw.segments import Piece, RawFileError, lines_in, read_piece
 from orbitlake.positions.record import MAX_LINE_BYTES
 
 LONG = b"x" * (3 * MAX_LINE_BYTES)

@@ -10,7 +10,7 @@ import pytest
 from tests.positions.reference import expected_minutes, expected_positions
 from tests.positions.samples import fix, line, lines, orbit
 
-from orbitlake.positions.derive.order import BASE_COLUMNS
+from orbitlake.positions.derive.motion import BASE_COLUMNS
 from orbitlake.positions.store import minute_files
 from orbitlake.tables import POSITIONS, WINDOW_STATS
 

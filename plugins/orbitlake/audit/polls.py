@@ -11,8 +11,7 @@ import pyarrow as pa
 
 from orbitlake.columns import NEVER_US, micros
 from orbitlake.positions.raw.merging import DAMAGE
-from orbitlake.positions.raw.reading import RawFileError, lines_in
-from orbitlake.positions.raw.segments import SEALED
+from orbitlake.positions.raw.segments import SEALED, RawFileError, lines_in
 from orbitlake.positions.record import MAX_LINE_BYTES, POSITION, RecordError, read_record
 from orbitlake.tables import UTC_MICROSECONDS
 
@@ -54,7 +53,7 @@ def polls_of_file(root: Path, name: str, size: int, object_id: str) -> pa.Table:
                 found.append(polls_of(torn + whole, object_id) if newline else POLLS.empty_table())
                 torn = (rest if newline else torn + rest)[: MAX_LINE_BYTES + 1]
     except (OSError, *DAMAGE) as error:
-        raise RawFileError.of(path, error) from error
+        raise RawFileError(path, error) from error
     return pa.concat_tables(found)
 
 

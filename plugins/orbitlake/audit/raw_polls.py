@@ -17,8 +17,7 @@ from orbitlake.columns import object_numbers, starts_of_runs
 from orbitlake.lake import Lake
 from orbitlake.lake.errors import printable
 from orbitlake.lake.listing import days_in
-from orbitlake.positions.raw.reading import RawFileError
-from orbitlake.positions.raw.segments import raw_files
+from orbitlake.positions.raw.segments import RawFileError, raw_files
 
 LOG: Final = logging.getLogger(__name__)
 DAY_US: Final = 86_400_000_000

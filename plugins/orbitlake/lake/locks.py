@@ -15,10 +15,13 @@ def lock_folder(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def lock_file(path: Path) -> Iterator[None]:
-    """Hold the lock of a file that is there for nothing else, waiting likewise; it is made where it is absent."""
+def lock_file(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold the lock of a file that is there for nothing else, waiting likewise; it is made where it is absent.
+
+    Raises BlockingIOError where another holds it and it is not to `wait`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _lock(os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)):
+    with _lock(os.open(path, os.O_WRONLY | os.O_CREAT, 0o666), 0 if wait else LOCK_NB):
         yield
 
 

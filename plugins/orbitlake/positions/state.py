@@ -1,21 +1,23 @@
 """The stream's checkpoint: who may use it, and of which version it is."""
 
-import fcntl
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from orbitlake.lake import Lake
 from orbitlake.lake.listing import days_in
-from orbitlake.positions.store.minute_files import live_lock, old_live_folder
+from orbitlake.lake.locks import lock_file
+from orbitlake.positions.store.minute_files import live_lock
 from orbitlake.tables import POSITION_TABLES
 
 STREAM_VERSION: Final = 4
 """Rises whenever code of before cannot go on from this checkpoint: the source, the plan."""
+LIVE_FILE_OF_A_BATCH: Final = f"*-{'?' * 9}.parquet"
+"""What live files were called when each was of one batch; nobody reads them any more."""
 REBUILD_LIVE: Final = "python jobs/stream_positions.py --rebuild"
 
 
@@ -48,10 +50,9 @@ class Checkpoint:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep every other driver out. Raises CheckpointError where one is at work."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        with (self.root / "lock").open("w") as lock:
+        with ExitStack() as stack:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                stack.enter_context(lock_file(self.root / "lock", wait=False))
             except BlockingIOError:
                 raise CheckpointError(
                     f"{self.root} is in use by another stream_positions: stop that one first"
@@ -60,7 +61,7 @@ class Checkpoint:
 
     @contextmanager
     def held(self) -> "Iterator[Checkpoint]":
-        """Hold the checkpoint for one driver. Raises CheckpointError where it is in use or of another version."""
+        """Hold the checkpoint, swept of what a killed driver left. Raises CheckpointError where that cannot be."""
         with self.locked():
             for other in self.root.glob("v*"):
                 if other != self.folder:
@@ -68,12 +69,17 @@ class Checkpoint:
                         f"{other} is of another version of the stream than v{STREAM_VERSION}: run "
                         f"`{REBUILD_LIVE}` to start anew from the raw records, or run the code that wrote it"
                     )
-            if folder := old_live_folder(self.lake):
+            for old in (old for folder in self.live_folders() for old in folder.glob(LIVE_FILE_OF_A_BATCH)):
                 raise VersionError(
-                    f"{folder} holds live files of an earlier version, one a batch: run `{REBUILD_LIVE}`, which makes "
-                    "the live files anew from the raw records; closed days stay"
+                    f"{old.parent} holds live files of an earlier version, one a batch: run `{REBUILD_LIVE}`, which "
+                    "makes the live files anew from the raw records; closed days stay"
                 )
-            yield self.swept()
+            shutil.rmtree(self.lake.stream_staging, ignore_errors=True)
+            # One that never began would make Spark refuse it.
+            if not (self.spark / "metadata").exists():
+                shutil.rmtree(self.folder, ignore_errors=True)
+                self.folder.mkdir()
+            yield self
 
     def rebuild(self) -> None:
         """Take away the checkpoint and the live files, so that the next stream makes these anew from the raw records.
@@ -88,14 +94,8 @@ class Checkpoint:
                 folder.rename(aside := self.lake.stream_staging / uuid.uuid4().hex)
                 shutil.rmtree(aside)
             with live_lock(self.lake):
-                for table in POSITION_TABLES:
-                    for folder in days_in(self.lake.live(table)).values():
-                        shutil.rmtree(folder)
+                for folder in self.live_folders():
+                    shutil.rmtree(folder)
 
-    def swept(self) -> "Checkpoint":
-        """Remove what a killed driver left: unfinished files, and a checkpoint that never began."""
-        shutil.rmtree(self.lake.stream_staging, ignore_errors=True)
-        if not (self.spark / "metadata").exists():
-            shutil.rmtree(self.folder, ignore_errors=True)
-            self.folder.mkdir()
-        return self
+    def live_folders(self) -> list[Path]:
+        return [folder for table in POSITION_TABLES for folder in days_in(self.lake.live(table)).values()]

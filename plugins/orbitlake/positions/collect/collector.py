@@ -20,47 +20,28 @@ SHORTEST_INTERVAL_S: Final = 1.0
 
 @dataclass(slots=True)
 class Summary:
-    """How a run of polls went; `first_tick_s` and `last_tick_s` are monotonic times of the ticks that polled."""
+    """How a run of polls went; `ticks_s` are monotonic times of the ticks that polled."""
 
     fixes: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
-    polled_ticks: int = 0
+    ticks_s: list[float] = field(default_factory=list)
     skipped_ticks: int = 0
     duration_s: float = 0.0
-    first_tick_s: float = 0.0
-    last_tick_s: float = 0.0
-
-    def count(self, record: RawRecord, failure: str | None) -> None:
-        """Take in the outcome of one poll."""
-        if failure is None:
-            self.fixes[record.source] += 1
-        else:
-            self.failures[failure] += 1
-
-    def tick(self, began_s: float) -> None:
-        """Take in a tick that polled, by the monotonic time of its begin."""
-        self.first_tick_s = self.first_tick_s if self.polled_ticks else began_s
-        self.last_tick_s = began_s
-        self.polled_ticks += 1
-
-    @property
-    def fixes_per_minute(self) -> float | None:
-        """The share of ticks with a fix times their rate: n ticks cover n - 1 intervals. None of a single one."""
-        span_s = self.last_tick_s - self.first_tick_s
-        if self.polled_ticks < 2 or span_s <= 0:
-            return None
-        return 60 * self.fixes.total() / self.polled_ticks * (self.polled_ticks - 1) / span_s
 
     def as_json(self) -> dict[str, object]:
-        """The closing summary: fixes, altogether, by feed and a minute (null of a single poll); failures by kind."""
-        fixes = self.fixes.total()
+        """The closing summary: fixes, altogether, by feed and a minute (null of a single poll); failures by kind.
+
+        The rate is the share of ticks with a fix times theirs: n ticks cover n - 1 intervals.
+        """
+        fixes, ticks = self.fixes.total(), len(self.ticks_s)
+        span_s = self.ticks_s[-1] - self.ticks_s[0] if ticks else 0.0
         return {
             "fixes": fixes,
             "fixes_by_source": dict(sorted(self.fixes.items())),
             "failures": dict(sorted(self.failures.items())),
             "skipped_ticks": self.skipped_ticks,
             "duration_s": round(self.duration_s, 1),
-            "fixes_per_minute": None if self.fixes_per_minute is None else round(self.fixes_per_minute, 1),
+            "fixes_per_minute": round(60 * fixes / ticks * (ticks - 1) / span_s, 1) if span_s > 0 else None,
         }
 
 
@@ -92,11 +73,12 @@ def collect(
             tick_s = clock.monotonic_s()
             for record, failure in poll_in_turn(pollers, began + (tick + 1) * interval_s, clock):
                 segments.append(record.to_json(), record.fetch_time or clock.now_utc())
-                summary.count(record, failure)
+                counter, kind = (summary.fixes, record.source) if failure is None else (summary.failures, failure)
+                counter[kind] += 1
                 (show if failure is None else warn or show)(line_of(record))
                 outcomes += 1
             if outcomes:
-                summary.tick(tick_s)
+                summary.ticks_s.append(tick_s)
             next_tick = max(tick + 1, math.ceil((clock.monotonic_s() - began) / interval_s))
             summary.skipped_ticks += next_tick - tick - (outcomes > 0)
             tick = next_tick

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import requests
 from msgspec.structs import replace
-from requests.exceptions import ChunkedEncodingError, ContentDecodingError
 from urllib3.exceptions import HTTPError, InvalidHeader
 from urllib3.util import Retry
 
@@ -25,7 +24,6 @@ RETRIED_STATUS: Final = (429, 500, 502, 503, 504)
 RETRIES: Final = 3
 BACKOFF_S: Final = 0.25
 JITTER_S: Final = 0.25
-CHUNK_BYTES: Final = 4_096
 SHORTEST_PATIENCE_S: Final = 0.1
 
 
@@ -116,7 +114,10 @@ class Poller:
             ):
                 status = response.status_code
                 if status == requests.codes.ok:
-                    return status, body_of(response)
+                    body = response.raw.read(MAX_BODY_BYTES + 1, decode_content=True)
+                    if len(body) <= MAX_BODY_BYTES:
+                        return status, body
+                    raise AnswerError("too large", f"more than {MAX_BODY_BYTES} bytes", status)
                 failure = AnswerError(f"http {status}", status_text(status).partition(" ")[2], status)
                 failure.retry_after_s = retry_after_s(response.headers.get("Retry-After", ""))
                 failure.may_pass = status in RETRIED_STATUS
@@ -128,20 +129,9 @@ class Poller:
             raise
         except (requests.RequestException, HTTPError, ValueError) as error:
             # A redirect to what is no URL escapes from requests as it is.
-            is_cut = isinstance(error, ChunkedEncodingError | ContentDecodingError)
-            failure = AnswerError("truncated" if is_cut else "unreachable", str(error)[:200], status)
+            failure = AnswerError("unreachable" if status is None else "truncated", str(error)[:200], status)
             failure.may_pass = not isinstance(error, RefusedError)
         raise failure
-
-
-def body_of(response: requests.Response) -> bytes:
-    """Read a body that is small. Raises AnswerError of a server that floods."""
-    body = bytearray()
-    for chunk in response.iter_content(CHUNK_BYTES):
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise AnswerError("too large", f"more than {MAX_BODY_BYTES} bytes", response.status_code)
-    return bytes(body)
 
 
 def retry_after_s(header: str) -> float:

@@ -6,7 +6,7 @@ import pyarrow as pa
 from orbitlake.columns import MINUTE_US, OF_OBJECT, Indices, reals, starts_of_runs
 from orbitlake.digits import rounded
 from orbitlake.physics.kinematics import Reals, circular_means_deg, great_circle_km, ground_speed_km_s
-from orbitlake.positions.derive.order import Track
+from orbitlake.positions.derive.motion import Track
 from orbitlake.tables import WINDOW_STATS
 
 

@@ -13,16 +13,13 @@ from typing import Final
 from orbitlake.lake import Lake
 from orbitlake.lake.lines import end_of_lines
 from orbitlake.lake.listing import days_in
-from orbitlake.positions.raw.inbox import SETTLED_S, Inbox, gather_into_day
+from orbitlake.positions.raw.inbox import SETTLED_S, gather_into_day, is_settled, take_inbox
 from orbitlake.positions.raw.merging import finish_all
-from orbitlake.positions.raw.reading import Piece
 from orbitlake.positions.raw.sealing import SEGMENTS, Committed, unmark_later
-from orbitlake.positions.raw.segments import SEALED, SEGMENT, raw_files
+from orbitlake.positions.raw.segments import SEALED, SEGMENT, Piece, raw_files
 
 LEAST_BYTES_A_PIECE: Final = 256 * 2**10
 MOST_BYTES_A_PIECE: Final = 4 * 2**20
-COPIED_S: Final = 60.0
-"""How long nobody must have written to a sealed file that somebody put there: half a copy looks damaged."""
 
 Offset = dict[str, dict[str, int]]
 
@@ -37,8 +34,8 @@ class Backlog:
 
     def __init__(self, lake: Lake, checkpoint: Path):
         self.lake, self.root = lake, lake.raw_open_notify
-        self.inbox = Inbox(lake)
         self.committed = Committed.of(checkpoint)
+        self.left_in_inbox = 0
         self.bound: dict[str, int] | None = None
         """All that a query over what is there will read, segments and sizes; None where it goes on for ever."""
         finish_all(lake)
@@ -47,7 +44,7 @@ class Backlog:
 
     def look(self) -> dict[str, int]:
         """Return the segments, by path below the root, with their bytes. What people brought is made one first."""
-        self.inbox.take()
+        self.left_in_inbox = take_inbox(self.lake)
         found = {}
         for day, folder in days_in(self.root).items():
             names, older = raw_files(folder)
@@ -61,14 +58,13 @@ class Backlog:
 
     def bind(self) -> None:
         """Take what is there now for all that there is, the inbox included once its files are settled."""
-        found, has_taken, idle_rounds = self.look(), False, 0
+        found, before = self.look(), 0
         # More than one look takes may be there; and a file that grows on and on is not waited for.
-        while (self.inbox.seen or has_taken) and idle_rounds < 2:
-            before = self.inbox.taken
-            time.sleep(SETTLED_S)
+        while self.left_in_inbox and self.left_in_inbox != before:
+            before = self.left_in_inbox
+            # File systems count time in ticks.
+            time.sleep(SETTLED_S + 0.1)
             found = self.look()
-            has_taken = self.inbox.taken > before
-            idle_rounds = 0 if has_taken else idle_rounds + 1
         self.bound = found
 
     def next_offset(self, start: Offset, max_bytes: int) -> Offset:
@@ -90,7 +86,7 @@ class Backlog:
         for day, folder in days_in(self.root).items():
             for path in (folder / name for name in sorted(raw_files(folder)[0]) if name.endswith(SEALED)):
                 is_read = self.committed is not None and self.committed.has_read(path.name)
-                if not is_read and not 0 <= time.time() - path.stat().st_mtime < COPIED_S:
+                if not is_read and is_settled(self.lake, path):
                     segment = gather_into_day(self.lake, day, [path])
                     if self.bound is not None and segment.exists():
                         self.bound[f"{folder.name}/{segment.name}"] = segment.stat().st_size

@@ -3,7 +3,6 @@
 import os
 import stat
 import sys
-import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -20,43 +19,38 @@ from orbitlake.positions.raw.merging import merge
 from orbitlake.positions.raw.segments import HIDDEN, SEGMENT
 
 SETTLED_S: Final = 2.0
-"""How long a file in the inbox must have been seen unchanged to be taken: no clock of another machine is asked."""
+"""How long nobody must have touched a file that people brought for it to be taken: half a copy looks damaged."""
 MOST_AT_ONCE: Final = 20_000
 NAMED_AT_ONCE: Final = 20
 NOT_TAKEN: Final = "not taken: a link, no file, of another file system, or not to be read or moved by this process"
 
 
-class Inbox:
-    """The files that people drop for the stream, of any name, in folders or not."""
-
-    def __init__(self, lake: Lake):
-        self.lake = lake
-        self.seen: dict[Path, tuple[tuple[int, int, int], float]] = {}
-        """What each file looked like, and since when it does, by monotonic time."""
-        self.taken = 0
-
-    def take(self) -> None:
-        """Move the settled files into one segment of today, and say which."""
-        now_s = time.monotonic()
-        waiting, settled = {}, []
-        for path, found in islice(files_below(self.lake), MOST_AT_ONCE):
-            look = found.st_size, found.st_mtime_ns, found.st_ino
-            known, since_s = self.seen.get(path, (None, now_s))
-            if known == look and now_s - since_s >= SETTLED_S:
-                settled.append(path)
-            else:
-                waiting[path] = look, since_s if known == look else now_s
-        self.seen = waiting
-        self.taken += len(settled)
-        if settled:
-            target = gather(self.lake, datetime.now(UTC), sorted(settled), self.lake.inbox_open_notify)
-            names = ", ".join(path.name for path in sorted(settled)[:NAMED_AT_ONCE])
-            more = f" and {len(settled) - NAMED_AT_ONCE} more" if len(settled) > NAMED_AT_ONCE else ""
-            print(printable(f"{names}{more} -> {target}"), file=sys.stderr, flush=True)
+def take_inbox(lake: Lake) -> int:
+    """Move the settled files of the inbox, so many at once, into one segment of today; return how many are left."""
+    files = list(files_below(lake))
+    settled = sorted(islice((path for path in files if is_settled(lake, path)), MOST_AT_ONCE))
+    if settled:
+        target = gather(lake, datetime.now(UTC), settled, lake.inbox_open_notify)
+        names = ", ".join(path.name for path in settled[:NAMED_AT_ONCE])
+        more = f" and {len(settled) - NAMED_AT_ONCE} more" if len(settled) > NAMED_AT_ONCE else ""
+        print(printable(f"{names}{more} -> {target}"), file=sys.stderr, flush=True)
+    return len(files) - len(settled)
 
 
-def files_below(lake: Lake) -> Iterator[tuple[Path, os.stat_result]]:
-    """Yield the files below the inbox and what they look like; hidden ones are still being copied, by our advice."""
+def is_settled(lake: Lake, path: Path) -> bool:
+    """Whether nobody has touched a file for SETTLED_S, by the clock of its own file system; of one that is gone not."""
+    clock = lake.staging / "clock"
+    clock.parent.mkdir(parents=True, exist_ok=True)
+    clock.touch()
+    with suppress(FileNotFoundError):
+        age_ns = clock.stat().st_ctime_ns - path.stat().st_ctime_ns
+        # One from the future was there before the clock was set back.
+        return not 0 <= age_ns < SETTLED_S * 1e9
+    return False
+
+
+def files_below(lake: Lake) -> Iterator[Path]:
+    """Yield the files below the inbox; hidden ones are still being copied, by our advice."""
     device = lake.root.stat().st_dev
     for folder, folders, names in os.walk(lake.inbox_open_notify):
         folders[:] = [name for name in folders if not name.startswith(HIDDEN)]
@@ -66,7 +60,7 @@ def files_below(lake: Lake) -> Iterator[tuple[Path, os.stat_result]]:
                 found = path.lstat()
                 is_plain = stat.S_ISREG(found.st_mode) and found.st_dev == device
                 if is_plain and os.access(path, os.R_OK) and os.access(folder, os.W_OK):
-                    yield path, found
+                    yield path
                 else:
                     warn_of([str(path)], NOT_TAKEN)
 

@@ -43,7 +43,7 @@ class Committed:
         query = json.loads((spark / "metadata").read_text())["id"][:8]
         # A version, a line about the batch, then a line for each source.
         *_, offset = (spark / "offsets" / str(max(done))).read_text().splitlines()
-        return cls(query, max(done), json.loads(offset)[SEGMENTS])
+        return cls(query, max(done), json.loads(offset).get(SEGMENTS, {}))
 
     def has_read(self, name: str) -> bool:
         """Whether the name of a sealed file bears a mark of this query, of now or before."""

@@ -1,22 +1,27 @@
-"""Files of raw position records: how a collector appends to its own, which files are there, and how far each is whole.
+"""Files of raw position records: how a collector appends to its own, which files are there, and how one is read.
 
 In the folder of a day lie segments, `<start>-<collector>.jsonl`, and sealed files, `*.jsonl.gz`. A segment only grows;
-whoever reads it stops at its last newline.
+whoever reads it stops at its last newline. A piece of one has the lines that begin in it.
 """
 
 import errno
 import fcntl
 import os
 import uuid
+from codecs import BOM_UTF8
+from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final
 
 from orbitlake.lake import Lake
+from orbitlake.lake.errors import printable
 from orbitlake.lake.files import publish_file
 from orbitlake.lake.listing import warn_of
 from orbitlake.lake.paths import day_folder
+from orbitlake.positions.record import MAX_LINE_BYTES
 
 SEGMENT: Final = ".jsonl"
 SEALED: Final = ".jsonl.gz"
@@ -129,3 +134,52 @@ def raw_files(day: Path) -> tuple[list[str], list[Path]]:
                     older.append(Path(entry.path))
     warn_of(strays, NOT_READ)
     return names, older
+
+
+class RawFileError(Exception):
+    """A raw file that was listed and cannot be read; the message names it."""
+
+    def __init__(self, path: Path, error: Exception) -> None:
+        super().__init__(printable(f"{path} was listed and cannot be read ({error}): put it back as it was"))
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The lines that begin in [begin, end) of a segment."""
+
+    name: str
+    begin: int
+    end: int
+
+
+def read_piece(root: Path, piece: Piece) -> tuple[int, bytes]:
+    """Return where the first line of a piece begins, and its lines; of a long last one just so much that this shows.
+
+    Raises RawFileError where the file does not hold what it held when it was listed.
+    """
+    path, begin = root / piece.name, piece.begin
+    try:
+        with path.open("rb") as file:
+            if begin:
+                # The line that the piece before ends in, or only its newline.
+                file.seek(begin - 1)
+                while (rest := file.readline(MAX_LINE_BYTES)) and rest[-1:] != b"\n" and file.tell() < piece.end:
+                    pass
+                begin = min(file.tell(), piece.end)
+            content = file.read(piece.end - begin)
+            if begin + len(content) < piece.end:
+                raise EOFError(f"it ends before byte {piece.end}")
+            if content and not content.endswith(b"\n"):
+                content += file.readline(MAX_LINE_BYTES + 1)
+            return begin, content
+    except (OSError, EOFError) as error:
+        raise RawFileError(path, error) from error
+
+
+def lines_in(content: bytes, begin: int = 0) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines of content that begins at a place, each with its own place; blank lines are none."""
+    for line in content.split(b"\n"):
+        text = line.removeprefix(BOM_UTF8)
+        if text and not text.isspace():
+            yield begin, line
+        begin += len(line) + 1

@@ -1,8 +1,4 @@
-"""Spark's view of the raw folder: a streaming source of lines whose offset is bytes read by file.
-
-The driver asks it where the next batch ends, executors read the lines. The folder and Spark's own offset log are all
-there is to know: files sealed since bear our mark and are forgotten, so that the offset stays small.
-"""
+"""Spark's view of the raw folder: a streaming source of pieces of segments, whose offset is bytes read by segment."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -21,9 +17,9 @@ from orbitlake.lake import Lake
 from orbitlake.lake.errors import errors_in_utf8, printable
 from orbitlake.lake.session import spark_schema
 from orbitlake.positions.raw.backlog import Backlog, Offset, nothing_read
-from orbitlake.positions.raw.reading import Piece, read_piece
+from orbitlake.positions.raw.segments import Piece, read_piece
 
-LINE_SCHEMA: Final = pa.schema([("value", pa.binary()), ("file_name", pa.string()), ("offset", pa.int64())])
+PIECE_SCHEMA: Final = pa.schema([("value", pa.binary()), ("file_name", pa.string()), ("offset", pa.int64())])
 BYTES_A_BATCH: Final = 32 * 2**20
 """Some 130,000 records."""
 
@@ -54,7 +50,7 @@ class RawRecords(DataSource):
         return "orbitlake_raw_records"
 
     def schema(self) -> StructType:
-        return spark_schema(LINE_SCHEMA)
+        return spark_schema(PIECE_SCHEMA)
 
     def streamReader(self, schema: StructType) -> "RawReader":  # noqa: ARG002 - it is ours
         lake, checkpoint = Lake(Path(self.options["lake"])), Path(self.options["checkpoint"])
@@ -104,4 +100,4 @@ class RawReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
             for piece in partition.pieces:
                 begin, lines = read_piece(self.lake.raw_open_notify, piece)
                 row = {"value": lines, "file_name": printable(piece.name), "offset": begin}
-                yield pa.RecordBatch.from_pylist([row], schema=LINE_SCHEMA)
+                yield pa.RecordBatch.from_pylist([row], schema=PIECE_SCHEMA)

@@ -16,8 +16,9 @@ from orbitlake.lake.files import sweep_staging
 from orbitlake.lake.listing import parts_of
 from orbitlake.lake.parquet import open_checked
 from orbitlake.lake.paths import part_number
-from orbitlake.positions.store.closing import files_of, publish_parts, write_part
+from orbitlake.positions.store.closing import publish_parts, write_part
 from orbitlake.positions.store.day_files import closed_from, compaction_lock, live_digest
+from orbitlake.positions.store.minute_files import live_files
 from orbitlake.tables import POSITION_TABLES, POSITIONS, Table
 
 ROWS_A_PART: Final = 5_000_000
@@ -58,13 +59,12 @@ def compact_day(spark: SparkSession, lake: Lake, day: date) -> Compacted:
         sweep_staging(lake)
         # Asked before the files are read: what is replaced meanwhile makes the day pending again.
         digest = live_digest(lake, day)
-        files = files_of(lake, day)
-        if not files:
+        live, closed = live_files(lake, POSITIONS, day), parts_of(lake, POSITIONS, day)
+        if not live and not closed:
             return Compacted(day)
-        # A day that is closed keeps its split, so that an object's rows stay in one file while others are replaced.
-        closed = parts_of(lake, POSITIONS, day)
         digest = digest or closed_from(closed[0])
-        parts = part_number(closed[-1]) + 1 if closed else math.ceil(rows_in(files, POSITIONS) / ROWS_A_PART)
+        # A day that is closed keeps its split, so that an object's rows stay in one file while others are replaced.
+        parts = part_number(closed[-1]) + 1 if closed else math.ceil(rows_in(live, POSITIONS) / ROWS_A_PART)
         numbers = spark.range(0, parts, 1, parts)
         schema = "part long, name string, path string"
         written = numbers.mapInArrow(part_writer(lake, day, parts, digest), schema).collect()

@@ -24,11 +24,6 @@ LONGEST_WAIT_S: Final = 120
 """How long the end waits for the batch in hand; one cut short is done again at the next start."""
 
 
-def utc_now() -> datetime:
-    """The time by the machine's clock."""
-    return datetime.now(UTC)
-
-
 def run(
     spark: SparkSession,
     lake: Lake,
@@ -36,17 +31,15 @@ def run(
     trigger: str,
     asked: threading.Event,
     max_bytes: int = BYTES_A_BATCH,
-    now: Callable[[], datetime] = utc_now,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
     buckets: int = 1,
     max_runtime_s: float | None = None,
 ) -> dict[str, int]:
     """Stream until the input is done (trigger `available-now`) or for ever (an interval such as `5 seconds`).
 
-    Once the end is `asked` for, or `max_runtime_s` is over, the batch in hand is the last one.
-
-    Then seal the raw records of closed days: only who holds the checkpoint knows which of them were read. Returns the
-    counts of all batches together.
-    Raises CheckpointError where another driver holds the checkpoint or it is of another version.
+    Once the end is `asked` for, or `max_runtime_s` is over, the batch in hand is the last one. Then the raw records of
+    closed days are sealed: only who holds the checkpoint knows which of them were read. Returns the counts of all
+    batches together. Raises CheckpointError as Checkpoint.held does.
     """
     with Checkpoint(lake).held() as checkpoint, on_record(lake) as had_batch:
         stream = PositionStream(lake, object_id, buckets)

@@ -12,16 +12,17 @@ import numpy as np
 import pyarrow as pa
 
 from orbitlake.lake.errors import errors_in_utf8, printable
-from orbitlake.positions.raw.reading import lines_in
+from orbitlake.positions.raw.segments import lines_in
 from orbitlake.positions.record import MAX_LINE_BYTES, RawRecord, RecordError, read_record
 from orbitlake.positions.store.bad_lines import MOST_BAD_BYTES
-from orbitlake.positions.store.closing import compact
 from orbitlake.positions.store.minute_files import BASE_SCHEMA, Buckets, hashes_of
 from orbitlake.tables import UTC_MICROSECONDS
 
-FIX, BAD, TALLY = "fix", "bad", "tally"
-JUDGED: Final = pa.schema([("part", pa.int32()), ("kind", pa.string()), ("block", pa.binary())])
-"""What `judge` yields: the part of the batch that is to do with it, what it is, and a block of rows or JSON."""
+FIX, BAD, TOLD = "fix", "bad", "told"
+BLOCK_SCHEMA: Final = pa.schema([("part", pa.int32()), ("kind", pa.string()), ("block", pa.binary())])
+"""What executors yield: the part of the batch that is to do with it, what it is, and rows, or what is told in JSON."""
+BLOCKS: Final = "part int, kind string, block binary"
+"""The same for Spark."""
 BAD_SCHEMA: Final = pa.schema(
     [("reason", pa.string()), ("line", pa.binary()), ("file_name", pa.string()), ("offset", pa.int64())]
 )
@@ -48,21 +49,21 @@ def judge(object_id: str, buckets: Buckets) -> Callable[[Iterator[pa.RecordBatch
                     except RecordError as error:
                         kept = line[:MAX_LINE_BYTES] if bad_bytes < MOST_BAD_BYTES else None
                         bad_bytes += len(kept or b"")
-                        bad.append((printable(error), kept, file_name, offset))
+                        where = {"file_name": file_name, "offset": offset}
+                        bad.append({"reason": printable(error), "line": kept} | where)
                         continue
                     if record.is_fix:
                         fixes.append(record)
                     else:
                         tally["failed_polls"] += 1
                 tally["fixes"] += len(fixes)
-                for part, of_part in enumerate(split(table_of(fixes), buckets.partitions)):
-                    if of_part.num_rows:
-                        yield row(part, FIX, block_of(compact(of_part)))
+                rows = table_of(fixes)
+                parts = hashes_of(rows.column("object_id")) % buckets.partitions
+                for part in np.unique(parts):
+                    yield row(part, FIX, block_of(rows.filter(pa.array(parts == part))))
                 if bad:
-                    columns = zip(zip(*bad, strict=True), BAD_SCHEMA, strict=True)
-                    arrays = [pa.array(values, field.type) for values, field in columns]
-                    yield row(0, BAD, block_of(pa.table(arrays, schema=BAD_SCHEMA)))
-            yield row(0, TALLY, json.dumps(tally).encode())
+                    yield row(0, BAD, block_of(pa.Table.from_pylist(bad, BAD_SCHEMA)))
+            yield row(0, TOLD, json.dumps(tally).encode())
 
     return judged
 
@@ -84,16 +85,8 @@ def table_of(fixes: Sequence[RawRecord]) -> pa.Table:
 
 
 def row(part: int, kind: str, block: bytes) -> pa.RecordBatch:
-    """Return one row of JUDGED."""
-    return pa.RecordBatch.from_pylist([{"part": part, "kind": kind, "block": block}], schema=JUDGED)
-
-
-def split(fixes: pa.Table, parts: int) -> list[pa.Table]:
-    """Return the rows of each part: all of an object's are of one, always the same of so many."""
-    if parts == 1:
-        return [fixes]
-    of_rows = hashes_of(fixes.column("object_id")) % parts
-    return [fixes.filter(pa.array(of_rows == part)) for part in range(parts)]
+    """Return one row of BLOCK_SCHEMA."""
+    return pa.RecordBatch.from_pylist([{"part": part, "kind": kind, "block": block}], schema=BLOCK_SCHEMA)
 
 
 def block_of(rows: pa.Table) -> bytes:
@@ -105,6 +98,6 @@ def block_of(rows: pa.Table) -> bytes:
     return content
 
 
-def rows_of(block: pa.BinaryScalar) -> pa.Table:
+def rows_of(block: bytes) -> pa.Table:
     """Return the rows of a block; none is copied."""
-    return pa.ipc.open_stream(block.as_buffer()).read_all()
+    return pa.ipc.open_stream(block).read_all()

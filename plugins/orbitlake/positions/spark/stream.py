@@ -2,11 +2,9 @@
 
 import json
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
-from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,14 +13,11 @@ from pyspark.sql import DataFrame
 from orbitlake.lake import Lake
 from orbitlake.lake.errors import errors_in_utf8
 from orbitlake.lake.lines import append_line
-from orbitlake.positions.spark.records import BAD, BAD_SCHEMA, FIX, TALLY, judge, rows_of
+from orbitlake.positions.spark.records import BAD, BAD_SCHEMA, BLOCKS, FIX, TOLD, judge, row, rows_of
 from orbitlake.positions.store.bad_lines import IN_ORDER, keep_bad_lines
 from orbitlake.positions.store.batch import write_aside
-from orbitlake.positions.store.minute_files import BASE_SCHEMA, Buckets, Written, publish
+from orbitlake.positions.store.minute_files import Buckets, Written, publish
 from orbitlake.settings import from_environment
-
-DERIVED: Final = "derived"
-NAMES: Final = ("kind", "block")
 
 
 @dataclass(slots=True)
@@ -68,10 +63,9 @@ class PositionStream:
         began = time.monotonic()
         buckets = Buckets.of(self.lake, self.buckets, self.of_days)
         self.of_days.update(buckets.of_days)
-        columns = pieces.select("value", "file_name", "offset")
-        judged = columns.mapInArrow(judge(self.object_id, buckets), "part int, kind string, block binary")
+        judged = pieces.mapInArrow(judge(self.object_id, buckets), BLOCKS)
         parts = judged.repartitionById(buckets.partitions, "part")
-        done = parts.mapInArrow(deriver(self.lake, buckets), "kind string, block binary").toArrow()
+        done = parts.mapInArrow(deriver(self.lake, buckets), BLOCKS).toArrow()
         progress = self.publish(Progress(batch), done)
         progress.duration_s = round(time.monotonic() - began, 3)
         return progress
@@ -79,19 +73,15 @@ class PositionStream:
     def publish(self, progress: Progress, done: pa.Table) -> Progress:
         """Give the finished files of a batch their names, and put its bad lines into quarantine."""
         lake = self.lake
-        blocks: dict[str, list[pa.BinaryScalar]] = defaultdict(list)
-        for kind, block in zip(done.column("kind").to_pylist(), done.column("block"), strict=True):
-            blocks[kind].append(block)
-        bad = pa.concat_tables([BAD_SCHEMA.empty_table(), *map(rows_of, blocks[BAD])])
+        blocks = [(each["kind"], each["block"]) for each in done.to_pylist()]
+        bad = pa.concat_tables([BAD_SCHEMA.empty_table(), *(rows_of(block) for kind, block in blocks if kind == BAD)])
         if bad.num_rows:
             keep_bad_lines(lake, bad.sort_by(IN_ORDER), from_environment().keep_quarantine_bytes)
         files: list[Written] = []
-        newest_fetch = None
-        for block in (*blocks[TALLY], *blocks[DERIVED]):
-            told = json.loads(block.as_py())
-            files += [Written(*file) for file in told.pop("files", ())]
-            fetched = told.pop("newest_fetch", None)
-            newest_fetch = max(filter(None, (newest_fetch, fetched)), default=None)
+        newest_fetch = ""
+        for told in (json.loads(block) for kind, block in blocks if kind == TOLD):
+            files += told.pop("files", ())
+            newest_fetch = max(newest_fetch, told.pop("newest_fetch", None) or "")
             for name, count in told.items():
                 setattr(progress, name, getattr(progress, name) + count)
         publish(lake, files)
@@ -112,28 +102,23 @@ class PositionStream:
 def deriver(lake: Lake, buckets: Buckets) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """Return the function that does one part of a batch on an executor.
 
-    It is given rows of JUDGED; what is no fix it passes on. Of the fixes it yields, as JSON, the files written aside,
-    and what was found among them.
+    Of the fixes it tells the files written aside and what was found among them; what is no fix it passes on.
     """
 
     def derive(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         blocks: list[pa.Table] = []
-        parts: set[int] = set()
         with errors_in_utf8():
-            for batch in batches:
-                for part, kind, block in zip(*batch.columns, strict=True):
-                    if kind.as_py() == FIX:
-                        blocks.append(rows_of(block))
-                        parts.add(part.as_py())
-                    else:
-                        yield pa.RecordBatch.from_arrays([pa.array([kind.as_py()]), pa.array([block.as_py()])], NAMES)
+            for part, kind, block in (each.values() for batch in batches for each in batch.to_pylist()):
+                if kind == FIX:
+                    of_part = part
+                    blocks.append(rows_of(block))
+                else:
+                    yield row(part, kind, block)
             if blocks:
-                (part,) = parts
-                fixes = pa.concat_tables(blocks).unify_dictionaries().cast(BASE_SCHEMA)
-                outcome = write_aside(lake, fixes, buckets, part)
+                fixes = pa.concat_tables(blocks)
+                outcome = write_aside(lake, fixes, buckets, of_part)
                 newest = pc.max(fixes.column("fetch_time")).as_py()
                 told = asdict(outcome) | {"newest_fetch": newest and newest.isoformat()}
-                told["files"] = [astuple(file) for file in outcome.files]
-                yield pa.RecordBatch.from_arrays([pa.array([DERIVED]), pa.array([json.dumps(told).encode()])], NAMES)
+                yield row(of_part, TOLD, json.dumps(told).encode())
 
     return derive

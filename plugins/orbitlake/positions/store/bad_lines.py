@@ -1,7 +1,6 @@
 """The bad lines of a batch -> one entry of quarantine, with where they come from and why they are bad."""
 
 import sys
-from collections import Counter
 from typing import Final
 
 import pyarrow as pa
@@ -29,16 +28,15 @@ def keep_bad_lines(lake: Lake, bad: pa.Table, most_bytes: int) -> None:
     """
     sizes = pc.cumulative_sum(pc.binary_length(bad.column("line")).cast(pa.int64()), skip_nulls=True)
     kept = bad.filter(pc.fill_null(pc.less_equal(sizes, min(most_bytes, MOST_BAD_BYTES)), False))
-    counts = Counter(bad.column("reason").to_pylist())
-    reasons = [reason for reason, _ in zip(counts, range(REASONS_NAMED), strict=False)]
-    more = len(counts) - len(reasons)
+    reasons = list(dict.fromkeys(bad.column("reason").to_pylist()))
+    more = f"; and {len(reasons) - REASONS_NAMED} other reasons" if len(reasons) > REASONS_NAMED else ""
     named = bad.slice(0, LINES_NAMED).select(["file_name", "offset", "reason"]).to_pylist()
     files = bad.group_by("file_name").aggregate([("offset", "min"), ("offset", "max"), ("reason", "count")])
     quarantine(
         lake,
         BAD_LINES_NAME,
         b"\n".join(kept.column("line").to_pylist()),
-        "; ".join(reasons) + (f"; and {more} other reasons" if more else ""),
+        "; ".join(reasons[:REASONS_NAMED]) + more,
         lines=bad.num_rows,
         lines_kept=kept.num_rows,
         first_lines=named,
@@ -49,9 +47,6 @@ def keep_bad_lines(lake: Lake, bad: pa.Table, most_bytes: int) -> None:
         ],
     )
     if kept.num_rows < bad.num_rows:
-        print(
-            f"{bad.num_rows} bad lines in a batch: the first {kept.num_rows} are in quarantine, all are in raw/",
-            file=sys.stderr,
-            flush=True,
-        )
+        numbers = f"{bad.num_rows} bad lines in a batch: the first {kept.num_rows} are in quarantine, all are in raw/"
+        print(numbers, file=sys.stderr, flush=True)
     bound_quarantine(lake, most_bytes)

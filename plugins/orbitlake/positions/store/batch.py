@@ -2,9 +2,10 @@
 
 A batch reads the minutes that its fixes lie in, two more before them (motion looks 120 s back) and two behind (whose
 fixes look back at those of the batch), across midnight and into closed days too. It takes the union with what is
-published, derives it anew, and writes aside the minutes that come out otherwise. What it looks at follows from its
-fixes and not from what is new among them: done again after a crash, it completes what was cut off. A row of
-window_stats follows from the positions of its minute, so these alone say what has changed, and are published last.
+published, derives it anew, and writes aside the minutes that come out otherwise, each file whole. What it looks at
+follows from its fixes and not from what is new among them: done again after a crash, it completes what was cut off. A
+row of window_stats follows from the positions of its minute, so these alone say what has changed, and are published
+last.
 """
 
 from collections.abc import Iterator
@@ -19,8 +20,7 @@ from orbitlake.columns import DAY_US, MINUTE_US, Indices, Mask, micros, object_n
 from orbitlake.digits import same
 from orbitlake.lake import Lake
 from orbitlake.positions.derive.minutes import minutes_of
-from orbitlake.positions.derive.motion import united
-from orbitlake.positions.derive.order import BASE_COLUMNS, LONGEST_GAP_US, NONE
+from orbitlake.positions.derive.motion import BASE_COLUMNS, LONGEST_GAP_US, NONE, united
 from orbitlake.positions.store.day_files import closed_rows
 from orbitlake.positions.store.minute_files import (
     Buckets,
@@ -54,12 +54,11 @@ def write_aside(lake: Lake, fixes: pa.Table, buckets: Buckets, part: int) -> Out
     reach_us = MINUTE_US * np.arange(-REACH, REACH + 1)
     around_us = np.unique(np.add.outer(starts_us, reach_us))
     changing_us = np.unique(np.add.outer(starts_us, reach_us[REACH:]))
-    objects = pc.unique(fixes.column("object_id"))
 
     # Live files are read first: one that is retired meanwhile has its rows in the closed day.
     live = read_minutes(lake, POSITIONS, buckets.minutes_of_part(part, around_us))
-    closed = closed_rows(lake, around_us, objects)
-    stored = pa.concat_tables([closed, *(of_objects(rows, objects) for rows in live.values())])
+    objects = pc.unique(pa.concat_tables(each.select(["object_id"]) for each in (fixes, live)).column("object_id"))
+    stored = pa.concat_tables([closed_rows(lake, around_us, objects), live])
     can_change = np.isin(minute_starts(stored, POSITIONS), changing_us)
     # Of the minutes that cannot change, only what others look back at.
     context, before = latest_of_minutes(stored.filter(pa.array(~can_change))), stored.filter(pa.array(can_change))
@@ -77,19 +76,10 @@ def write_aside(lake: Lake, fixes: pa.Table, buckets: Buckets, part: int) -> Out
     if changed:
         positions = positions.take(pa.array(np.concatenate(changed)))
         for table, rows in ((POSITIONS, positions), (WINDOW_STATS, minutes_of(positions))):
-            of_minutes = dict(by_minute(rows, table, buckets))
-            held = live if table is POSITIONS else read_minutes(lake, table, of_minutes)
-            for minute, of_minute in of_minutes.items():
-                others = of_objects(held.get(minute, table.schema.empty_table()), objects, others=True)
-                content = pa.concat_tables([others, rows.take(pa.array(of_minute))])
+            for minute, of_minute in by_minute(rows, table, buckets):
+                content = rows.take(pa.array(of_minute))
                 outcome.files.append(write_minute(lake, table, minute, content, buckets.of_day(minute.day)))
     return outcome
-
-
-def of_objects(rows: pa.Table, objects: pa.Array, *, others: bool = False) -> pa.Table:
-    """Keep the rows of some objects, or of all others."""
-    is_theirs = pc.is_in(rows.column("object_id"), objects)
-    return rows.filter(pc.invert(is_theirs) if others else is_theirs)
 
 
 def differing(ours: pa.Table, theirs: pa.Table) -> Mask:

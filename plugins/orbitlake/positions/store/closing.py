@@ -25,8 +25,7 @@ from orbitlake.lake.parquet import rows_where
 from orbitlake.lake.paths import part_name
 from orbitlake.lake.roomy import RoomyWriter
 from orbitlake.positions.derive.minutes import minutes_of
-from orbitlake.positions.derive.motion import positions_of
-from orbitlake.positions.derive.order import BASE_COLUMNS, LONGEST_GAP_S
+from orbitlake.positions.derive.motion import BASE_COLUMNS, LONGEST_GAP_S, positions_of
 from orbitlake.positions.store.day_files import CLOSED_FROM, closed_from
 from orbitlake.positions.store.minute_files import BASE_SCHEMA, hashes_of, live_files
 from orbitlake.tables import POSITION_TABLES, POSITIONS, TABLES
@@ -34,11 +33,6 @@ from orbitlake.tables import POSITION_TABLES, POSITIONS, TABLES
 ROWS_AT_ONCE: Final = 500_000
 """Whole objects are derived, as many at a time as come to so many rows."""
 EVENT_TIME: Final = POSITIONS.column_names.index("event_time")
-
-
-def files_of(lake: Lake, day: date) -> list[Path]:
-    """Every published file of a day's positions, live and closed."""
-    return [*live_files(lake, POSITIONS, day), *parts_of(lake, POSITIONS, day)]
 
 
 def write_part(lake: Lake, day: date, part: int, parts: int, digest: str) -> dict[str, Path]:
@@ -49,8 +43,9 @@ def write_part(lake: Lake, day: date, part: int, parts: int, digest: str) -> dic
     midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
     since = midnight - timedelta(seconds=LONGEST_GAP_S)
     eve = day - timedelta(days=1)
-    last_minutes = [file for file in live_files(lake, POSITIONS, eve) if file.name >= f"{since:%H%M}"]
-    files = [*files_of(lake, day), *last_minutes, *parts_of(lake, POSITIONS, eve)]
+    live = live_files(lake, POSITIONS, day)
+    live += [file for file in live_files(lake, POSITIONS, eve) if file.name >= f"{since:%H%M}"]
+    files = [*live, *parts_of(lake, POSITIONS, day), *parts_of(lake, POSITIONS, eve)]
     with ExitStack() as stack:
         positions, minutes = writers = [
             stack.enter_context(RoomyWriter(table, target, lake.staging, {CLOSED_FROM: digest}))
@@ -105,7 +100,11 @@ def publish_parts(temporary: Mapping[int, Path], folder: Path) -> bool:
     """
     # Beside what is none of ours, and left alone, the parts come one by one.
     if not os.path.lexists(folder):
-        aside = gathered(temporary)
+        aside = next(iter(temporary.values())).with_suffix(PARTS_ASIDE)
+        aside.mkdir()
+        for number, file in temporary.items():
+            file.rename(aside / part_name(number))
+        sync_folder(aside)
         folder.parent.mkdir(parents=True, exist_ok=True)
         aside.rename(folder)
         sync_folder(folder.parent)
@@ -121,16 +120,6 @@ def publish_parts(temporary: Mapping[int, Path], folder: Path) -> bool:
             publish_file(file, part)
             replaced |= not holds_same
     return replaced
-
-
-def gathered(temporary: Mapping[int, Path]) -> Path:
-    """Move files into one new folder beside them, under the names of parts."""
-    folder = next(iter(temporary.values())).with_suffix(PARTS_ASIDE)
-    folder.mkdir()
-    for number, file in temporary.items():
-        file.rename(folder / part_name(number))
-    sync_folder(folder)
-    return folder
 
 
 def same_part(one: Path, other: Path) -> bool:

@@ -5,7 +5,6 @@ many a day has stands in its files, so that it stays what it was when the settin
 """
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -26,7 +25,7 @@ from orbitlake.lake.pages import Revision
 from orbitlake.lake.parquet import in_order, open_checked
 from orbitlake.lake.paths import LIVE_NAME, day_folder, live_name
 from orbitlake.lake.roomy import SPLIT_BYTES, RoomyWriter
-from orbitlake.positions.derive.order import BASE_COLUMNS
+from orbitlake.positions.derive.motion import BASE_COLUMNS
 from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS, Table
 
 TIME_OF: Final = {"positions": "event_time", "window_stats": "window_start"}
@@ -34,8 +33,8 @@ TIME_OF: Final = {"positions": "event_time", "window_stats": "window_start"}
 BASE_SCHEMA: Final = pa.schema([POSITIONS.schema.field(name) for name in BASE_COLUMNS])
 BUCKETS: Final = "orbitlake.buckets"
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-OLD_NAME: Final = re.compile(r"[0-9a-f]{8}-[0-9]{9}\.parquet")
-"""What live files were called when each was of one batch."""
+Written = tuple[str, str, str]
+"""A table by its name, a finished file in `staging/`, and the live file of that table that it is to become."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +51,6 @@ class Minute:
     def file(self, lake: Lake, table: Table) -> Path:
         at = EPOCH + timedelta(microseconds=self.start_us)
         return lake.live(table) / day_folder(at.date()) / live_name(at, self.bucket)
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A finished file in `staging/` and the live file of `table` that it is to become."""
-
-    table: str
-    temporary: str
-    target: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +110,6 @@ def live_files(lake: Lake, table: Table, day: date) -> list[Path]:
     return sorted(Path(entry.path) for entry in found)
 
 
-def old_live_folder(lake: Lake) -> Path | None:
-    """Return a folder with live files of the earlier layout, one a batch, whose rows nobody reads any more."""
-    for table in POSITION_TABLES:
-        for folder in days_in(lake.live(table)).values():
-            if any(OLD_NAME.fullmatch(file.name) for file in folder.iterdir()):
-                return folder
-    return None
-
-
 def minute_starts(rows: pa.Table | pa.RecordBatch, table: Table) -> Indices:
     """The minute that each row lies in, in microseconds since 1970."""
     return micros(rows.column(TIME_OF[table.name])) // MINUTE_US * MINUTE_US
@@ -141,16 +122,16 @@ def hashes_of(object_ids: pa.ChunkedArray) -> Indices:
     return np.asarray(hashes[objects.indices.to_numpy()])
 
 
-def read_minutes(lake: Lake, table: Table, minutes: Iterable[Minute]) -> dict[Minute, pa.Table]:
-    """Return the rows of the live files of some minutes; one without a file is left out. Raises LakeError by name."""
-    found = {}
+def read_minutes(lake: Lake, table: Table, minutes: Iterable[Minute]) -> pa.Table:
+    """Return the rows of the live files of some minutes; one without a file has none. Raises LakeError by name."""
+    found = [table.schema.empty_table()]
     for minute in minutes:
         file = minute.file(lake, table)
         with suppress(FileNotFoundError):
             small = file.stat().st_size <= SPLIT_BYTES
             with open_checked(file, table, at_once=small) as opened:
-                found[minute] = opened.read(use_threads=False)
-    return found
+                found.append(opened.read(use_threads=False))
+    return pa.concat_tables(found)
 
 
 def write_minute(lake: Lake, table: Table, minute: Minute, rows: pa.Table, buckets: int) -> Written:
@@ -162,7 +143,7 @@ def write_minute(lake: Lake, table: Table, minute: Minute, rows: pa.Table, bucke
         least_bytes = before.stat().st_size
     with RoomyWriter(table, target, lake.stream_staging, {BUCKETS: str(buckets)}, least_bytes) as writer:
         writer.write(in_order(rows, table))
-    return Written(table.name, str(writer.path), str(target))
+    return table.name, str(writer.path), str(target)
 
 
 def publish(lake: Lake, files: Sequence[Written]) -> None:
@@ -172,10 +153,10 @@ def publish(lake: Lake, files: Sequence[Written]) -> None:
     """
     with live_lock(lake):
         for table in (WINDOW_STATS, POSITIONS):
-            of_table = [file for file in files if file.table == table.name]
-            for file in of_table:
-                place_file(Path(file.temporary), Path(file.target))
-            for folder in sorted({Path(file.target).parent for file in of_table}):
+            of_table = [(Path(temporary), Path(target)) for name, temporary, target in files if name == table.name]
+            for temporary, target in of_table:
+                place_file(temporary, target)
+            for folder in sorted({target.parent for _, target in of_table}):
                 sync_folder(folder)
 
 
