@@ -1,12 +1,13 @@
 """When the stream's newest run started and ended, and what came of it: a small file beside the checkpoint."""
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
+
+import msgspec
 
 from orbitlake.lake import Lake
 from orbitlake.lake.files import write_file
@@ -27,17 +28,14 @@ class StreamRun:
     def read(cls, lake: Lake) -> Self | None:
         """Return the newest run of a lake's stream; None where none is on record, or the file is damaged."""
         try:
-            times = json.loads(file_of(lake).read_bytes())
-            ended = times["ended_at"]
-            started = datetime.fromisoformat(times["started_at"])
-            return cls(started, ended and datetime.fromisoformat(ended), int(times.get("tries", 0)))
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return msgspec.json.decode(file_of(lake).read_bytes(), type=cls)
+        except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
             # It only explains a pause; the next run writes it anew.
             return None
 
     def write(self, lake: Lake) -> None:
         """Put the run on disk."""
-        write_file(file_of(lake), json.dumps(asdict(self), default=datetime.isoformat).encode(), lake.staging)
+        write_file(file_of(lake), msgspec.json.encode(self), lake.staging)
 
 
 @contextmanager

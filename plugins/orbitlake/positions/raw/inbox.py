@@ -6,7 +6,7 @@ import sys
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -30,7 +30,7 @@ def take_inbox(lake: Lake) -> int:
     files = list(files_below(lake))
     settled = sorted(islice((path for path in files if is_settled(lake, path)), MOST_AT_ONCE))
     if settled:
-        target = gather(lake, datetime.now(UTC), settled, lake.inbox_open_notify)
+        target = gather(lake, datetime.now(UTC), settled)
         names = ", ".join(path.name for path in settled[:NAMED_AT_ONCE])
         more = f" and {len(settled) - NAMED_AT_ONCE} more" if len(settled) > NAMED_AT_ONCE else ""
         print(printable(f"{names}{more} -> {target}"), file=sys.stderr, flush=True)
@@ -65,16 +65,10 @@ def files_below(lake: Lake) -> Iterator[Path]:
                     warn_of([str(path)], NOT_TAKEN)
 
 
-def gather_into_day(lake: Lake, day: date, files: Sequence[Path]) -> Path:
-    """Merge files below the folder of a day into one segment of that day; return it."""
-    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    return gather(lake, start, sorted(files), lake.raw_open_notify / day_folder(day))
-
-
-def gather(lake: Lake, start: datetime, files: Sequence[Path], within: Path) -> Path:
+def gather(lake: Lake, start: datetime, files: Sequence[Path]) -> Path:
     """Merge files into a segment that no collector writes; return it. It is not there where nothing was in them.
 
-    Folders that become empty are removed, and those around them, but not `within`.
+    Folders that become empty are removed, and those around them.
     """
     name = f"{start:%Y%m%dT%H%M%S.%fZ}-{uuid.uuid4().hex[:8]}{SEGMENT}"
     target = lake.raw_open_notify / day_folder(start.date()) / name
@@ -82,7 +76,7 @@ def gather(lake: Lake, start: datetime, files: Sequence[Path], within: Path) -> 
     for folder in {path.parent for path in files}:
         # Not empty, or removed with another.
         with suppress(OSError):
-            while folder != within:
+            while folder not in (lake.inbox_open_notify, target.parent):
                 folder.rmdir()
                 folder = folder.parent
     return target
