@@ -19,6 +19,7 @@ from typing import Final
 from orbitlake.lake import Lake
 from orbitlake.lake.errors import printable
 from orbitlake.lake.files import publish_file
+from orbitlake.lake.lines import end_of_lines
 from orbitlake.lake.listing import warn_of
 from orbitlake.lake.paths import day_folder
 from orbitlake.positions.record import MAX_LINE_BYTES
@@ -101,13 +102,12 @@ def is_held(path: Path) -> bool:
 def end_last_line(segment: Path) -> None:
     """Give the last line of a segment that no collector writes its newline where it lacks one; its age stays."""
     found = segment.stat()
-    with segment.open("rb+") as file:
-        file.seek(max(0, found.st_size - 1))
-        if file.read(1) not in (b"", b"\n"):
+    if end_of_lines(segment, 0, found.st_size) < found.st_size:
+        with segment.open("ab") as file:
             file.write(b"\n")
             file.flush()
             os.fsync(file.fileno())
-    os.utime(segment, ns=(found.st_atime_ns, found.st_mtime_ns))
+        os.utime(segment, ns=(found.st_atime_ns, found.st_mtime_ns))
 
 
 def raw_files(day: Path) -> tuple[list[str], list[Path]]:
