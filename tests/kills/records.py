@@ -84,20 +84,19 @@ def poll(number: int, choose: random.Random, landing: Landing) -> str:
 def land(files: list[tuple[str, str]], lake: Lake) -> int:
     """Append the files to segments as collectors do, each of which dies with its first torn line.
 
-    Every fifth file is dropped into the inbox instead. Returns how many torn lines went there: they are bad records.
+    Every fifth file is dropped into the inbox instead. Returns how many torn lines there are: they are bad records.
     """
-    writer, torn_in_inbox = SegmentWriter(lake), 0
+    writer = SegmentWriter(lake)
     for number, (name, content) in enumerate(files):
         is_torn = not content.endswith("\n")
         if number % 5 == 0:
             inbox = lake.inbox_open_notify / name
             inbox.parent.mkdir(parents=True, exist_ok=True)
             inbox.write_text(content)
-            torn_in_inbox += is_torn
         else:
             writer.append(content.encode(), START)
             if is_torn:
                 writer.close()
                 writer = SegmentWriter(lake)
     writer.close()
-    return torn_in_inbox
+    return sum(not content.endswith("\n") for _, content in files)

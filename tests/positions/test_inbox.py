@@ -77,12 +77,12 @@ def test_a_file_waits_until_nobody_has_touched_it_for_a_while_whatever_its_time_
     path = drop(stream, "a.jsonl", b"a1\n")
     os.utime(path, (0, 0))
     found = stream.backlog()
-    found.look()
+    found.next_offset(stream.offset, 100)
     first = stream.files()
     with path.open("ab") as file:
         file.write(b"a2\n")
     time.sleep(0.15)
-    found.look()
+    found.next_offset(stream.offset, 100)
 
     assert first == []
     assert stream.read() == [b"a1", b"a2"]
@@ -108,7 +108,7 @@ def test_without_an_inbox_nothing_is_waited_for(stream, passing):
 
 
 def test_thousands_of_files_are_taken_some_at_a_time(stream, monkeypatch):
-    monkeypatch.setattr(inbox, "MOST_AT_ONCE", 100)
+    monkeypatch.setattr(backlog, "MOST_AT_ONCE", 100)
     lines = [f"{number:04}".encode() for number in range(350)]
     for line in lines:
         drop(stream, f"{line.decode()}.json", line)

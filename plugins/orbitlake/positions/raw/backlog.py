@@ -1,25 +1,27 @@
 """What of the raw folder is not read yet, and how much of it the next batch takes: by bytes, so that any backlog fits.
 
 An offset is bytes read by segment. A batch ends anywhere in a segment: a line is read by whoever reads its first byte.
-A sealed file that was not read becomes a segment again once a batch has room for it, as do files of the older layout.
+Whatever else is there becomes a segment once a batch has room for it: files of the inbox, of the older layout, and
+sealed ones that this query has not read.
 """
 
 import math
 import time
 from contextlib import suppress
-from datetime import UTC, date, datetime
-from datetime import time as time_of_day
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from orbitlake.lake import Lake
 from orbitlake.lake.lines import end_of_lines
 from orbitlake.lake.listing import days_in
-from orbitlake.positions.raw.inbox import SETTLED_S, gather, is_settled, take_inbox
+from orbitlake.positions.raw.inbox import SETTLED_S, files_below, gather, is_settled
 from orbitlake.positions.raw.merging import finish_all
 from orbitlake.positions.raw.sealing import SEGMENTS, Committed, unmark_later
 from orbitlake.positions.raw.segments import SEGMENT, Piece, raw_files
 
+MOST_AT_ONCE: Final = 20_000
+"""Files that people brought which become one segment."""
 LEAST_BYTES_A_PIECE: Final = 256 * 2**10
 MOST_BYTES_A_PIECE: Final = 4 * 2**20
 
@@ -37,9 +39,10 @@ class Backlog:
     def __init__(self, lake: Lake, checkpoint: Path):
         self.lake, self.root = lake, lake.raw_open_notify
         self.committed = Committed.of(checkpoint)
-        self.left_in_inbox = 0
-        self.others: list[tuple[date, list[Path]]] = []
-        """What is to become a segment, as far as it was found by the last look."""
+        self.others: list[tuple[datetime, list[Path]]] = []
+        """What the last look found that is to become segments, and from when on their names say that they are."""
+        self.is_waiting = False
+        """Whether files in the inbox have yet to settle."""
         self.bound: dict[str, int] | None = None
         """All that a query over what is there will read, segments and sizes; None where it goes on for ever."""
         finish_all(lake)
@@ -47,13 +50,17 @@ class Backlog:
             unmark_later(lake, self.committed)
 
     def look(self) -> dict[str, int]:
-        """Return the segments, by path below the root, with their bytes. What is in the inbox is made one first."""
-        self.left_in_inbox = take_inbox(self.lake)
+        """Return the segments, by path below the root, with their bytes; find what is to become segments, too."""
+        files = sorted(files_below(self.lake))
+        settled = [path for path in files if is_settled(self.lake, path)]
+        self.is_waiting = len(settled) < len(files)
+        starts = range(0, len(settled), MOST_AT_ONCE)
+        self.others = [(datetime.now(UTC), settled[start : start + MOST_AT_ONCE]) for start in starts]
         found: dict[str, int] = {}
-        self.others = []
         for day, folder in days_in(self.root).items():
+            midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
             names, older = raw_files(folder)
-            self.others += [(day, sorted(older))] if older else []
+            self.others += [(midnight, sorted(older))] if older else []
             for path in (folder / name for name in sorted(names)):
                 is_read = self.committed is not None and self.committed.has_read(path.name)
                 # Taken away meanwhile.
@@ -61,16 +68,14 @@ class Backlog:
                     if path.name.endswith(SEGMENT):
                         found[f"{folder.name}/{path.name}"] = path.stat().st_size
                     elif not is_read and is_settled(self.lake, path):
-                        self.others.append((day, [path]))
+                        self.others.append((midnight, [path]))
         return found
 
     def bind(self) -> None:
         """Take what is there now for all that there is, the inbox included once its files are settled."""
-        found, before = self.look(), 0
-        # More than one look takes may be there; and a file that grows on and on is not waited for.
-        while self.left_in_inbox and self.left_in_inbox != before:
-            before = self.left_in_inbox
-            # File systems count time in ticks.
+        found = self.look()
+        if self.is_waiting:
+            # A file that grows on and on is not waited for. File systems count time in ticks.
             time.sleep(SETTLED_S + 0.1)
             found = self.look()
         self.bound = found
@@ -88,8 +93,7 @@ class Backlog:
                     end[SEGMENTS][name] = upto
             if not room or not self.others:
                 return end if room < max_bytes else start
-            day, files = self.others.pop(0)
-            segment = gather(self.lake, datetime.combine(day, time_of_day(), UTC), files)
+            segment = gather(self.lake, *self.others.pop(0))
             if segment.exists():
                 found[f"{segment.parent.name}/{segment.name}"] = segment.stat().st_size
 

@@ -1,4 +1,4 @@
-"""What people bring -> segments, by the stream's driver, before it lists them: the inbox, and record files in raw/."""
+"""What people bring -> segments, by the stream's driver: files of the inbox, and in raw/ what is no segment."""
 
 import os
 import stat
@@ -6,8 +6,7 @@ import sys
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
-from itertools import islice
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -20,21 +19,8 @@ from orbitlake.positions.raw.segments import HIDDEN, SEGMENT
 
 SETTLED_S: Final = 2.0
 """How long nobody must have touched a file that people brought for it to be taken: half a copy looks damaged."""
-MOST_AT_ONCE: Final = 20_000
 NAMED_AT_ONCE: Final = 20
 NOT_TAKEN: Final = "not taken: a link, no file, of another file system, or not to be read or moved by this process"
-
-
-def take_inbox(lake: Lake) -> int:
-    """Move the settled files of the inbox, so many at once, into one segment of today; return how many are left."""
-    files = list(files_below(lake))
-    settled = sorted(islice((path for path in files if is_settled(lake, path)), MOST_AT_ONCE))
-    if settled:
-        target = gather(lake, datetime.now(UTC), settled)
-        names = ", ".join(path.name for path in settled[:NAMED_AT_ONCE])
-        more = f" and {len(settled) - NAMED_AT_ONCE} more" if len(settled) > NAMED_AT_ONCE else ""
-        print(printable(f"{names}{more} -> {target}"), file=sys.stderr, flush=True)
-    return len(files) - len(settled)
 
 
 def is_settled(lake: Lake, path: Path) -> bool:
@@ -73,6 +59,9 @@ def gather(lake: Lake, start: datetime, files: Sequence[Path]) -> Path:
     name = f"{start:%Y%m%dT%H%M%S.%fZ}-{uuid.uuid4().hex[:8]}{SEGMENT}"
     target = lake.raw_open_notify / day_folder(start.date()) / name
     merge(lake, target, files)
+    named = ", ".join(path.name for path in files[:NAMED_AT_ONCE])
+    more = f" and {len(files) - NAMED_AT_ONCE} more" if len(files) > NAMED_AT_ONCE else ""
+    print(printable(f"{named}{more} -> {target}"), file=sys.stderr, flush=True)
     for folder in {path.parent for path in files}:
         # Not empty, or removed with another.
         with suppress(OSError):
