@@ -48,7 +48,7 @@ def spark_text_source(spark: SparkSession, checkpoint: Checkpoint) -> DataFrame:
         .select(
             F.col("value").cast("binary").alias("value"),
             F.col("_metadata.file_name").alias("file_name"),
-            F.lit(None).cast("long").alias("offset"),
+            F.lit(0).cast("long").alias("offset"),
         )
     )
 

@@ -15,7 +15,7 @@ from typing import Final
 from orbitlake.lake import Lake
 from orbitlake.lake.lines import end_of_lines
 from orbitlake.lake.listing import days_in
-from orbitlake.positions.raw.inbox import SETTLED_S, files_below, gather, is_settled
+from orbitlake.positions.raw.inbox import SETTLED_S, file_clock_ns, files_below, gather, is_settled
 from orbitlake.positions.raw.merging import finish_all
 from orbitlake.positions.raw.sealing import SEGMENTS, Committed, unmark_later
 from orbitlake.positions.raw.segments import SEGMENT, Piece, raw_files
@@ -51,8 +51,9 @@ class Backlog:
 
     def look(self) -> dict[str, int]:
         """Return the segments, by path below the root, with their bytes; find what is to become segments, too."""
+        now_ns = file_clock_ns(self.lake)
         files = sorted(files_below(self.lake))
-        settled = [path for path in files if is_settled(self.lake, path)]
+        settled = [path for path, found in files if is_settled(found, now_ns)]
         self.is_waiting = len(settled) < len(files)
         starts = range(0, len(settled), MOST_AT_ONCE)
         self.others = [(datetime.now(UTC), settled[start : start + MOST_AT_ONCE]) for start in starts]
@@ -67,7 +68,7 @@ class Backlog:
                 with suppress(FileNotFoundError):
                     if path.name.endswith(SEGMENT):
                         found[f"{folder.name}/{path.name}"] = path.stat().st_size
-                    elif not is_read and is_settled(self.lake, path):
+                    elif not is_read and is_settled(path.stat(), now_ns):
                         self.others.append((midnight, [path]))
         return found
 

@@ -23,20 +23,21 @@ NAMED_AT_ONCE: Final = 20
 NOT_TAKEN: Final = "not taken: a link, no file, of another file system, or not to be read or moved by this process"
 
 
-def is_settled(lake: Lake, path: Path) -> bool:
-    """Whether nobody has touched a file for SETTLED_S, by the clock of its own file system; of one that is gone not."""
+def file_clock_ns(lake: Lake) -> int:
+    """Return what time it is to the file system of the lake, which may be another machine's."""
     clock = lake.staging / "clock"
     clock.parent.mkdir(parents=True, exist_ok=True)
     clock.touch()
-    with suppress(FileNotFoundError):
-        age_ns = clock.stat().st_ctime_ns - path.stat().st_ctime_ns
-        # One from the future was there before the clock was set back.
-        return not 0 <= age_ns < SETTLED_S * 1e9
-    return False
+    return clock.stat().st_ctime_ns
 
 
-def files_below(lake: Lake) -> Iterator[Path]:
-    """Yield the files below the inbox; hidden ones are still being copied, by our advice."""
+def is_settled(found: os.stat_result, now_ns: int) -> bool:
+    """Whether nobody has touched a file for SETTLED_S. One from the future was there before the clock was set back."""
+    return not 0 <= now_ns - found.st_ctime_ns < SETTLED_S * 1e9
+
+
+def files_below(lake: Lake) -> Iterator[tuple[Path, os.stat_result]]:
+    """Yield the files below the inbox, and how they are; hidden ones are still being copied, by our advice."""
     device = lake.root.stat().st_dev
     for folder, folders, names in os.walk(lake.inbox_open_notify):
         folders[:] = [name for name in folders if not name.startswith(HIDDEN)]
@@ -46,7 +47,7 @@ def files_below(lake: Lake) -> Iterator[Path]:
                 found = path.lstat()
                 is_plain = stat.S_ISREG(found.st_mode) and found.st_dev == device
                 if is_plain and os.access(path, os.R_OK) and os.access(folder, os.W_OK):
-                    yield path
+                    yield path, found
                 else:
                     warn_of([str(path)], NOT_TAKEN)
 
