@@ -42,7 +42,7 @@ class Backlog:
         self.others: list[tuple[datetime, list[Path]]] = []
         """What the last look found that is to become segments, and from when on their names say that they are."""
         self.is_waiting = False
-        """Whether files in the inbox have yet to settle."""
+        """Whether files that people brought have yet to settle."""
         self.bound: dict[str, int] | None = None
         """All that a query over what is there will read, segments and sizes; None where it goes on for ever."""
         finish_all(lake)
@@ -70,10 +70,12 @@ class Backlog:
                         found[f"{folder.name}/{path.name}"] = path.stat().st_size
                     elif not is_read and is_settled(path.stat(), now_ns):
                         self.others.append((midnight, [path]))
+                    elif not is_read:
+                        self.is_waiting = True
         return found
 
     def bind(self) -> None:
-        """Take what is there now for all that there is, the inbox included once its files are settled."""
+        """Take what is there now for all that there is, once what people brought is settled."""
         found = self.look()
         if self.is_waiting:
             # A file that grows on and on is not waited for. File systems count time in ticks.
