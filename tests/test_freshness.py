@@ -228,7 +228,7 @@ def test_an_issue_of_a_replay_is_judged_by_when_it_came(lake: Lake):
 def test_no_more_records_are_opened_than_the_limits_reach_back(lake: Lake, monkeypatch: pytest.MonkeyPatch):
     opened = []
     read = Path.open
-    monkeypatch.setattr(Path, "open", lambda path, *mode: opened.append(path.parts) or read(path, *mode))
+    monkeypatch.setattr(Path, "open", lambda path, *mode, **how: opened.append(path.parts) or read(path, *mode, **how))
     for minutes in range(300):
         land(lake, ago(minutes=minutes), error="timeout")
     arrivals(lake, ISS, LIMITS, NOW, is_simulated=False)
