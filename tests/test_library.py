@@ -25,7 +25,18 @@ UNREACHABLE = (
     "client error (Connect)",
     "operation timed out",
 )
-FOR_THE_PIPELINE = {"airflow", "pyspark", "pandas", "requests", "urllib3", "rich", "psutil", "fastapi", "pydantic"}
+FOR_THE_PIPELINE = {
+    "msgspec",
+    "airflow",
+    "pyspark",
+    "pandas",
+    "requests",
+    "urllib3",
+    "rich",
+    "psutil",
+    "fastapi",
+    "pydantic",
+}
 PUBLIC = ("oem", "physics", "trajectory", "passes", "exports", "query")
 # Prints what an import brought along, beside the modules named.
 BROUGHT_BY = """
