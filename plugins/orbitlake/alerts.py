@@ -1,19 +1,13 @@
 """What is wrong and who knows: an alert is one small file, told once to each channel, and once more when it is over."""
 
-import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 from orbitlake.lake import Lake
-from orbitlake.lake.files import write_file
-from orbitlake.lake.locks import lock_folder
-from orbitlake.lake.paths import safe_name
-
-SUFFIX: Final = ".json"
+from orbitlake.lake.json_folder import JsonFolder
 
 
 class ChannelError(Exception):
@@ -61,13 +55,17 @@ class Board:
     def folder(self) -> Path:
         return folder_of(self.lake)
 
+    @property
+    def notes(self) -> JsonFolder:
+        return notes_of(self.lake)
+
     def heed(self, condition: Condition, now: datetime | None = None) -> None:
         """Raise, clear or leave the alert of a condition. Raises ChannelError where a channel has yet to be told.
 
         What stands is written before anyone is told, and each telling after it: one killed between the two may tell a
         channel a second time, never not at all. A cause that changes while the alert stands is written, not told again.
         """
-        with self.locked():
+        with self.notes.locked():
             held = self.held(condition.name)
             if condition.is_wrong and (held is None or held.is_over):
                 since = (now or datetime.now(UTC)).isoformat(timespec="seconds")
@@ -86,9 +84,9 @@ class Board:
     def settle_all(self) -> None:
         """Tell what a channel did not take before. Raises ChannelError where one still does not."""
         failures = []
-        with self.locked():
-            for file in sorted(self.folder.glob(f"*{SUFFIX}")):
-                if held := read_alert(file):
+        with self.notes.locked():
+            for name in self.notes.names():
+                if held := self.held(name):
                     try:
                         self.settle(held)
                     except ChannelError as error:
@@ -116,33 +114,28 @@ class Board:
             told = [each for each in told if each != channel] if alert.is_over else [*told, channel]
             self.write(replace(alert, told=told))
         if alert.is_over and not told:
-            self.file(alert.name).unlink(missing_ok=True)
+            self.notes.remove(alert.name)
         if failures:
             raise ChannelError("; ".join(failures))
 
     def held(self, name: str) -> Alert | None:
         """The alert as it lies on disk; one that cannot be read counts as none, and is written anew."""
-        return read_alert(self.file(name))
+        return read_alert(self.notes, name)
 
     def write(self, alert: Alert) -> None:
         """Put an alert on disk."""
         values = {name: value for name, value in asdict(alert).items() if name != "clears" or value}
-        write_file(self.file(alert.name), json.dumps(values, indent=2).encode(), self.lake.staging)
-
-    def file(self, name: str) -> Path:
-        return self.folder / f"{safe_name(name)}{SUFFIX}"
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Let one process at a time raise and clear; a killed one lets go by itself."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with lock_folder(self.folder):
-            yield
+        self.notes.write(alert.name, values)
 
 
 def folder_of(lake: Lake) -> Path:
     """Where the alerts of a lake lie."""
     return lake.root / "alerts"
+
+
+def notes_of(lake: Lake) -> JsonFolder:
+    """The alerts of a lake as files."""
+    return JsonFolder(folder_of(lake), lake.staging)
 
 
 def standing(lake: Lake) -> list[Alert]:
@@ -151,23 +144,24 @@ def standing(lake: Lake) -> list[Alert]:
     Nobody is told of it by a channel: it is no condition that is watched.
     """
     found = []
-    for file in sorted(folder_of(lake).glob(f"*{SUFFIX}")):
-        alert = read_alert(file)
+    notes = notes_of(lake)
+    for name in notes.names():
+        alert = read_alert(notes, name)
         if alert is None:
+            file = notes.file(name)
             # Cleared since it was listed.
             with suppress(FileNotFoundError):
                 since = datetime.fromtimestamp(file.stat().st_mtime, UTC).isoformat(timespec="seconds")
-                name = file.name.removesuffix(SUFFIX)
                 found.append(Alert(name, f"{file} is no alert that can be read", since, clears="removing that file"))
         elif not alert.is_over:
             found.append(alert)
     return found
 
 
-def read_alert(file: Path) -> Alert | None:
-    """The alert in a file; None where there is none, or something else."""
+def read_alert(notes: JsonFolder, name: str) -> Alert | None:
+    """The alert of a name; None where there is none, or something else."""
+    values = notes.read(name)
     try:
-        values = json.loads(file.read_bytes())
-        return Alert(**values)
-    except (FileNotFoundError, ValueError, TypeError):
+        return None if values is None else Alert(**values)
+    except TypeError:
         return None

@@ -23,8 +23,11 @@ FOREVER: Final = "forever"
 FALLBACKS: Final = (OFF, "wheretheiss")
 STANDARD: Final = "standard"
 SITES_NAME: Final = "sites.toml"
-CHANNEL: Final = re.compile(r"log|(webhook|smtp):[\w.-]+")
-"""Where an alert can go: the log, or a connection of Airflow."""
+CHANNEL: Final = re.compile(r"log|mqtt|(webhook|smtp):[\w.-]+")
+"""Where an alert can go: the log, the broker of ORBITLAKE_MQTT_URL, or a connection of Airflow."""
+CHANNELS_IN_WORDS: Final = "log, mqtt, webhook:<connection> or smtp:<connection>"
+TOPIC: Final = re.compile(r"[^\s/+#$\0][^\s/+#\0]*(/[^\s/+#\0]+)*")
+MQTT_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 HOST: Final = re.compile(r"([\w-]+(\.[\w-]+)*\.?|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?")
 """A name or an address, with or without a port; IPv6 with a port stands in brackets, as in a URL."""
 
@@ -95,7 +98,7 @@ def channels(raw: str) -> tuple[str, ...]:
     wanted = tuple(dict.fromkeys(word.strip() for word in raw.split(",")))
     for channel in wanted:
         if not CHANNEL.fullmatch(channel):
-            raise ValueError(f"holds {channel!r}: expected log, webhook:<connection> or smtp:<connection>")
+            raise ValueError(f"holds {channel!r}: expected {CHANNELS_IN_WORDS}")
     return wanted
 
 
@@ -108,18 +111,39 @@ def hosts(raw: str) -> tuple[str, ...]:
     return wanted
 
 
+def broker(raw: str) -> str:
+    """Take the URL of an MQTT broker, without user and password in it, or nothing."""
+    if not raw:
+        return raw
+    parts = urlsplit(raw)
+    is_plain = "@" not in parts.netloc and parts.path in ("", "/") and not parts.query and not parts.fragment
+    if parts.scheme not in MQTT_PORTS or not is_plain or not is_host(parts.netloc):
+        raise ValueError("is no broker: expected mqtt://host:1883, or mqtts://host:8883 with TLS")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def topic(raw: str) -> str:
+    """Take the first levels of a topic of MQTT."""
+    if not TOPIC.fullmatch(raw) or len(raw) > 200:
+        raise ValueError(f"is {raw!r}: expected levels of a topic, / between, without spaces, + # $")
+    return raw
+
+
 def file_or_none(raw: str) -> Path | None:
     """Take the path of a file, `~` being the home, or nothing."""
     return Path(raw).expanduser().absolute() if raw else None
 
 
-def setting(read: Reader, default: str, meaning: str, *, simulated: str | None = None, shown: str = "") -> Any:
+def setting(
+    read: Reader, default: str, meaning: str, *, simulated: str | None = None, shown: str = "", secret: bool = False
+) -> Any:
     """Declare a setting: how its text is read, the text where it is absent or empty, and what it means.
 
-    `simulated` is the default where the simulator is the upstream; `shown` says the default in words.
+    `simulated` is the default where the simulator is the upstream; `shown` says the default in words. A `secret` is
+    left out where the settings are printed.
     """
     facts = {"read": read, "default": default, "meaning": meaning, "simulated": simulated, "shown": shown}
-    return field(metadata=facts)
+    return field(metadata=facts, repr=not secret)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +240,9 @@ class Settings:
         size, str(2**30), "what quarantine may hold; the oldest entries go first, and are named", shown="1 GiB"
     )
     alerts: tuple[str, ...] = setting(
-        channels, "log", "who is told of alerts: `log`, `webhook:<connection>`, `smtp:<connection>`, commas between"
+        channels,
+        "log",
+        "who is told of alerts: `log`, `mqtt`, `webhook:<connection>`, `smtp:<connection>`, commas between",
     )
     alert_feed_minutes: float = setting(number, "10", "without a fix for longer, the feed is silent")
     alert_stream_minutes: float = setting(
@@ -224,6 +250,24 @@ class Settings:
     )
     alert_issue_days: float = setting(
         number, "5", "a newest issue that is older is told; NASA publishes about three times a week"
+    )
+    mqtt_url: str = setting(
+        broker,
+        "",
+        "MQTT broker that passes go to ([MQTT](pass-alerts.md#mqtt-and-home-assistant)): `mqtt://host:1883`, or "
+        "`mqtts://host:8883` with TLS",
+        shown="none",
+    )
+    mqtt_topic: str = setting(topic, "orbitlake", "first levels of the topics that are published there")
+    mqtt_discovery: str = setting(
+        topic, "homeassistant", "first levels of the topics where Home Assistant looks for what there is"
+    )
+    mqtt_user: str = setting(str, "", "user of the broker", shown="none")
+    mqtt_password: str = setting(
+        str, "", "password of the broker; only from the environment", shown="none", secret=True
+    )
+    mqtt_ca: Path | None = setting(
+        file_or_none, "", "file of the certificates that vouch for the broker", shown="those of the system"
     )
 
     @property

@@ -14,7 +14,7 @@ import pytest
 
 from orbitlake.alerts import Alert, ChannelError, Condition
 from orbitlake.lake import Lake
-from orbitlake.orchestration import alerting
+from orbitlake.orchestration import alerting, channels
 from orbitlake.orchestration.alerting import RunFailed, RunSucceeded, tell
 from orbitlake.orchestration.assets import LIVE_POSITIONS, LIVE_WINDOW_STATS
 from orbitlake.settings import SettingError, from_environment
@@ -114,7 +114,7 @@ def context_of_watch() -> dict:
 
 
 def test_the_log_gets_a_line_as_error_and_a_quieter_one_when_it_is_over(caplog: pytest.LogCaptureFixture):
-    caplog.set_level(logging.INFO, logger=alerting.__name__)
+    caplog.set_level(logging.INFO, logger=channels.__name__)
     tell("log", RAISED)
     tell("log", CLEARED)
 

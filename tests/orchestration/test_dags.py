@@ -18,6 +18,7 @@ from orbitlake.tables import TABLES
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 EXPECTED = {
+    "alert_passes": ["tell"],
     "audit_positions": [
         "burn_history",
         "gaps",
@@ -37,6 +38,7 @@ EXPECTED = {
     "watch_freshness": ["watch"],
 }
 INLETS = {
+    "alert_passes": {"passes", "approaches"},
     "audit_positions": {
         "oem_issues",
         "oem_segments",
@@ -68,6 +70,7 @@ INLETS = {
     "watch_freshness": {"raw_open_notify", "oem_issues"},
 }
 OUTLETS = {
+    "alert_passes": set(),
     "audit_positions": {
         "trajectory",
         "prediction_error",
@@ -107,6 +110,7 @@ OUTLETS = {
 }
 # What a person may type into the form that cannot be meant.
 REFUSED_VALUES = {
+    "alert_passes": {"test": ["", "maybe", None, True]},
     "audit_positions": {"scope": ["", "all", None, 7]},
     "collect_positions": {
         "interval_s": [0.5, -1, 3601, "5", None],

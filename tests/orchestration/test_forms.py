@@ -11,6 +11,10 @@ from orbitlake.orchestration.forms import FORMS, RefuseBadForms, problems, refus
 
 TODAY = datetime.now(UTC).date()
 BAD = {
+    "alert_passes": [
+        {"test": ""}, {"test": True}, {"test": None}, {"test": "YES"}, {"test": " yes"}, {"test": "maybe"},
+        {"test": 1}, {"test": ["yes"]}, {"test": {"yes": 1}}, {"tests": "yes"},
+    ],
     "collect_positions": [
         {"interval_s": 0.5}, {"interval_s": 3601}, {"interval_s": "5"}, {"interval_s": None}, {"interval_s": True},
         {"duration_s": 0}, {"duration_s": 1e9}, {"fallback": ""}, {"fallback": "open_notify"}, {"intervall_s": 5},
@@ -52,6 +56,7 @@ BAD = {
     ],
 }  # fmt: skip
 GOOD = {
+    "alert_passes": [None, {}, {"test": "no"}, {"test": "yes"}],
     "collect_positions": [None, {}, {"interval_s": 1}, {"interval_s": 2.5, "duration_s": 86_400, "fallback": "off"}],
     "audit_positions": [None, {}, {"scope": "changed"}, {"scope": "everything"}],
     "compact_positions": [None, {}, {"date": None}, {"date": str(TODAY - timedelta(days=1))}, {"date": "2021-01-01"}],

@@ -1,7 +1,6 @@
 """Who is told of a failed run or of stale data: the channels of `ORBITLAKE_ALERTS`, as notifiers of Airflow."""
 
 import hashlib
-import html
 import json
 import logging
 import re
@@ -11,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk import BaseNotifier
-from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException, AirflowRuntimeError
 
 from orbitlake.orchestration.assets import LIVE_POSITIONS, LIVE_WINDOW_STATS
+from orbitlake.orchestration.channels import Letter, send
 from orbitlake.orchestration.outcomes import announce, note
 
 # The lake brings Arrow along, which no DAG needs while it is parsed: imported where it is used.
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from orbitlake.alerts import Alert, Board
     from orbitlake.lake import Lake
 
-LOG: Final = logging.getLogger(__name__)
-TIMEOUT_S: Final = 10
 LONGEST_CAUSE: Final = 500
 FIRST_LOOK_BACK: Final = timedelta(minutes=1)
 LONGEST_SUBJECT: Final = 40
@@ -41,89 +38,15 @@ def board() -> "Board":
 
 
 def tell(channel: str, alert: "Alert") -> None:
-    """Give an alert to `log`, `webhook:<connection>` or `smtp:<connection>`. Raises ChannelError."""
-    from orbitlake.alerts import ChannelError
-
-    kind, _, connection = channel.partition(":")
-    try:
-        {"log": ToLog, "webhook": ToWebhook, "smtp": ToMail}[kind](alert, connection)({})
-    except (OSError, ValueError, AirflowException, AirflowRuntimeError) as error:
-        # Its text may name the connection's URL, whose path can be a secret.
-        raise ChannelError(type(error).__name__) from None
-
-
-class ToLog(BaseNotifier):
-    """An alert as one line of the log of whoever raises it."""
-
-    def __init__(self, alert: "Alert", _connection: str) -> None:
-        super().__init__()
-        self.alert = alert
-
-    def notify(self, _context: Any) -> None:
-        LOG.log(logging.INFO if self.alert.is_over else logging.ERROR, "%s", headline(self.alert))
-
-
-class ToWebhook(BaseNotifier):
-    """An alert as JSON, posted to the host of a connection; its password, where there is one, as bearer token."""
-
-    def __init__(self, alert: "Alert", connection: str) -> None:
-        super().__init__()
-        self.alert, self.connection = alert, connection
-
-    def notify(self, _context: Any) -> None:
-        import requests
-
-        from orbitlake.alerts import ChannelError
-
-        given = connection_of(self.connection)
-        url = given.host or ""
-        if "://" not in url:
-            url = f"{given.schema or 'https'}://{url}" + (f":{given.port}" if given.port else "")
-        headers = {"Authorization": f"Bearer {given.password}"} if given.password else {}
-        body = {
-            "text": headline(self.alert),
-            "alert": self.alert.name,
-            "state": "cleared" if self.alert.is_over else "raised",
-            "since": self.alert.since,
-        } | ({"clears": self.alert.clears} if self.alert.clears else {})
-        answer = requests.post(url, json=body, headers=headers, timeout=TIMEOUT_S, allow_redirects=False)
-        if answer.status_code >= 300:
-            raise ChannelError(f"its host answered {answer.status_code}")
-
-
-class ToMail(BaseNotifier):
-    """An alert as an e-mail to the `to` of a connection's extra, by default to its own `from_email`."""
-
-    def __init__(self, alert: "Alert", connection: str) -> None:
-        super().__init__()
-        self.alert, self.connection = alert, connection
-
-    def notify(self, context: Any) -> None:
-        from airflow.providers.smtp.notifications.smtp import SmtpNotifier
-
-        from orbitlake.alerts import ChannelError
-
-        extra = connection_of(self.connection).extra_dejson
-        to = extra.get("to") or extra.get("from_email")
-        if not to:
-            raise ChannelError("its connection's extra names neither `to` nor `from_email`")
-        first, *_ = headline(self.alert).splitlines()
-        # What an alert quotes is no template of ours.
-        mail = SmtpNotifier(to=to, smtp_conn_id=self.connection)
-        mail.subject, mail.html_content = f"orbitlake: {first}"[:200], f"<p>{html.escape(headline(self.alert))}</p>"
-        mail.notify(context)
-
-
-def connection_of(name: str) -> Any:
-    """The connection of that name. Raises ChannelError where there is none."""
-    from airflow.sdk import Connection
-
-    from orbitlake.alerts import ChannelError
-
-    try:
-        return Connection.get(name)
-    except AirflowNotFoundException:
-        raise ChannelError(f"Airflow has no connection {name!r}") from None
+    """Give an alert to a channel. Raises ChannelError."""
+    body = {
+        "text": headline(alert),
+        "alert": alert.name,
+        "state": "cleared" if alert.is_over else "raised",
+        "since": alert.since,
+    } | ({"clears": alert.clears} if alert.clears else {})
+    level = logging.INFO if alert.is_over else logging.ERROR
+    send(channel, Letter(headline(alert), body, level, "alerts"))
 
 
 def headline(alert: "Alert") -> str:

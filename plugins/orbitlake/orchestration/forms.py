@@ -258,6 +258,14 @@ FORMS: Final[dict[str, dict[str, Field]]] = {
         ),
         **SITE_FIELDS,
     },
+    "alert_passes": {
+        "test": Choice(
+            "Test",
+            "yes: each rule's next pass is told now as well, as a test, to each of its channels.",
+            "no",
+            ("no", "yes"),
+        ),
+    },
     "watch_freshness": {
         "feed_minutes": Number(
             "Feed (min)",

@@ -50,7 +50,7 @@ def predict_passes(table: "Asset", context: Any) -> dict[str, Any]:
     from orbitlake.passes.timetable import lines_of, passes_over
     from orbitlake.settings import STANDARD, from_environment
 
-    settings, places = from_environment(), _places()
+    settings, places = from_environment(), places_of_settings()
     refraction = settings.refraction == STANDARD
 
     def update(lake: Lake, *, everything: bool) -> Any:
@@ -75,7 +75,7 @@ def predict_approaches(table: "Asset", context: Any) -> dict[str, Any]:
     from orbitlake.lake import Lake
     from orbitlake.passes import update_approaches
 
-    places = _places()
+    places = places_of_settings()
 
     def update(lake: Lake, *, everything: bool) -> Any:
         return update_approaches(lake, places, everything=everything)
@@ -83,8 +83,8 @@ def predict_approaches(table: "Asset", context: Any) -> dict[str, Any]:
     return bring_up_to_date(update, table, context)
 
 
-def _places() -> "Places":
-    """Return the sites and points. Raises AirflowFailException where their file cannot be used."""
+def places_of_settings() -> "Places":
+    """Return the sites, points and rules of alerts. Raises AirflowFailException where their file cannot be used."""
     from airflow.sdk.exceptions import AirflowFailException
 
     from orbitlake.passes import SitesError, read_places

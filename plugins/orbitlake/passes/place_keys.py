@@ -1,7 +1,7 @@
 """The keys of a site and of a point, and what each may hold: names become parts of paths."""
 
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from typing import Any, Final
 from zoneinfo import available_timezones
@@ -82,27 +82,30 @@ POINT_KEYS: Final[Mapping[str, Reader]] = {
 
 def site_of(**values: Any) -> Site:
     """Return a site by its keys; those with a default may be left out. Raises ValueError that names the key."""
-    return Site(**_taken(SITE_DEFAULTS | values, SITE_KEYS))
+    return Site(**taken(SITE_DEFAULTS | values, SITE_KEYS, SITE_KEYS))
 
 
 def point_of(**values: Any) -> Point:
     """Return a point by its keys. Raises ValueError likewise."""
-    return Point(**_taken(values, POINT_KEYS))
+    return Point(**taken(values, POINT_KEYS, POINT_KEYS))
 
 
-def _taken(values: Mapping[str, Any], keys: Mapping[str, Reader]) -> dict[str, Any]:
+def taken(values: Mapping[str, Any], keys: Mapping[str, Reader], required: Collection[str]) -> dict[str, Any]:
+    """Return values as their keys take them. Raises ValueError that names a key that is wrong, unknown or missing."""
     for key in values:
         if key not in keys:
             raise ValueError(f"{_shown(key)}: not a key of it; its keys are {', '.join(keys)}")
-    taken = {}
+    found = {}
     for key, read in keys.items():
         if key not in values:
-            raise ValueError(f"{key} is missing")
+            if key in required:
+                raise ValueError(f"{key} is missing")
+            continue
         try:
-            taken[key] = read(values[key])
+            found[key] = read(values[key])
         except ValueError as error:
             raise ValueError(f"{key} {error}") from None
-    return taken
+    return found
 
 
 def _shown(value: Any) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from orbitlake.passes.alert_rules import AlertRule
 from orbitlake.physics.kinematics import PARIS_LATITUDE_DEG, PARIS_LONGITUDE_DEG
 
 USUAL_HORIZON_DEG: Final = 10.0
@@ -44,10 +45,11 @@ PARIS: Final = Site("Paris", PARIS_LATITUDE_DEG, PARIS_LONGITUDE_DEG, time_zone=
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """All sites and points of a file, in its order."""
+    """All sites and points of a file, and who wants to know of their passes, in its order."""
 
     sites: tuple[Site, ...] = field(default=(PARIS,))
     points: tuple[Point, ...] = ()
+    alerts: tuple[AlertRule, ...] = ()
 
     def named(self, names: Sequence[str]) -> tuple[Site, ...]:
         """Return the sites of some names. Raises SitesError for a name that none has."""

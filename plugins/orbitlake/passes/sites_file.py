@@ -1,27 +1,31 @@
-"""sites.toml -> the sites and points of a lake, and one site more in it."""
+"""sites.toml -> the sites and points of a lake, the rules of alerts, and one site more in it."""
 
 import re
 import tomllib
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from orbitlake.lake.files import write_file
 from orbitlake.lake.locks import lock_folder
+from orbitlake.passes.alert_keys import rule_of
+from orbitlake.passes.alert_rules import AlertRule
 from orbitlake.passes.place_keys import SITE_KEYS, point_of, site_of
 from orbitlake.passes.places import Places, Point, Site, SitesError
 
 SITES: Final = "sites"
 POINTS: Final = "points"
-TABLE_LINE: Final = re.compile(r"\s*\[\[\s*[\"']?(sites|points)[\"']?\s*\]\]\s*(#.*)?")
+ALERTS: Final = "alerts"
+TABLE_LINE: Final = re.compile(r"\s*\[\[\s*[\"']?(sites|points|alerts)[\"']?\s*\]\]\s*(#.*)?")
 LARGEST_FILE_BYTES: Final = 2**20
 
-Place = TypeVar("Place", Site, Point)
+Place = TypeVar("Place", Site, Point, AlertRule)
 
 
 def read_places(file: Path) -> Places:
-    """Return the sites and points of a file; where it is absent Paris alone.
+    """Return the sites, points and rules of alerts of a file; where it is absent Paris alone.
 
     Raises SitesError where it cannot be used.
     """
@@ -36,7 +40,7 @@ def read_places(file: Path) -> Places:
 
 
 def places_of(content: bytes, file: Path) -> Places:
-    """Return the sites and points of a file's content. Raises SitesError likewise."""
+    """Return the sites, points and rules of a file's content. Raises SitesError likewise."""
     if len(content) > LARGEST_FILE_BYTES:
         raise SitesError(f"{file}: is larger than {LARGEST_FILE_BYTES} bytes")
     try:
@@ -48,12 +52,21 @@ def places_of(content: bytes, file: Path) -> Places:
     except tomllib.TOMLDecodeError as error:
         raise SitesError(f"{file}: is not TOML: {error}") from None
     for key in found:
-        if key not in (SITES, POINTS):
-            raise SitesError(f"{file}: {key}: expected nothing but [[sites]] and [[points]]")
+        if key not in (SITES, POINTS, ALERTS):
+            raise SitesError(f"{file}: {key}: expected nothing but [[sites]], [[points]] and [[alerts]]")
     lines = _lines_of_tables(text)
     sites = tuple(_places(file, SITES, found.get(SITES, []), lines, lambda row: site_of(**row)))
     points = tuple(_places(file, POINTS, found.get(POINTS, []), lines, lambda row: point_of(**row)))
-    return Places(sites, points)
+
+    def rule_among_them(row: Mapping[str, Any]) -> AlertRule:
+        rule = rule_of(**row)
+        for key, name, there in (("site", rule.site, sites), ("point", rule.point, points)):
+            names = [each.name for each in there]
+            if name is not None and name not in names:
+                raise ValueError(f"{key} is {name!r}: there is {', '.join(names) or 'none'}")
+        return rule
+
+    return Places(sites, points, tuple(_places(file, ALERTS, found.get(ALERTS, []), lines, rule_among_them)))
 
 
 def _places(
@@ -85,7 +98,7 @@ def _plain(name: str) -> str:
 
 
 def _lines_of_tables(text: str) -> dict[str, list[int]]:
-    lines: dict[str, list[int]] = {SITES: [], POINTS: []}
+    lines: dict[str, list[int]] = {SITES: [], POINTS: [], ALERTS: []}
     for number, line in enumerate(text.splitlines(), start=1):
         if found := TABLE_LINE.fullmatch(line):
             lines[found[1]].append(number)
@@ -114,7 +127,7 @@ def add_site(file: Path, site: Site, staging: Path | None = None) -> bool:
         before = file.read_bytes() if file.exists() else "\n".join(map(text_of, known.sites)).encode()
         gap = b"" if not before else b"\n" if before.endswith(b"\n") else b"\n\n"
         content = before + gap + text_of(site).encode()
-        if not _holds(content, file, Places((*known.sites, site), known.points)):
+        if not _holds(content, file, replace(known, sites=(*known.sites, site))):
             raise SitesError(f"{file}: sites: a site cannot be appended to it: write it by hand")
         write_file(file, content, staging or file.parent)
     return True
