@@ -87,7 +87,7 @@ class MemoryNotes:
         return sorted(self.held)
 
     def read(self, name: str) -> dict[str, Any] | None:
-        return deepcopy(self.held.get(name))
+        return self.held.get(name)
 
     def write(self, name: str, values: Mapping[str, Any]) -> None:
         self.step()

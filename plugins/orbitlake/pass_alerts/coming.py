@@ -1,8 +1,10 @@
 """The tables passes and approaches -> what is told of: each pass and approach of the days around now."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -104,9 +106,14 @@ class Timetable:
     def __init__(self, coming: Iterable[Coming], created: Mapping[Group, datetime] | None = None) -> None:
         self.coming = tuple(sorted(coming, key=lambda each: each.begin))
         self._created = created or {}
+        self._by_key = {each.key: each for each in self.coming}
         self._by_group: dict[Group, list[Coming]] = {}
         for each in self.coming:
             self._by_group.setdefault(each.group, []).append(each)
+        self._peaks = {
+            group: sorted(((each.peak, each) for each in some), key=itemgetter(0))
+            for group, some in self._by_group.items()
+        }
 
     def groups(self) -> Mapping[Group, list[Coming]]:
         """Return what is coming by object and place; also of those for which nothing is."""
@@ -117,12 +124,12 @@ class Timetable:
 
         Its identity may be another one: where an older issue arrives late, all is told anew, from that one on.
         """
-        same = self._by_group.get(told.group, [])
-        for each in same:
-            if each.identity == told.identity:
-                return each
-        nearest = min(same, key=lambda each: abs(each.peak - told.peak), default=None)
-        return nearest if nearest and abs(nearest.peak - told.peak) <= NEAR else None
+        if told.key in self._by_key:
+            return self._by_key[told.key]
+        peaks = self._peaks.get(told.group, [])
+        after = bisect_left(peaks, told.peak, key=itemgetter(0))
+        nearest = min(peaks[max(after - 1, 0) : after + 1], key=lambda each: abs(each[0] - told.peak), default=None)
+        return nearest[1] if nearest and abs(nearest[0] - told.peak) <= NEAR else None
 
     def flown_until(self, what: Coming) -> datetime | None:
         """Return until when issues have flown: what ended before is over, whatever a clock says; None if unknown."""

@@ -52,23 +52,21 @@ class Teller:
         done = Heeded()
         with self.notes.locked():
             before = last_run(self.notes)
-            notices = self._kept(timetable)
-            for notice, what in [(notice, timetable.find(notice.what)) for notice in notices]:
+            noticed = [(notice, what) for notice in self._kept(timetable) if (what := timetable.find(notice.what))]
+            for notice, what in noticed:
                 rule = next((rule for rule in rules if rule.name == notice.rule), None)
-                if what and not notice.is_late:
+                if not notice.is_late:
                     self._settle(notice, what, rule, now, done)
             for rule in rules:
-                noticed = {
+                # Where the clock was set back, or the pass moved, it is not too late after all.
+                known = {
                     what.key
-                    for notice in notices
-                    if notice.rule == rule.name
-                    and (what := timetable.find(notice.what))
-                    # Where the clock was set back it is not too late after all.
-                    and not (notice.is_late and now <= what.begin + GRACE)
+                    for notice, what in noticed
+                    if notice.rule == rule.name and not (notice.is_late and now <= what.begin + GRACE)
                 }
                 until = now + timedelta(minutes=rule.minutes_before)
                 for what in timetable.coming:
-                    if what.begin <= until and what.key not in noticed and what.fits(rule):
+                    if what.begin <= until and what.key not in known and what.fits(rule):
                         self._begin(rule, what, before, now, done)
             self.notes.write(LAST_RUN, {"at": now.isoformat()})
         return done
