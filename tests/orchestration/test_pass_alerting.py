@@ -1,6 +1,7 @@
 """The task of alert_passes: a lake and a file of places -> the channels and the broker."""
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -10,10 +11,12 @@ from tests.pass_alerts.brokers import SmallBroker, small_broker
 from tests.pass_alerts.passing import coming
 from tests.pass_alerts.sky_lake import SITES, put_passes
 
-from orbitlake.alerts import ChannelError
+from orbitlake.alerts import ChannelError, standing
 from orbitlake.lake import Lake
 from orbitlake.orchestration import pass_alerting
 from orbitlake.orchestration.pass_alerting import alert_passes
+from orbitlake.passes.pass_tables import note_of_table
+from orbitlake.tables import OEM_ISSUES, PASSES
 
 RULE = '[[alerts]]\nname = "all"\nminutes_before = 30\n'
 MINUTE = timedelta(minutes=1)
@@ -108,6 +111,32 @@ def test_what_came_too_late_is_a_warning_in_the_log(sky: Lake, caplog: pytest.Lo
         "too late: all: 1998-067A over "
     ]
     assert run["ti"].pushed["outcome"].startswith("too late: all: ")
+
+
+def test_passes_that_do_not_follow_a_new_issue_within_half_an_hour_raise_an_alert_until_they_do(sky: Lake):
+    issue = sky.issue(OEM_ISSUES, "1998-067A", datetime(2026, 11, 20, tzinfo=UTC))
+    issue.parent.mkdir(parents=True)
+    issue.touch()
+    arrived = datetime.now(UTC).timestamp() - 1900
+    os.utime(issue, (arrived, arrived))
+    alert_passes(context())
+    raised = [alert.text for alert in standing(sky)]
+    note = note_of_table(sky, PASSES)
+    note.parent.mkdir(parents=True)
+    note.touch()
+    alert_passes(context())
+
+    assert raised == ["issue=20261120T000000Z is here for more than 30 min, and passes do not follow from it"]
+    assert standing(sky) == []
+
+
+def test_a_new_issue_may_be_followed_for_half_an_hour(sky: Lake):
+    issue = sky.issue(OEM_ISSUES, "1998-067A", datetime(2026, 11, 20, tzinfo=UTC))
+    issue.parent.mkdir(parents=True)
+    issue.touch()
+    alert_passes(context())
+
+    assert standing(sky) == []
 
 
 def test_a_file_of_places_that_cannot_be_used_fails_at_once(sky: Lake):

@@ -3,20 +3,24 @@
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from orbitlake.orchestration.alerting import board
 from orbitlake.orchestration.channels import Letter, send
 from orbitlake.orchestration.outcomes import counted, note
 
 # The lake brings Arrow along, which no DAG needs while it is parsed: imported where it is used.
 if TYPE_CHECKING:
+    from orbitlake.alerts import Condition
     from orbitlake.lake import Lake
     from orbitlake.pass_alerts import Message, Timetable
     from orbitlake.passes import Places
     from orbitlake.settings import Settings
 
 LOG: Final = logging.getLogger(__name__)
+FOLLOWS_WITHIN: Final = timedelta(minutes=30)
+"""So long after an issue has arrived predict_passes must have followed it."""
 PUBLISHED: Final = "home-assistant"
 """Under this name the topics are noted that were published."""
 
@@ -44,6 +48,10 @@ def alert_passes(context: Any) -> dict[str, Any]:
         print(line, flush=True)
     for line in done.late:
         LOG.warning("too late: %s", line)
+    if places.alerts or settings.mqtt_url:
+        # What a channel does not take now is told by watch_freshness.
+        with suppress(ChannelError):
+            board().heed(behind(settings, lake, now), now)
     if settings.mqtt_url:
         try:
             publish_next_passes(settings, lake, places, timetable, now)
@@ -73,7 +81,9 @@ def test_rules(places: "Places", channels: Sequence[str], timetable: "Timetable"
     for rule in places.alerts:
         following = next((each for each in timetable.coming if each.begin > now and each.fits(rule)), None)
         print(f"test of {rule.name}: {'' if following else 'no pass is coming'}", flush=True)
-        for channel in (rule.channels or channels) if following else ():
+        if following is None:
+            continue
+        for channel in rule.channels or channels:
             try:
                 tell(channel, test_of(rule.name, following, now))
             except ChannelError as error:
@@ -102,6 +112,23 @@ def publish_next_passes(
     publish(settings, [*publications, *withdrawn(sorted(before - topics), settings)], availability(settings, OFFLINE))
     if before - topics:
         notes.write(PUBLISHED, {"topics": sorted(topics)})
+
+
+def behind(settings: "Settings", lake: "Lake", now: datetime) -> "Condition":
+    """Return whether passes still follow from an older issue than the newest, though that one is here for long."""
+    from orbitlake.alerts import Condition
+    from orbitlake.freshness import issue_files
+    from orbitlake.passes.pass_tables import note_of_table
+    from orbitlake.tables import PASSES
+
+    newest = max(issue_files(lake, settings.object_id), default=None)
+    arrived = newest.stat().st_mtime if newest else None
+    note_file = note_of_table(lake, PASSES)
+    followed = note_file.stat().st_mtime if note_file.exists() else 0.0
+    is_wrong = arrived is not None and followed < arrived < (now - FOLLOWS_WITHIN).timestamp()
+    held = f"{newest.parent.name} is here for more than {FOLLOWS_WITHIN.seconds // 60} min" if newest else ""
+    text = f"{held}, and passes do not follow from it" if is_wrong else "passes follow from the newest issue"
+    return Condition("passes-behind", text, is_wrong, "a success of predict_passes")
 
 
 def object_names(lake: "Lake") -> Mapping[str, str]:

@@ -36,6 +36,7 @@ from orbitlake.passes.places import Places, Point, Site
 from orbitlake.passes.revisions import Teller, in_order, revise
 from orbitlake.passes.site_passes import passes_of_issue
 from orbitlake.passes.track import stretches_of
+from orbitlake.tables import Table
 from orbitlake.trajectory.arcs import SECOND_US
 from orbitlake.trajectory.bands import Band, Bands
 from orbitlake.trajectory.issues import Issues, utc_us_of
@@ -78,9 +79,14 @@ def _update(
     rule: str,
     everything: bool,
 ) -> Published:
-    note = lake.checkpoints / "predict_passes" / f"{kind.table.name}.json"
+    note = note_of_table(lake, kind.table)
     partitions = _partitions(lake, kind, places, tell_of, rule, None if everything else note)
     return publish_partitions(lake, kind.table, partitions, note, everything=everything)
+
+
+def note_of_table(lake: Lake, table: Table) -> Path:
+    """Return the file that remembers what a table was made from; each new issue changes it."""
+    return lake.checkpoints / "predict_passes" / f"{table.name}.json"
 
 
 def _partitions(
