@@ -37,7 +37,7 @@ from orbitlake.orchestration.forms import params_of
     catchup=False,
     max_active_runs=1,
     # The next run comes within a minute anyway.
-    default_args=RETRYING | {"retries": 0, "execution_timeout": timedelta(minutes=5)},
+    default_args=RETRYING | {"retries": 1, "execution_timeout": timedelta(minutes=5)},
     **TOLD,
     doc_md=__doc__,
     tags=["alerts"],

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import SimpleNamespace
 
 import pytest
+from tests.pass_alerts.brokers import small_broker
 
 from orbitlake.alerts import Alert, ChannelError, Condition
 from orbitlake.lake import Lake
@@ -111,6 +112,17 @@ def context_of_watch() -> dict:
         "task": SimpleNamespace(outlets=[LIVE_POSITIONS, LIVE_WINDOW_STATS]),
         "outlet_events": {each: SimpleNamespace(extra={}) for each in (LIVE_POSITIONS, LIVE_WINDOW_STATS)},
     }
+
+
+def test_the_broker_gets_json(monkeypatch: pytest.MonkeyPatch):
+    with small_broker() as broker:
+        monkeypatch.setenv("ORBITLAKE_MQTT_URL", f"mqtt://127.0.0.1:{broker.port}")
+        monkeypatch.setenv("ORBITLAKE_MQTT_TOPIC", "home/lake")
+        tell("mqtt", RAISED)
+        ((topic, payload, is_retained),) = broker.taken
+
+    assert (topic, is_retained) == ("home/lake/alerts", False)
+    assert json.loads(payload)["state"] == "raised"
 
 
 def test_the_log_gets_a_line_as_error_and_a_quieter_one_when_it_is_over(caplog: pytest.LogCaptureFixture):

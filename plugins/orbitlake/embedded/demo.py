@@ -30,6 +30,7 @@ from orbitlake.simulator.station import station
 from orbitlake.upstream import MARKER, claim, held_by
 
 DAGS: Final = (
+    "alert_passes",
     "audit_positions",
     "collect_positions",
     "compact_positions",
