@@ -140,10 +140,12 @@ def test_every_block_is_of_a_language_that_is_checked():
 
 
 def test_the_file_of_places_that_the_settings_show_can_be_used(tmp_path: Path):
-    (example,) = blocks("toml")
+    # The rules alone have a page of their own.
+    whole = "".join(sorted(blocks("toml"), reverse=True))
 
-    places = places_of(example.encode(), tmp_path / "sites.toml")
+    places = places_of(whole.encode(), tmp_path / "sites.toml")
     assert [place.name for place in (*places.sites, *places.points)] == ["Paris", "Kourou"]
+    assert [rule.name for rule in places.alerts] == ["all", "evenings"]
     assert site_of(name="X", latitude_deg=0, longitude_deg=0) == Site("X", 0.0, 0.0, 0.0, 10.0, "UTC")
 
 

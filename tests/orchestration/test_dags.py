@@ -202,8 +202,8 @@ def test_dag_is_owned_retried_with_back_off_and_runs_once_at_a_time(dag_bag, dag
     assert not dag.catchup
     for task in dag.tasks:
         assert task.owner == "orbitlake"
-        # The next run of the watch comes within a minute.
-        assert task.retries == (1 if dag_id == "watch_freshness" else 3)
+        # The next run of these comes within a minute.
+        assert task.retries == (1 if dag_id in ("alert_passes", "watch_freshness") else 3)
         assert task.retry_exponential_backoff > 1
         if task.task_id != "decide":
             assert timedelta(0) < task.execution_timeout <= timedelta(days=1, hours=1)
