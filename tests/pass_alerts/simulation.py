@@ -41,7 +41,7 @@ class World:
         """Yield when somebody looks: each minute while something may be due, to spare the test the others."""
         for number in range(len(self.passes)):
             base = BEGIN + number * ORBIT_MINUTES * MINUTE
-            for minutes in range(-32, 33, self.random.choice((1, 2, 3))):
+            for minutes in range(-32, 33, self.random.choice((1, 3, 5))):
                 yield base + minutes * MINUTE + timedelta(seconds=self.random.randrange(50))
 
     def issue(self, now: datetime) -> None:
@@ -57,9 +57,9 @@ class World:
         draw = self.random.random()
         shift = timedelta(seconds=self.random.gauss(0, 3))
         status = "REVISED"
-        if draw < 0.1:
+        if draw < 0.2:
             shift, status = timedelta(seconds=self.random.uniform(-600, 600)), "MOVED"
-        elif draw < 0.15:
+        elif draw < 0.3:
             shift, status = timedelta(0), "CANCELLED"
         elevation = min(90.0, max(10.0, each.facts["max_elevation_deg"] + self.random.gauss(0, 3)))
         identity = f"{each.identity}{name}"[-60:]
@@ -101,8 +101,9 @@ class Judge:
 
     def expect(self, timetable: Timetable, now: datetime, down: set[str]) -> None:
         """Judge what was not sent at a look that came to its end, to channels that take something."""
+        near = [each for each in timetable.coming if abs(each.begin - now) < timedelta(hours=1)]
         for rule in RULES:
-            for what in timetable.coming:
+            for what in near:
                 for channel in set(rule.channels or CHANNELS) - down:
                     self._expect(rule, what, channel, now)
 

@@ -14,10 +14,10 @@ def test_each_alert_is_told_once_whatever_happens_to_its_sender(seed: int):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(10))
 def test_ten_thousand_passes(seed: int):
-    judge = simulate(1000 + seed, 2500)
+    judge = simulate(1000 + seed, 1000)
     print(f"{judge.alerts} alerts, {judge.corrections} corrections, {judge.repeats} repeats under the same id")
 
-    assert judge.alerts > 5000
-    assert judge.corrections > 200
+    assert judge.alerts > 1500
+    assert judge.corrections > 50

@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from operator import itemgetter
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -28,7 +29,8 @@ Group = tuple[str, str, bool]
 """Object, place, and whether that is a site."""
 
 
-@dataclass(frozen=True, slots=True)
+# Without slots, so that what is asked for often is made once.
+@dataclass(frozen=True)
 class Coming:
     """A pass over a site, or an approach to a point: `facts` is its row, instants in ISO 8601, as JSON holds them.
 
@@ -48,32 +50,32 @@ class Coming:
         """Which columns bear identity and times."""
         return OF_PASSES if self.is_site else OF_APPROACHES
 
-    @property
+    @cached_property
     def group(self) -> "Group":
         """The object and the place that it is of."""
         return self.object_id, self.place, self.is_site
 
-    @property
+    @cached_property
     def key(self) -> "tuple[Group, str]":
         """What tells it from all others."""
         return self.group, self.identity
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """Its pass_id or approach_id."""
         return str(self.facts[self.kind.identity])
 
-    @property
+    @cached_property
     def begin(self) -> datetime:
         """When it rises, or comes within reach."""
         return instant(self.facts[self.kind.begin])
 
-    @property
+    @cached_property
     def peak(self) -> datetime:
         """When it is highest, or nearest."""
         return instant(self.facts[self.kind.peak])
 
-    @property
+    @cached_property
     def end(self) -> datetime:
         """When it sets, or leaves."""
         return instant(self.facts[self.kind.end])

@@ -57,6 +57,9 @@ class Notice:
         return asdict(self)
 
 
+KNOWN: Final = frozenset(each.name for each in fields(Notice))
+
+
 def notes_of(lake: Lake) -> JsonFolder:
     """Return where the notices of a lake lie."""
     return JsonFolder(lake.root / "alerts" / "passes", lake.staging)
@@ -70,9 +73,8 @@ def all_notices(notes: Notes) -> list[Notice]:
 
 def notice_of(values: Mapping[str, Any]) -> Notice | None:
     """Return a notice as JSON held it; None where that is something else."""
-    known = {each.name for each in fields(Notice)}
     try:
-        given = {name: value for name, value in values.items() if name in known}
+        given = {name: value for name, value in values.items() if name in KNOWN}
         given["what"] = Coming(**values["what"])
         if values["correction"] is not None:
             given["correction"] = Coming(**values["correction"])
