@@ -14,7 +14,8 @@ from orbitlake.passes import AlertRule, rule_of
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-ORBIT_MINUTES = 93
+ORBIT_MINUTES = 240
+"""From one pass over a site to the next: of the fifteen orbits of a day six are seen."""
 RULES = (
     rule_of(name="all", minutes_before=10),
     rule_of(name="high", site="Paris", minutes_before=30, min_elevation_deg=40.0, channels=["mqtt"]),

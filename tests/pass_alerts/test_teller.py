@@ -79,7 +79,11 @@ def test_a_rule_says_which_passes_are_told(duty: Duty, keys: dict, is_told: bool
 
 
 def test_a_rule_of_all_places_that_asks_for_what_a_pass_has_speaks_of_no_point(duty: Duty):
-    rules = [rule_of(name="all", minutes_before=10), rule_of(name="seen", minutes_before=10, visible_only=True)]
+    rules = [
+        rule_of(name="all", minutes_before=10),
+        rule_of(name="seen", minutes_before=10, visible_only=True),
+        rule_of(name="high", minutes_before=10, min_elevation_deg=30),
+    ]
     duty.look(NINE - 5 * MINUTE, near_kourou(), rules=rules)
 
     assert [message.facts["rule"] for _, message in duty.receivers.sent] == ["all"]
@@ -138,7 +142,24 @@ def test_one_that_moves_before_it_is_told_is_told_by_its_new_time_alone(duty: Du
 
 
 def test_a_cancelled_pass_is_not_told(duty: Duty):
-    duty.look(NINE - 5 * MINUTE, coming(status="CANCELLED"))
+    looks = [duty.look(NINE + minutes * MINUTE, coming(status="CANCELLED")) for minutes in (-15, -5, 2)]
+
+    assert duty.receivers.sent == []
+    assert [look.late for look in looks] == [[], [], []]
+
+
+def test_one_that_is_cancelled_while_a_channel_is_down_is_not_told_to_it_any_more():
+    duty = Duty("webhook:duty")
+    duty.receivers.down = {"webhook:duty"}
+    duty.look(NINE - 10 * MINUTE, coming())
+    duty.receivers.down = set()
+    duty.look(NINE - 9 * MINUTE, coming(status="CANCELLED"))
+
+    assert duty.receivers.kinds("webhook:duty") == ["cancelled"]
+
+
+def test_what_an_issue_has_flown_is_not_told_whatever_the_clock_says(duty: Duty):
+    duty.look(NINE - 5 * MINUTE, coming(is_flown=True))
 
     assert duty.receivers.sent == []
 

@@ -45,7 +45,9 @@ def alert_passes(context: Any) -> dict[str, Any]:
     if context["params"]["test"] == "yes":
         done.failures += test_rules(places, settings.alerts, timetable, now)
     for line in done.told:
-        print(line, flush=True)
+        # What the log is told stands in it already.
+        if not line.startswith("log: "):
+            print(line, flush=True)
     for line in done.late:
         LOG.warning("too late: %s", line)
     if places.alerts or settings.mqtt_url:

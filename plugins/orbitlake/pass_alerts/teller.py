@@ -97,7 +97,7 @@ class Teller:
             self._correct(notice, what, now, done)
 
     def _alert(self, notice: Notice, waiting: Sequence[str], now: datetime, done: Heeded) -> Notice:
-        # Also to those who hear it late: what they take is what the others took.
+        # As it was told first: one that a killed sender may have told hears the same, and then what is otherwise now.
         message = alert(notice.rule, notice.what, now)
         for channel in waiting:
             if channel not in notice.tried:
