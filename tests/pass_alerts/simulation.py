@@ -98,7 +98,9 @@ class Judge:
             self.alerts, self.corrections = self.alerts + is_alert, self.corrections + (not is_alert)
             if is_alert:
                 assert not what.is_cancelled, f"an alert for a cancelled pass: {message.text}"
-                assert now <= datetime.fromisoformat(message.facts["begin_time"]) + GRACE, f"late: {message.text}"
+                assert now <= datetime.fromisoformat(message.facts["begin_time"]) + GRACE + MOVED, (
+                    f"late: {message.text}"
+                )
 
     def expect(self, timetable: Timetable, now: datetime, down: set[str]) -> None:
         """Judge what was not sent at a look that came to its end, to channels that take something."""

@@ -213,6 +213,16 @@ def test_a_channel_that_is_down_until_the_pass_begins_is_not_told_and_said_so_on
     assert late == [["evenings: ISS over Paris at 21:03:10 (CET) began before webhook:duty took it"], []]
 
 
+def test_a_channel_that_is_down_until_the_told_begin_is_told_while_the_pass_has_yet_to_begin():
+    duty = Duty("webhook:duty")
+    duty.receivers.down = {"webhook:duty"}
+    duty.look(NINE - 10 * MINUTE, coming())
+    duty.receivers.down = set()
+    duty.look(NINE + timedelta(seconds=80), moved(timedelta(seconds=50)))
+
+    assert duty.receivers.kinds("webhook:duty") == ["alert"]
+
+
 @pytest.mark.parametrize("step", range(6))
 def test_a_killed_sender_repeats_at_most_what_has_the_same_id(step: int):
     duty = Duty("log", "webhook:duty")

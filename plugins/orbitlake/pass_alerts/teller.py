@@ -84,15 +84,16 @@ class Teller:
     def _settle(self, notice: Notice, what: Coming, rule: AlertRule | None, now: datetime, done: Heeded) -> None:
         """Tell the channels that have yet to hear of a pass, then those that heard it otherwise than it is now."""
         waiting = [each for each in notice.channels if each not in (*notice.told, *notice.missed)]
+        is_wrong = what.is_cancelled or abs(what.begin - notice.what.begin) > MOVED
         if rule and waiting and not what.is_cancelled:
-            if what.is_flown or now > notice.what.begin + GRACE:
+            # One that moved by more is told by its correction, as long as that is of use.
+            if what.is_flown or now > (notice.what if is_wrong else what).begin + GRACE:
                 notice = self._write(replace(notice, missed=[*notice.missed, *waiting]))
                 names = ", ".join(waiting)
                 done.late.append(f"{notice.rule}: {what_and_when(notice.what, now)} began before {names} took it")
             else:
                 notice = self._alert(notice, waiting, now, done)
         until = max(notice.what.begin, what.begin) + GRACE
-        is_wrong = what.is_cancelled or abs(what.begin - notice.what.begin) > MOVED
         if is_wrong and notice.tried and now <= until and not what.is_flown:
             self._correct(notice, what, now, done)
 
