@@ -223,6 +223,18 @@ def test_a_channel_that_is_down_until_the_told_begin_is_told_while_the_pass_has_
     assert duty.receivers.kinds("webhook:duty") == ["alert"]
 
 
+def test_a_channel_that_a_killed_sender_left_out_hears_of_the_new_time_of_a_pass_that_moved_since():
+    duty = Duty("log", "webhook:duty")
+    duty.notes.kills_in = 1
+    with pytest.raises(Killed):
+        duty.look(NINE - 2 * MINUTE, coming())
+    duty.look(NINE + 2 * MINUTE, moved(8 * MINUTE))
+    duty.look(NINE + 3 * MINUTE, moved(8 * MINUTE))
+
+    assert duty.receivers.kinds("log") == ["alert", "moved"]
+    assert duty.receivers.kinds("webhook:duty") == ["moved"]
+
+
 @pytest.mark.parametrize("step", range(6))
 def test_a_killed_sender_repeats_at_most_what_has_the_same_id(step: int):
     duty = Duty("log", "webhook:duty")

@@ -89,8 +89,9 @@ class Teller:
             # One that moved by more is told by its correction, as long as that is of use.
             if what.is_flown or now > (notice.what if is_wrong else what).begin + GRACE:
                 notice = self._write(replace(notice, missed=[*notice.missed, *waiting]))
-                names = ", ".join(waiting)
-                done.late.append(f"{notice.rule}: {what_and_when(notice.what, now)} began before {names} took it")
+                if not is_wrong:
+                    names = ", ".join(waiting)
+                    done.late.append(f"{notice.rule}: {what_and_when(notice.what, now)} began before {names} took it")
             else:
                 notice = self._alert(notice, waiting, now, done)
         until = max(notice.what.begin, what.begin) + GRACE
@@ -108,7 +109,9 @@ class Teller:
         return notice
 
     def _correct(self, notice: Notice, what: Coming, now: datetime, done: Heeded) -> None:
-        waiting = [channel for channel in notice.tried if channel not in notice.corrected]
+        # Of a new time they hear as well who have yet to be told at all: the correction says all that an alert does.
+        concerned = notice.tried if what.is_cancelled else notice.channels
+        waiting = [channel for channel in concerned if channel not in notice.corrected]
         is_news = notice.correction is None or (what.is_cancelled and not notice.correction.is_cancelled)
         if waiting and is_news:
             notice = self._write(replace(notice, correction=what))
