@@ -26,9 +26,10 @@ MAKING = Lock()
 def made_app() -> "FastAPI":
     """The application; held MAKING, there is one a process."""
     from orbitlake.page.app import create_app
-    from orbitlake.page.login import login_url, may_read_assets
+    from orbitlake.page.login import login_url, may_read_assets, people
 
-    return create_app(guard=may_read_assets, login_url=partial(login_url, f"{BASE_PATH}{URL_PREFIX}/"))
+    back = partial(login_url, f"{BASE_PATH}{URL_PREFIX}/")
+    return create_app(guard=may_read_assets, login_url=back, people=people())
 
 
 def position_app() -> "FastAPI":

@@ -58,7 +58,10 @@ MAY_IMPORT = {
         "passes",
         "verdicts",
     },
-    "page": {"query", "tables", "settings", "lake", "physics", "alerts", "freshness", "verdicts", "upstream"},
+    "page": {
+        *("query", "tables", "settings", "lake", "physics", "alerts", "freshness", "verdicts", "upstream"),
+        *("exports", "oem", "passes", "trajectory"),
+    },
     "embedded": {"query", "tables", "settings", "lake", "simulator", "upstream"},
     "dags": {"audit", "orchestration", "passes", "tables", "settings", "positions", "retention", "oem", "trajectory"},
     "jobs": {

@@ -2,7 +2,7 @@
 
 import html
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -36,8 +36,11 @@ from orbitlake.page.answers import (
     Window,
 )
 from orbitlake.page.audits import Days, audit_routes
+from orbitlake.page.calendars import MOUNTED_AT, People, calendar_app, link_routes
 from orbitlake.page.desk import Desk
+from orbitlake.page.exports import export_routes
 from orbitlake.page.newest import issue_names, newest_day, newest_issue
+from orbitlake.page.passes import pass_routes
 from orbitlake.page.track import TRACK_STEP_S, call_of, ground_track, steps
 from orbitlake.settings import LIVE, SettingError, Settings, from_environment
 from orbitlake.tables import POSITIONS
@@ -64,6 +67,9 @@ class OwnFile(StrEnum):
     CHARTS = "charts.js"
     FORMAT = "format.js"
     PANELS = "panels.js"
+    PASSES = "passes.js"
+    SKY = "sky.js"
+    CALENDAR = "calendar.js"
     COASTLINE = "coastline.json"
 
 
@@ -93,18 +99,22 @@ def create_app(
     data: Path | None = None,
     clock: Callable[[], datetime] = utc_now,
     login_url: Callable[[], str] | None = None,
+    people: People | None = None,
 ) -> FastAPI:
     """Return the application; `guard` is a dependency that raises HTTPException for whoever may not read.
 
     `data` is the root of the lake, by default that of the settings; `clock` gives the moment that counts as now.
-    `login_url` says where a browser that opens the page without a login is sent, to come back afterwards.
+    `login_url` says where a browser that opens the page without a login is sent, to come back afterwards. `people` is
+    what calendar links need of the login; without it none are offered.
     """
     settings = from_environment()
-    desk = Desk(Lake(data or settings.data))
+    settings = replace(settings, data=data or settings.data)
+    desk = Desk(Lake(settings.data))
     app = FastAPI(
         title="orbitlake position page",
         summary="What the published tables say about the spacecraft now.",
-        description="Read only. Every answer carries the query that gave it, for `orbitlake.query.connect()`.",
+        description="Reads the tables; all that it writes is whose calendar links hold. Every answer of rows carries "
+        "the query that gave it, for `orbitlake.query.connect()`.",
         version="1",
         # The generated documentation would stand open, and load its parts from elsewhere: openapi.json is below.
         openapi_url=None,
@@ -117,6 +127,11 @@ def create_app(
     app.include_router(ephemeris_routes(desk, settings.object_id, clock))
     app.include_router(verdict_routes(desk, settings, clock))
     app.include_router(audit_routes(desk, settings.object_id, clock))
+    app.include_router(pass_routes(desk, settings, clock))
+    app.include_router(export_routes(desk, settings, clock))
+    app.include_router(link_routes(settings, people))
+    # The one path that the guard does not stand before: a signed link stands for the login there.
+    app.mount(MOUNTED_AT, calendar_app(desk, settings, clock, people.links if people else None))
 
     @app.get("/api/openapi.json", tags=["page"], summary="This API as OpenAPI")
     def openapi(request: Request) -> JSONResponse:
@@ -135,7 +150,7 @@ def create_app(
         response = await call_next(request)
         response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "same-origin"
+        response.headers.setdefault("Referrer-Policy", "same-origin")
         response.headers.setdefault("Cache-Control", "private, no-cache")
         return response
 
