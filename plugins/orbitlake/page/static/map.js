@@ -13,10 +13,14 @@ export function worldMap(root) {
   const past = draw(root, "path", { class: "track past" });
   const next = draw(root, "path", { class: "track next" });
   const day = draw(root, "path", { class: "track day" });
+  const pass = draw(root, "path", { class: "track pass" });
   const ticks = draw(root, "g", {});
   const city = draw(root, "g", {});
   draw(city, "circle", { class: "city", cx: PARIS.longitude_deg, cy: -PARIS.latitude_deg });
   draw(city, "text", { class: "tick-label", x: PARIS.longitude_deg, y: -PARIS.latitude_deg, dx: ".5em", dy: "-.3em" }).textContent = "Paris";
+  const site = draw(root, "g", { visibility: "hidden" });
+  const siteMark = draw(site, "path", { class: "site" });
+  const siteName = draw(site, "text", { class: "tick-label", dx: ".6em", dy: "1.1em" });
   const expected = draw(root, "circle", { class: "expected", visibility: "hidden" });
   const fix = draw(root, "circle", { class: "fix", visibility: "hidden" });
   coastline(land);
@@ -31,6 +35,15 @@ export function worldMap(root) {
     night: (now) => night.setAttribute("d", nightArea(now)),
     fix: (row) => put(fix, row),
     expected: (row) => put(expected, row),
+    pass: (rows) => pass.setAttribute("d", line(rows)),
+    site(row) {
+      site.setAttribute("visibility", row ? "visible" : "hidden");
+      if (!row) return;
+      site.setAttribute("transform", `translate(${row.longitude_deg} ${-row.latitude_deg})`);
+      siteMark.setAttribute("d", "M0 -1.6L1.4 1.1H-1.4z");
+      // Paris is named already.
+      siteName.textContent = row.name === "Paris" ? "" : row.name;
+    },
   };
 }
 

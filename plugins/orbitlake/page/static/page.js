@@ -1,9 +1,11 @@
 // Asks the API again and again and hands its answers to the panels; shows at once when they grow old.
 
+import { calendarPanel } from "./calendar.js";
 import { altitudeChart, errorChart, speedChart, windowChart } from "./charts.js";
 import { counted, duration, minute, second } from "./format.js";
 import { along, worldMap } from "./map.js";
 import * as panels from "./panels.js";
+import { passPanel } from "./passes.js";
 import * as state from "./state.js";
 import { movable, scrubber } from "./view.js";
 
@@ -22,6 +24,8 @@ const now = () => Date.now() + clockOffsetMs;
 
 const view = scrubber(map, { now, track: () => answers.track?.rows ?? [], changed: showMapWords });
 movable(panels.byId("map"), panels.byId("map-box"));
+const calendar = calendarPanel({ failing: run });
+const passes = passPanel({ ask: askWhole, now, map, changed: calendar.show, failing: run });
 
 async function ask(name, parameters = {}) {
   let response;
@@ -36,6 +40,11 @@ async function ask(name, parameters = {}) {
   answers[name] = answer;
   if (answer.sql) panels.query(name, answer.sql, answer.call);
   return answer.rows;
+}
+
+async function askWhole(name, parameters) {
+  await ask(name, parameters);
+  return answers[name];
 }
 
 async function showLatest() {
@@ -139,6 +148,7 @@ async function showIssue(answer) {
 function tick() {
   panels.byId("clock").textContent = `${new Date(now()).toISOString().slice(0, 19).replace("T", " ")} UTC`;
   if (view.isLive() && answers.track) map.expected(along(answers.track.rows, now()));
+  passes.tick();
   const verdicts = state.verdictsAt(answers.freshness, now());
   state.showVerdicts(verdicts);
   state.announce(verdicts);
@@ -201,4 +211,5 @@ every(OFTEN_MS, showSpeed);
 every(OFTEN_MS, showFeeds);
 every(SELDOM_MS, showIssues);
 every(SELDOM_MS, showDays);
+every(SELDOM_MS, passes.show);
 every(SELDOM_MS, showAudit);

@@ -34,7 +34,7 @@ export function query(answer, sql, call) {
     );
     if (call) {
       details.append(
-        element("p", {}, "The query gives the states of the ephemeris. The page interpolates between them, a point each 30 s, by this call (",
+        element("p", {}, `${details.dataset.call ?? "The query gives the states of the ephemeris. The page interpolates between them, a point each 30 s, by this call"} (`,
           element("kbd", {}, "PYTHONPATH=plugins python"), "):"),
         element("pre", { class: "call", tabindex: "0", "aria-label": "Python" }),
         copying("Copy the call", () => details.querySelector(".call").textContent),
