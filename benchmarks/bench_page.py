@@ -33,8 +33,10 @@ from orbitlake.lake.parquet import write_table
 from orbitlake.lake.paths import DAY_PREFIX, day_folder
 from orbitlake.oem.ingest.steps import ingest_source
 from orbitlake.page.app import create_app
+from orbitlake.passes import Places, update_passes
 from orbitlake.positions.derive.minutes import minutes_of
 from orbitlake.positions.derive.motion import positions_of
+from orbitlake.query import connect
 from orbitlake.settings import from_environment
 from orbitlake.simulator.issues import newest_issues
 from orbitlake.simulator.nasa_layout import OemFormat, file_name, write_issue
@@ -49,6 +51,9 @@ FEW_DAYS, MONTH_DAYS, YEAR_DAYS = (scaled(usual, small) for usual, small in ((10
 PAGES = scaled(7, 1)
 """Closed days; the half of a day that is open comes on top, a file a micro-batch."""
 PARAMETERS = {"/api/day": f"/api/day?date={NOW.date() - timedelta(days=1)}"}
+PARAMETERS |= {
+    path: f"{path}?site=Paris" for path in ("/api/passes", "/api/exports/passes.csv", "/api/exports/passes.ics")
+}
 RAW_HOURS = 2
 """Of raw records beside the open day, a file a poll: the verdicts look at the newest."""
 READY_BAR_S = 1.0
@@ -57,7 +62,7 @@ GROWTH_BAR = 1.5
 IS_TOLD = """() => {
   const filled = (selector) => [...document.querySelectorAll(selector)].every((each) => each.textContent.trim());
   return document.querySelectorAll('.query code').length >= 9 && filled('.query code') && filled('#place')
-    && document.querySelector('#burns tbody tr') && document.querySelector('#days tbody tr')
+    && document.querySelector('#passes tr[data-pass]') && document.querySelector('#burns tbody tr') && document.querySelector('#days tbody tr')
     && document.querySelector('#map .land path')?.getAttribute('d')
     && document.querySelector('#map .past')?.getAttribute('d')
     && performance.now();
@@ -117,6 +122,9 @@ def fill(lake: Lake, issues_from: Path) -> None:
         (outcome,) = ingest_source(str(file), lake, from_environment())
         if outcome["outcome"] != "ingested":
             raise RuntimeError(f"{file.name}: {outcome['reason']}")
+    update_passes(lake, Places())
+    (pass_id,) = connect(lake.root).sql("SELECT max(pass_id) FROM passes").fetchone()
+    PARAMETERS["/api/sky"] = f"/api/sky?site=Paris&pass_id={pass_id}"
 
 
 def polls(lake: Lake) -> None:
@@ -217,7 +225,8 @@ def ready_times_undriven_s(app: FastAPI, rounds: int) -> list[float]:
 def answer_times_s(addresses: Sequence[str], rounds: int) -> list[dict[str, list[float]]]:
     """How long each path takes at each address, in turns so that a busy machine slows all alike."""
     session = requests.Session()
-    paths = [path for path in create_app(lambda: None).openapi()["paths"] if path.startswith("/api/")]
+    described = create_app(lambda: None).openapi()["paths"]
+    paths = [path for path, operations in described.items() if path.startswith("/api/") and "get" in operations]
     times: list[dict[str, list[float]]] = [{path: [] for path in paths} for _ in addresses]
     for number in range(rounds + 1):
         for path in paths:

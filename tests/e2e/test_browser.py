@@ -9,6 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pyarrow.parquet as pq
 import pytest
+import requests
+from icalendar import Calendar
 from playwright.sync_api import Locator, Page, expect
 from tests.e2e.conftest import WITHIN_S, await_owed_run
 from tests.page.browser import CHROMIUM, NO_CHROMIUM, launched, log_in
@@ -27,6 +29,7 @@ RUN_MS = 300_000
 NOW = datetime.now(UTC)
 DAYS = [NOW.date() - timedelta(days=back) for back in (42, 41, 40)]
 """Long enough ago for no other test, and no panel of the page, to look at them."""
+SITE = "Cap d'Agde"
 DAMAGED = DAYS[-1]
 """The last: a day is derived with the last minutes of the day before, so that the next one would fail as well."""
 
@@ -127,6 +130,56 @@ def test_issue_ingested_through_the_form_shows_its_burn_on_the_page(page: Page, 
         [re.compile(f"^{delta_v:.2f}") for _, delta_v in burns]
     )
     expect(position.locator("#facts [data-column=creation_date]")).to_have_text(f"{issue:%Y-%m-%d %H:%M:%S}")
+
+
+def test_site_added_by_the_form_has_its_passes_on_the_page_and_a_calendar_to_subscribe_to(
+    page: Page, topology: Topology
+):
+    """After the test that ingests an issue."""
+    open_dag(page, "Predict passes")
+    page.get_by_role("button", name="Trigger Dag").click()
+    form = page.get_by_role("dialog")
+    for name, value in (("new_site", SITE), ("latitude_deg", "43.28"), ("longitude_deg", "3.51")):
+        form.locator(f"[name='element_{name}']").fill(value)
+    form.locator("[name='element_time_zone']").fill("Europe/Paris")
+    form.get_by_role("button", name="Trigger", exact=True).click()
+    page.wait_for_url(re.compile("/dags/predict_passes/runs/manual__"))
+    expect(state_of_run(page)).to_have_text("Success", timeout=RUN_MS)
+
+    page.get_by_role("link", name="Position").click()
+    position = page.frame_locator("iframe")
+    position.locator("#site").select_option(SITE)
+    expect(position.locator("#sky-when")).to_contain_text(SITE)
+    expect(position.locator("#passes tr[data-pass]")).to_have_count(10)
+    expect(position.locator("#sky .way").first).to_have_attribute("d", re.compile("^M.*L"))
+    expect(position.locator("#passes-zone")).to_contain_text("Europe/Paris")
+    shown = position.locator("#passes tr[data-pass]").evaluate_all("rows => rows.map((row) => row.dataset.pass)")
+    tables = query.connect(topology.settings.data)
+    held = tables.execute("SELECT pass_id FROM passes WHERE site = $1 ORDER BY rise_time", [SITE]).fetchall()
+    held = [pass_id for (pass_id,) in held]
+    assert shown == held[held.index(shown[0]) :][:10]
+
+    position.locator("#calendar-visible").uncheck()
+    position.locator("#calendar-make").click()
+    expect(position.locator("#calendar-link")).to_have_value(re.compile("token="))
+    link = position.locator("#calendar-link").input_value()
+    told = requests.get(link, timeout=60)
+    assert told.status_code == 200, told.text
+    events = Calendar.from_ical(told.content).walk("VEVENT")
+    assert set(shown) <= {event["UID"].split("/")[0] for event in events}
+    assert {str(event["LOCATION"]) for event in events} == {SITE}
+    assert (
+        requests.get(f"{topology.airflow_url}/position/api/passes", params={"site": SITE}, timeout=60).status_code
+        == 401
+    )
+
+    position.locator("#calendar-revoke").click()
+    expect(position.locator("#calendar-state")).to_contain_text("void")
+    assert requests.get(link, timeout=60).status_code == 403
+    secret = link.rpartition("token=")[2]
+    logs = [log.read_text(errors="replace") for log in topology.logs.glob("**/*.log")]
+    assert any("/position/calendar/passes.ics" in log for log in logs), "the check would pass on nothing"
+    assert not any(secret in log for log in logs)
 
 
 HOSTILE = "<img src=x onerror=alert(1)> [go](https://evil.example) www.evil.example {{ 7 * 7 }} | `x`"

@@ -17,6 +17,7 @@ DRAWN = {
     "minute by minute": "#windows .line[d^=M]",
     "altitude": "#altitude .line[d^=M]",
     "feed against ephemeris": "#audit tbody tr",
+    "passes": "#passes tbody tr",
     "burns": "#burns tbody tr",
     "burn ledger": "#ledger tbody tr",
     "days": "#days tbody tr",

@@ -1,15 +1,24 @@
 """A small lake as the page meets it: two closed days, one open, and two issues of a circular orbit with a burn."""
 
+import os
+import shutil
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from fastapi.testclient import TestClient
+from tests.exports.flown import simulated
 from tests.published import publish
 
 from orbitlake.lake import Lake
+from orbitlake.oem.ingest.steps import ingest_source
 from orbitlake.page.app import create_app
+from orbitlake.page.calendar_links import CalendarLinks
+from orbitlake.page.calendars import People
+from orbitlake.passes import PARIS, Places, Site, add_site, update_passes
+from orbitlake.settings import from_environment
 from orbitlake.tables import (
     BURN_HISTORY,
     GAPS,
@@ -247,3 +256,43 @@ def client_of(lake: Lake, now: datetime = NOW) -> TestClient:
 @pytest.fixture
 def client(filled: Lake) -> TestClient:
     return client_of(filled)
+
+
+PASSING = datetime(2026, 11, 20, 17, 0, tzinfo=UTC)
+"""When the simulator's object stands over Paris, an hour after the issue was created."""
+AGDE = Site("Cap d'Agde", 43.28, 3.51, time_zone="Europe/Paris")
+
+
+@pytest.fixture(scope="session")
+def flown_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data root with the simulator's issue, ingested, and its passes over Paris and Cap d'Agde."""
+    folder = tmp_path_factory.mktemp("flown")
+    lake = Lake(folder / "data")
+    (folder / "issue.txt").write_bytes(simulated())
+    (outcome,) = ingest_source(str(folder / "issue.txt"), lake, from_environment({}))
+    assert outcome["outcome"] == "ingested"
+    add_site(lake.root / "sites.toml", AGDE)
+    update_passes(lake, Places((PARIS, AGDE)))
+    return lake.root
+
+
+@pytest.fixture
+def flown(flown_root: Path, tmp_path: Path) -> Lake:
+    """The same for one test, which may replace files of it: none is written to in place."""
+    shutil.copytree(flown_root, tmp_path / "flown", copy_function=os.link)
+    return Lake(tmp_path / "flown")
+
+
+class Remembered(dict):
+    """The random texts of people with links, in memory."""
+
+    put = dict.__setitem__
+
+    def drop(self, person: str) -> None:
+        self.pop(person, None)
+
+
+def people_of(*readers: str, asking: str = "ada") -> People:
+    """People of whom some may read, and one is asking for links."""
+    links = CalendarLinks("the server's key", Remembered(), lambda claims: claims["sub"] in readers)
+    return People(links, lambda: {"sub": asking})

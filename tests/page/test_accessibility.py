@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.page.browser import CHROMIUM, LAPTOP, NO_CHROMIUM, PHONE, await_panels, launched, served
-from tests.page.conftest import NOW
+from tests.page.conftest import NOW, PASSING, people_of
 from tests.page.test_liveness import land
 
 from orbitlake.alerts import Board, Condition
@@ -77,4 +77,23 @@ def test_page_has_no_serious_fault(address: str, axe: str, window: dict, scheme:
         assert as_it_opens == []
         assert opened == []
         page.evaluate(WITHOUT_A_NAME)
+        assert [each[0] for each in grave(page)] == ["label"], "the check finds what there is"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("window", [LAPTOP, PHONE], ids=["1280", "390"])
+def test_passes_sky_chart_and_calendar_have_no_serious_fault(flown: Lake, axe: str, window: dict, scheme: str):
+    people = people_of("ada")
+    with served(create_app(lambda: None, flown.root, lambda: PASSING, people=people)) as address, launched() as browser:
+        page = browser.new_context(color_scheme=scheme, **window).new_page()
+        page.goto(address)
+        page.locator("#sky .seen[d^=M]").wait_for(state="attached")
+        page.locator("#calendar-make").click()
+        page.locator("#calendar-link").wait_for()
+        for summary in page.locator("section:has(#passes-title) .query summary").all():
+            summary.click()
+        page.evaluate(axe)
+
+        assert grave(page) == []
+        page.evaluate("document.querySelector('#calendar-link').removeAttribute('aria-label')")
         assert [each[0] for each in grave(page)] == ["label"], "the check finds what there is"

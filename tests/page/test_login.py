@@ -9,7 +9,18 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-PATHS_WITH_A_PLACE = {"/static/{name}": "/static/page.css", "/api/day": "/api/day?date=2026-11-20"}
+PATHS_WITH_A_PLACE = {
+    "/static/{name}": "/static/page.css",
+    "/api/day": "/api/day?date=2026-11-20",
+    "/api/passes": "/api/passes?site=Paris",
+    "/api/sky": "/api/sky?site=Paris&pass_id=x",
+    "/api/exports/passes.csv": "/api/exports/passes.csv?site=Paris",
+    "/api/exports/passes.ics": "/api/exports/passes.ics?site=Paris",
+}
+OF_AN_ISSUE = ("/api/exports/oem", "/api/exports/omm", "/api/exports/czml")
+"""There is none to export here."""
+LINK = "/position/api/calendar_link"
+PARIS = {"site": "Paris"}
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +66,8 @@ def token_of(manager, role: str | None) -> str:
 def every_path() -> list[str]:
     from orbitlake.page.app import create_app
 
-    return [PATHS_WITH_A_PLACE.get(p, p) for p in create_app(lambda: None).openapi()["paths"]]
+    paths = create_app(lambda: None).openapi()["paths"]
+    return [PATHS_WITH_A_PLACE.get(path, path) for path, operations in paths.items() if "get" in operations]
 
 
 def test_paths_are_the_page_and_its_api():
@@ -87,13 +99,105 @@ def test_viewer_sees_every_path_with_the_cookie_of_the_ui(mounted, manager, path
 
     mounted.cookies.set(COOKIE_NAME_JWT_TOKEN, token_of(manager, "viewer"))
 
-    assert mounted.get("/position" + path).status_code == 200
+    assert mounted.get("/position" + path).status_code == (404 if path in OF_AN_ISSUE else 200)
 
 
 def test_viewer_reads_the_api_with_a_bearer_token(mounted, manager):
     viewer = {"Authorization": f"Bearer {token_of(manager, 'viewer')}"}
 
     assert mounted.get("/position/api/latest", headers=viewer).json()["rows"] == []
+
+
+@pytest.fixture
+def kept_links(manager, monkeypatch) -> dict[str, str]:
+    """What links hang on, in memory: Airflow's variables lie in a database that is not here."""
+    from tests.page.conftest import Remembered
+
+    from orbitlake.page import login
+
+    kept = Remembered()
+    monkeypatch.setattr(login, "VariableNonces", lambda: kept)
+    monkeypatch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS", "someone:viewer")
+    return kept
+
+
+def as_viewer(manager) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token_of(manager, 'viewer')}"}
+
+
+def test_link_of_a_viewer_opens_that_calendar_without_a_login_and_nothing_else(mounted, manager, kept_links):
+    path = mounted.post(LINK, json=PARIS, headers=as_viewer(manager)).json()["path"]
+    token = path.rpartition("token=")[2]
+
+    assert mounted.get(f"/position/{path}").text.startswith("BEGIN:VCALENDAR")
+    assert mounted.get(f"/position/api/latest?token={token}").status_code == 401
+    assert mounted.get("/position/api/latest", headers={"Authorization": f"Bearer {token}"}).status_code == 403
+    assert mounted.delete(LINK, headers=as_viewer(manager)).status_code == 204
+    assert mounted.get(f"/position/{path}").status_code == 403
+
+
+@pytest.mark.parametrize("users", ["other:viewer", "someone:nobody"], ids=["gone", "without rights"])
+def test_link_ends_with_the_account_or_its_right(mounted, manager, kept_links, monkeypatch, users: str):
+    path = mounted.post(LINK, json=PARIS, headers=as_viewer(manager)).json()["path"]
+
+    monkeypatch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS", users)
+
+    assert mounted.get(f"/position/{path}").status_code == 403
+
+
+def test_token_of_the_login_opens_no_calendar(mounted, manager, kept_links):
+    mounted.post(LINK, json=PARIS, headers=as_viewer(manager))
+
+    stolen = {"site": "Paris", "token": token_of(manager, "viewer")}
+
+    assert mounted.get("/position/calendar/passes.ics", params=stolen).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Authorization": "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiJ9."}], ids=str
+)
+def test_link_is_neither_made_nor_revoked_without_a_login(mounted, kept_links, headers: dict):
+    assert mounted.post(LINK, json=PARIS, headers=headers).status_code in (401, 403)
+    assert mounted.delete(LINK, headers=headers).status_code in (401, 403)
+    assert kept_links == {}
+
+
+def test_access_log_of_airflow_blots_the_secret_of_a_link_out(mounted, manager, kept_links):
+    import structlog
+    from airflow.api_fastapi.common.http_access_log import HttpAccessLogMiddleware
+
+    path = mounted.post(LINK, json=PARIS, headers=as_viewer(manager)).json()["path"]
+    with structlog.testing.capture_logs() as logged:
+        TestClient(HttpAccessLogMiddleware(mounted.app)).get(f"/position/{path}")
+
+    (line,) = [each for each in logged if each["event"] == "request finished"]
+    assert "site=Paris" in line["query"]
+    assert path.rpartition("token=")[2] not in str(line)
+
+
+def test_login_that_keeps_accounts_elsewhere_has_no_links(manager, monkeypatch):
+    """An identity provider's tokens belong in no link, and an account that is gone raises where it is looked up."""
+    from orbitlake.page import login
+
+    class Elsewhere:
+        def serialize_user(self, user):
+            return {"sub": user, "access_token": "theirs"}
+
+        def deserialize_user(self, claims):
+            raise ValueError(f"User with id {claims['sub']} not found")
+
+    monkeypatch.setattr(login, "get_auth_manager", Elsewhere)
+
+    assert login.claims_of("5") is None
+    assert not login.may_still_read({"sub": "5"})
+
+
+def test_without_a_key_of_its_own_airflow_has_no_links(monkeypatch):
+    from orbitlake.page import login
+
+    monkeypatch.setattr(login.conf, "get", lambda *_, **__: "")
+
+    assert login.people() is None
 
 
 def test_api_server_reads_the_open_day_before_the_first_request(mounted, tmp_path):

@@ -46,15 +46,12 @@ def may_still_read(claims: Claims) -> bool:
     try:
         # FAB looks the account up and raises ValueError where it is gone or not active.
         user = manager.deserialize_user(dict(claims))
+        if isinstance(manager, SimpleAuthManager):
+            # It believes the claims: who its users are, and what they may, is in the settings.
+            user = {each.username: each for each in manager.get_users()}[claims["sub"]]
+        return manager.is_authorized_asset(method="GET", user=user, details=AssetDetails())
     except (ValueError, KeyError, TypeError):
         return False
-    if isinstance(manager, SimpleAuthManager):
-        # It believes the claims: its users and their roles are in the settings.
-        known = {each.username: each for each in manager.get_users()}
-        if claims["sub"] not in known:
-            return False
-        user = known[claims["sub"]]
-    return manager.is_authorized_asset(method="GET", user=user, details=AssetDetails())
 
 
 class VariableNonces:

@@ -22,7 +22,8 @@ from orbitlake.trajectory.states import utc_of
 STEP_S: Final = 10
 MOST_POINTS: Final = 2_000
 """Of one pass: something high up may stand above a site for days."""
-MOMENTS: Final = ("rise_time", "culmination_time", "set_time", "visible_from", "visible_until")
+MOMENTS: Final = ("rise_time", "culmination_time", "set_time")
+EDGES: Final = ("visible_from", "visible_until")
 PASSES_KEPT: Final = 64
 """Of which a process holds the points, each until another issue tells of it."""
 
@@ -44,17 +45,23 @@ def points_of(root: Path, object_id: str, site: Site, row: Mapping[str, Any], *,
     """
     if row["status"] == "CANCELLED":
         return []
-    moments = tuple(row[name] for name in MOMENTS if row[name] is not None)
-    return list(_points(root, object_id, site, row["creation_date"], moments, refraction))
+    moments, edges = (tuple(row[name] for name in names if row[name] is not None) for names in (MOMENTS, EDGES))
+    return list(_points(root, object_id, site, row["creation_date"], moments, edges, refraction))
 
 
 @lru_cache(maxsize=PASSES_KEPT)
 def _points(
-    root: Path, object_id: str, site: Site, created: datetime, moments: tuple[datetime, ...], refraction: bool
+    root: Path,
+    object_id: str,
+    site: Site,
+    created: datetime,
+    moments: tuple[datetime, ...],
+    edges: tuple[datetime, ...],
+    refraction: bool,
 ) -> tuple[SkyPoint, ...]:
     created_us = int(utc_of([created]).astype(np.int64)[0])
     arcs = [arc for arc in trajectory_of(object_id, root).arcs if arc.creation_us == created_us]
-    times = _times(moments)
+    times = _times(moments + edges)
     path = sky_path(site, Trajectory(arcs), times, refraction=refraction)
     is_visible = path.is_sunlit & path.is_dark
     return tuple(
@@ -65,7 +72,8 @@ def _points(
             range_km=round(float(path.range_km[i]), 3),
             latitude_deg=round(float(path.latitude_deg[i]), 4),
             longitude_deg=round(float(path.longitude_deg[i]), 4),
-            is_visible=bool(is_visible[i]),
+            # At the first and last such moment, to the millisecond, it might be either.
+            is_visible=bool(is_visible[i]) or time in edges,
         )
         for i, time in enumerate(times)
         if np.isfinite(path.elevation_deg[i])

@@ -101,6 +101,7 @@ export function passPanel({ ask, now, map, changed, failing }) {
       body.push(element("tr", { class: row.status.toLowerCase(), "data-pass": row.pass_id },
         ...cells.map((cell, nth) => element("td", { class: "text", "data-label": columns[nth] }, element("div", {}, ...[cell].flat())))));
     }
+    if (!rows.length) body.push(element("tr", {}, element("td", { class: "none", colspan: columns.length }, "No pass is told of.")));
     const head = element("tr", {}, ...columns.map((name) => element("th", { scope: "col", class: "text" }, name)));
     byId("passes").replaceChildren(element("thead", {}, head), element("tbody", {}, ...body));
   }
@@ -206,6 +207,7 @@ function seen(row, times) {
 }
 
 function sure(row) {
+  if (row.status === "CANCELLED") return NONE;
   const within = row.time_p90_s === null ? "not known" : `± ${row.time_p90_s < 10 ? number(row.time_p90_s, 1) : number(row.time_p90_s)} s`;
   return [element("span", { title: "what nine in ten errors of the time of rise keep to" }, within), ...(row.burn_between ? [element("small", {}, "a burn before it")] : [])];
 }
