@@ -62,7 +62,7 @@ GROWTH_BAR = 1.5
 IS_TOLD = """() => {
   const filled = (selector) => [...document.querySelectorAll(selector)].every((each) => each.textContent.trim());
   return document.querySelectorAll('.query code').length >= 9 && filled('.query code') && filled('#place')
-    && document.querySelector('#passes tr[data-pass]') && document.querySelector('#burns tbody tr') && document.querySelector('#days tbody tr')
+    && document.querySelector('#burns tbody tr') && document.querySelector('#days tbody tr')
     && document.querySelector('#map .land path')?.getAttribute('d')
     && document.querySelector('#map .past')?.getAttribute('d')
     && performance.now();
@@ -70,6 +70,8 @@ IS_TOLD = """() => {
 """Numbers, tables and map are there; gives the time since the navigation began (ms)."""
 IS_READY = f"""() => document.querySelectorAll('.chart .line').length >= 3 && ({IS_TOLD})()"""
 """The charts are drawn as well."""
+HAS_PASSES = "() => document.querySelector('#sky .way')?.getAttribute('d') && performance.now()"
+"""The passes are there too, which are asked for when all else is."""
 FRAME = """<!doctype html>
 <iframe src="/position/" style="border: 0; width: 1440px; height: 900px"></iframe>
 <script>
@@ -177,19 +179,19 @@ def served(app: FastAPI) -> Iterator[str]:
         thread.join()
 
 
-def ready_times_s(address: str, rounds: int) -> tuple[list[float], list[float]]:
-    """How long a browser that knows nothing yet takes until all but the charts is there, and all; once a round."""
-    told, ready = [], []
+def ready_times_s(address: str, rounds: int) -> tuple[list[float], list[float], list[float]]:
+    """How long a browser that knows nothing yet takes until all but the charts is there, all, and the passes."""
+    told, ready, passes = [], [], []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
         for _ in range(rounds):
             page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
             page.goto(address, wait_until="commit")
-            for is_so, times in ((IS_TOLD, told), (IS_READY, ready)):
+            for is_so, times in ((IS_TOLD, told), (IS_READY, ready), (HAS_PASSES, passes)):
                 times.append(page.wait_for_function(is_so, polling="raf", timeout=60_000).json_value() / 1e3)
             page.context.close()
         browser.close()
-    return told, ready
+    return told, ready, passes
 
 
 def ready_times_undriven_s(app: FastAPI, rounds: int) -> list[float]:
@@ -264,9 +266,10 @@ def main() -> int:
         bars = []
         if BROWSER:
             with served(page_of(month)) as address:
-                told_s, driven_s = ready_times_s(address + "/", PAGES)
+                told_s, driven_s, passes_s = ready_times_s(address + "/", PAGES)
             undriven_s = ready_times_undriven_s(page_of(month), PAGES)
             print(f"     all but the charts is there after {np.median(told_s):.2f} s (median, driven browser)")
+            print(f"     the passes are there after {np.median(passes_s):.2f} s (median, driven browser)")
             for browser, ready_s in (("driven browser", driven_s), ("browser", undriven_s)):
                 print(f"     page ready in a {browser}, first time first: " + ", ".join(f"{s:.2f}" for s in ready_s))
                 name = f"page ready beside 30 days and 20 issues in a {browser} (s), median"

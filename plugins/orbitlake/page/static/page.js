@@ -1,11 +1,9 @@
 // Asks the API again and again and hands its answers to the panels; shows at once when they grow old.
 
-import { calendarPanel } from "./calendar.js";
 import { altitudeChart, errorChart, speedChart, windowChart } from "./charts.js";
 import { counted, duration, minute, second } from "./format.js";
 import { along, worldMap } from "./map.js";
 import * as panels from "./panels.js";
-import { passPanel } from "./passes.js";
 import * as state from "./state.js";
 import { movable, scrubber } from "./view.js";
 
@@ -24,8 +22,7 @@ const now = () => Date.now() + clockOffsetMs;
 
 const view = scrubber(map, { now, track: () => answers.track?.rows ?? [], changed: showMapWords });
 movable(panels.byId("map"), panels.byId("map-box"));
-const calendar = calendarPanel({ failing: run });
-const passes = passPanel({ ask: askWhole, now, map, changed: calendar.show, failing: run });
+let passes = null;
 
 async function ask(name, parameters = {}) {
   let response;
@@ -128,6 +125,16 @@ async function showAudit() {
   panels.note("errors-words", panels.errorWords(errors));
 }
 
+// What now is comes first: passes, and the files that show them, are asked for once all else is there.
+async function showPasses() {
+  if (!passes) {
+    const [{ passPanel }, { calendarPanel }] = await Promise.all([import("./passes.js"), import("./calendar.js")]);
+    const calendar = calendarPanel({ failing: run });
+    passes = passPanel({ ask: askWhole, now, map, changed: calendar.show, failing: run });
+  }
+  await passes.show();
+}
+
 function askIssue(issue) {
   const parameters = issue ? { issue } : {};
   return Promise.all([ask("burns", parameters), ask("altitude", parameters)]);
@@ -148,7 +155,7 @@ async function showIssue(answer) {
 function tick() {
   panels.byId("clock").textContent = `${new Date(now()).toISOString().slice(0, 19).replace("T", " ")} UTC`;
   if (view.isLive() && answers.track) map.expected(along(answers.track.rows, now()));
-  passes.tick();
+  passes?.tick();
   const verdicts = state.verdictsAt(answers.freshness, now());
   state.showVerdicts(verdicts);
   state.announce(verdicts);
@@ -188,7 +195,7 @@ function every(intervalMs, task) {
   // A window that comes to the front must not speak of when it went to the back.
   document.addEventListener("visibilitychange", () => document.hidden || again());
   addEventListener("online", again);
-  again();
+  return again();
 }
 
 // Airflow keeps its choice of light or dark under this key; alone, the page follows the system.
@@ -205,11 +212,13 @@ panels.byId("track-day").addEventListener("change", () => run(showDay));
 setInterval(tick, 1000);
 // The night and the track move on without a network, too.
 setInterval(view.show, OFTEN_MS);
-every(SOON_MS, showLatest);
-every(OFTEN_MS, showTrack);
-every(OFTEN_MS, showSpeed);
-every(OFTEN_MS, showFeeds);
-every(SELDOM_MS, showIssues);
-every(SELDOM_MS, showDays);
-every(SELDOM_MS, passes.show);
-every(SELDOM_MS, showAudit);
+const first = [
+  every(SOON_MS, showLatest),
+  every(OFTEN_MS, showTrack),
+  every(OFTEN_MS, showSpeed),
+  every(OFTEN_MS, showFeeds),
+  every(SELDOM_MS, showIssues),
+  every(SELDOM_MS, showDays),
+  every(SELDOM_MS, showAudit),
+];
+Promise.all(first).then(() => every(SELDOM_MS, showPasses));
