@@ -141,3 +141,12 @@ def test_pass_that_was_cancelled_has_no_way(client, flown: Lake):
     answer = client.get("/api/sky", params={"site": "Paris", "pass_id": row["pass_id"]}).json()
 
     assert (row["status"], answer["rows"]) == ("CANCELLED", [])
+
+
+def test_ways_are_visible_from_the_first_visible_moment_of_the_table_to_the_last(client):
+    rows = client.get("/api/passes?site=Paris&visible=true&count=100").json()["rows"]
+
+    for row in rows:
+        points = client.get("/api/sky", params={"site": "Paris", "pass_id": row["pass_id"]}).json()["rows"]
+        seen = [point["time"] for point in points if point["is_visible"]]
+        assert (seen[0], seen[-1]) == (row["visible_from"], row["visible_until"])
