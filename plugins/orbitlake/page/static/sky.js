@@ -27,7 +27,7 @@ export function skyChart(root) {
   root.setAttribute("viewBox", "-124 -120 248 240");
   for (const elevation of RINGS_DEG) {
     draw("circle", { class: elevation ? "ring" : "ring horizon", r: radius(elevation) });
-    if (elevation) draw("text", { class: "ring-name", x: 0.72 * radius(elevation), y: 0.72 * radius(elevation) + 3 }, `${elevation}°`);
+    if (elevation) draw("text", { class: "ring-name", x: 3, y: radius(elevation) - 3 }, `${elevation}°`);
   }
   draw("path", { class: "ring", d: `M0 ${-RADIUS}V${RADIUS}M${-RADIUS} 0H${RADIUS}` });
   for (const [name, x, y] of QUARTERS) draw("text", { class: "quarter", x: 111 * x, y: 109 * y + 4 }, name);
