@@ -1,6 +1,6 @@
 """Calendars to subscribe to: a link made and revoked behind the login, and the one answer that needs none, by the link.
 
-docs/decisions/023-calendars-by-a-signed-link.md says why, and what it rests on.
+docs/decisions/025-calendars-by-a-signed-link.md says why, and what it rests on.
 """
 
 from collections.abc import Callable
