@@ -20,7 +20,7 @@ from typing import Final
 from orbitlake import audit
 from orbitlake.lake import Lake, LakeError
 from orbitlake.lake.files import sweep_staging
-from orbitlake.positions.raw.reading import RawFileError
+from orbitlake.positions.raw.segments import RawFileError
 from orbitlake.settings import of_command_line
 from orbitlake.trajectory.audit_tables import (
     update_burn_history,
