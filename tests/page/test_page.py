@@ -135,7 +135,7 @@ def test_every_panel_shows_its_query(address: str, tmp_path):
 
     assert set(shown.queries) == {
         "latest", "freshness", "fixes", "windows", "days", "issues", "burns", "altitude", "track",
-        "burn_history", "prediction_error", "gaps", "position_audit",
+        "burn_history", "prediction_error", "gaps", "position_audit", "passes",
     }  # fmt: skip
 
 
