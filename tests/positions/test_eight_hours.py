@@ -43,7 +43,7 @@ STATUS = {
     "HTML": 200,
     "clock": 200,
     "timeout": None,
-    "truncated": None,
+    "truncated": 200,
 }
 
 

@@ -15,14 +15,13 @@ from orbitlake.simulator.faults import Fault, FaultKind
 from orbitlake.simulator.server import OPEN_NOTIFY_PATH, WHERE_THE_ISS_PATH
 
 PATHS = {OPEN_NOTIFY: OPEN_NOTIFY_PATH, WHERETHEISS: WHERE_THE_ISS_PATH}
-HALF_A_TICK_MS = 500
 
 
-def polled(lake, *faults, ticks=1, feeds=(OPEN_NOTIFY, WHERETHEISS)):
-    """Collect for some ticks of one second; return the records in order of arrival and the summary."""
+def polled(lake, *faults, ticks=1, tick_s=1, feeds=(OPEN_NOTIFY, WHERETHEISS)):
+    """Collect for some ticks; return the records in order of arrival and the summary."""
     with serve(create_app(faults=faults)) as url:
         pollers = [Poller(url + PATHS[feed], ISS, feed, timeout_s=30, clock_tolerance_s=300) for feed in feeds]
-        summary = collect(pollers, lake, 1, ticks, Event(), show=lambda _: None)
+        summary = collect(pollers, lake, tick_s, ticks * tick_s, Event(), show=lambda _: None)
     segments = sorted(lake.raw_open_notify.glob("date=*/*.jsonl"))
     lines = [line for segment in segments for line in segment.read_bytes().splitlines()]
     return [json.loads(line) for line in lines], [read_record(line, ISS) for line in lines], summary
@@ -46,11 +45,12 @@ def test_a_failure_and_the_fix_of_the_fallback_are_two_records_of_one_tick(lake)
 
 @pytest.mark.parametrize("kind", [FaultKind.TIMEOUT, FaultKind.SERVER_ERROR_XML])
 def test_a_feed_that_fails_slowly_leaves_the_fallback_its_share_of_the_tick(lake, kind):
-    records, _, summary = polled(lake, failing(kind), ticks=3)
+    # Long ticks: on a busy machine an answer may be late by a second.
+    records, _, summary = polled(lake, failing(kind), ticks=2, tick_s=4)
 
-    assert [record["source"] for record in records] == [OPEN_NOTIFY, WHERETHEISS] * 3
-    assert max(record["latency_ms"] for record in records) < HALF_A_TICK_MS + 250
-    assert (dict(summary.fixes), summary.skipped_ticks) == ({WHERETHEISS: 3}, 0)
+    assert [record["source"] for record in records] == [OPEN_NOTIFY, WHERETHEISS] * 2
+    assert max(record["latency_ms"] for record in records) < 3500
+    assert (dict(summary.fixes), summary.skipped_ticks) == ({WHERETHEISS: 2}, 0)
 
 
 def test_a_fallback_is_not_asked_while_the_first_feed_answers(lake):
