@@ -19,7 +19,7 @@ from orbitlake.settings import CHECKOUT, from_environment
 
 ANSWER_MS: Final = 120_000
 SETTLED_MS: Final = 5_000
-MOST_BYTES: Final = 200_000
+MOST_BYTES: Final = 250_000
 LAPTOP: Final = {"width": 1280, "height": 800}
 TALL: Final = {"width": 1280, "height": 940}
 PHONE: Final = {"width": 390, "height": 844}
