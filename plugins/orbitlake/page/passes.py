@@ -16,10 +16,10 @@ from orbitlake.page.pass_queries import Wanted
 from orbitlake.page.sky import STEP_S, SkyPoint, call_of, points_of
 from orbitlake.passes import Site, SitesError, read_places
 from orbitlake.passes.sky_path import sun_elevation_deg
+from orbitlake.passes.visibility import DARK_BELOW_DEG
 from orbitlake.settings import STANDARD, Settings
 from orbitlake.tables import PASSES
 
-DARK_BELOW_DEG: Final = -6.0
 SUNRISE_DEG: Final = -0.833
 """Where the Sun's centre stands when its upper edge rises, air and all."""
 NO_SITE: Final[dict[int | str, dict[str, Any]]] = {404: {"description": "no such site"}}

@@ -14,8 +14,9 @@ from orbitlake.physics.sky import Grounds, sight
 from orbitlake.physics.sunlight import magnitude, out_of_shadow_km
 from orbitlake.physics.vectors import dots
 
-DARK_SINE: Final = float(np.sin(np.radians(-6.0)))
-"""Of the Sun's elevation: the end of civil twilight, when the Sun's centre is so far below the horizontal."""
+DARK_BELOW_DEG: Final = -6.0
+"""The Sun's elevation at the end of civil twilight, when its centre is so far below the horizontal."""
+DARK_SINE: Final = float(np.sin(np.radians(DARK_BELOW_DEG)))
 SUN_RATE_DEG_S: Final = 361.0 / 86_400.0
 """No faster does the Sun rise or set."""
 SAMPLES: Final = 32
@@ -61,7 +62,7 @@ def _may_be_dark(track: Track, grounds: Grounds, found: Found) -> NDArray[np.boo
     sine = dots(grounds.up, track.sun_at(found.peak_s))
     length_s = np.maximum(found.peak_s - found.rise_s, found.fall_s - found.peak_s)
     lowest_deg = np.degrees(np.arcsin(np.clip(sine, -1.0, 1.0))) - SUN_RATE_DEG_S * length_s
-    return np.asarray(lowest_deg <= np.degrees(np.arcsin(DARK_SINE)) + 0.1)
+    return np.asarray(lowest_deg <= DARK_BELOW_DEG + 0.1)
 
 
 @dataclass(frozen=True, slots=True)
