@@ -20,12 +20,10 @@ said in the log, and not sent.
 The next run comes within a minute. Pressing Trigger tells nothing twice; its form can send a test of each rule.
 """
 
-from datetime import timedelta
-
 from airflow.sdk import dag, task
 
 from orbitlake.orchestration.assets import APPROACHES, PASSES
-from orbitlake.orchestration.defaults import FIRST_DAY, RETRYING, TOLD
+from orbitlake.orchestration.defaults import FIRST_DAY, RETRYING_EACH_MINUTE, TOLD
 from orbitlake.orchestration.forms import params_of
 
 
@@ -36,8 +34,7 @@ from orbitlake.orchestration.forms import params_of
     start_date=FIRST_DAY,
     catchup=False,
     max_active_runs=1,
-    # The next run comes within a minute anyway.
-    default_args=RETRYING | {"retries": 1, "execution_timeout": timedelta(minutes=5)},
+    default_args=RETRYING_EACH_MINUTE,
     **TOLD,
     doc_md=__doc__,
     tags=["alerts"],

@@ -34,20 +34,10 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import dag, task
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from orbitlake.orchestration.assets import (
-    OEM_COVARIANCES,
-    OEM_ISSUES,
-    OEM_SEGMENTS,
-    RAW_OEM,
-    STATE_VECTORS,
-    THRUST_EPISODES,
-    TRAJECTORY_EVENTS,
-)
+from orbitlake.orchestration.assets import OEM_TABLES, RAW_OEM
 from orbitlake.orchestration.defaults import FIRST_DAY, RETRYING, TOLD
 from orbitlake.orchestration.forms import params_of
 from orbitlake.orchestration.outcomes import announce, note, of_ingestion
-
-TABLES = [OEM_ISSUES, OEM_SEGMENTS, STATE_VECTORS, TRAJECTORY_EVENTS, THRUST_EPISODES, OEM_COVARIANCES]
 
 
 @dag(
@@ -85,14 +75,14 @@ def ingest_oem():
         announce(context, {RAW_OEM: sum(item["outcome"]["outcome"] == "ingested" for item in archived)})
         return archived
 
-    @task(inlets=[RAW_OEM], outlets=TABLES)
+    @task(inlets=[RAW_OEM], outlets=OEM_TABLES)
     def tabulate(archived: list[dict], **context) -> list[dict]:
         from orbitlake.oem.ingest import batch
 
         outcomes = batch.tabulate(archived)
         note(context, of_ingestion(outcomes))
         rows = batch.rows_written(outcomes)
-        announce(context, {table: rows[table.name] for table in TABLES})
+        announce(context, {table: rows[table.name] for table in OEM_TABLES})
         return outcomes
 
     @task

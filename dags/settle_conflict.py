@@ -30,20 +30,11 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import dag, task
 from airflow.sdk.exceptions import AirflowFailException
 
-from orbitlake.orchestration.assets import (
-    OEM_COVARIANCES,
-    OEM_ISSUES,
-    OEM_SEGMENTS,
-    RAW_OEM,
-    STATE_VECTORS,
-    THRUST_EPISODES,
-    TRAJECTORY_EVENTS,
-)
+from orbitlake.orchestration.assets import OEM_TABLES, RAW_OEM
 from orbitlake.orchestration.defaults import FIRST_DAY, RETRYING, TOLD
 from orbitlake.orchestration.forms import params_of
 from orbitlake.orchestration.outcomes import announce, note, of_settling
 
-TABLES = [OEM_ISSUES, OEM_SEGMENTS, STATE_VECTORS, TRAJECTORY_EVENTS, THRUST_EPISODES, OEM_COVARIANCES]
 # Those of oem.ingest.comparison, which brings numpy along.
 OPTIONS = ["Keep the one in the lake", "Take the new one"]
 MOST_OPEN_QUESTIONS = 1000
@@ -79,7 +70,7 @@ def settle_conflict():
         note(context, f"waits for an answer: {question['subject']}")
         return dict(question)
 
-    @task(outlets=[RAW_OEM, *TABLES])
+    @task(outlets=[RAW_OEM, *OEM_TABLES])
     def settle(answered: dict, file: str, shown: list, **context) -> list[dict]:
         from orbitlake.oem.ingest import batch, questions
         from orbitlake.oem.ingest.conflicts import SettleError
@@ -95,7 +86,7 @@ def settle_conflict():
         note(context, of_settling(outcomes))
         rows = batch.rows_written(outcomes)
         taken = sum(outcome["outcome"] == "taken" for outcome in outcomes)
-        announce(context, {RAW_OEM: taken} | {table: rows[table.name] for table in TABLES})
+        announce(context, {RAW_OEM: taken} | {table: rows[table.name] for table in OEM_TABLES})
         return batch.check(outcomes)
 
     compared = compare()

@@ -20,8 +20,6 @@ The lake cannot be read or a channel cannot be told; the next run tries again.
 Press Trigger, with other limits if wanted: what stands is told once, however often it is looked at.
 """
 
-from datetime import timedelta
-
 from airflow.sdk import dag, task
 
 from orbitlake.orchestration.assets import (
@@ -33,7 +31,7 @@ from orbitlake.orchestration.assets import (
     POSITION_AUDIT,
     RAW_OPEN_NOTIFY,
 )
-from orbitlake.orchestration.defaults import FIRST_DAY, RETRYING
+from orbitlake.orchestration.defaults import FIRST_DAY, RETRYING_EACH_MINUTE
 from orbitlake.orchestration.forms import params_of
 
 
@@ -44,8 +42,7 @@ from orbitlake.orchestration.forms import params_of
     start_date=FIRST_DAY,
     catchup=False,
     max_active_runs=1,
-    # The next run comes within a minute anyway.
-    default_args=RETRYING | {"retries": 1, "execution_timeout": timedelta(minutes=5)},
+    default_args=RETRYING_EACH_MINUTE,
     doc_md=__doc__,
     tags=["positions", "oem", "alerts"],
     params=params_of("watch_freshness"),

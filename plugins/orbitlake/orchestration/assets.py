@@ -88,6 +88,7 @@ THRUST_EPISODES: Final = issue_files(
 OEM_COVARIANCES: Final = issue_files(
     "oem_covariances", "One row a covariance matrix of an ephemeris: its lower triangle, as published."
 )
+OEM_TABLES: Final = [OEM_ISSUES, OEM_SEGMENTS, STATE_VECTORS, TRAJECTORY_EVENTS, THRUST_EPISODES, OEM_COVARIANCES]
 TRAJECTORY: Final = object_files(
     "trajectory",
     "One row a state of the best known path: of the issue created last among those that cover its epoch.",

@@ -16,6 +16,9 @@ RETRYING: Final[dict[str, Any]] = {
     "on_failure_callback": RunFailed(),
 }
 
+RETRYING_EACH_MINUTE: Final[dict[str, Any]] = RETRYING | {"retries": 1, "execution_timeout": timedelta(minutes=5)}
+"""Of a DAG whose next run comes within a minute anyway."""
+
 TOLD: Final[dict[str, Any]] = {"on_failure_callback": RunFailed(), "on_success_callback": RunSucceeded()}
 """How a run as a whole raises and clears the alert of its DAG, in Airflow's DAG processor."""
 
