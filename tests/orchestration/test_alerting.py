@@ -16,7 +16,7 @@ from tests.pass_alerts.brokers import small_broker
 from orbitlake.alerts import Alert, ChannelError, Condition
 from orbitlake.lake import Lake
 from orbitlake.orchestration import alerting, channels
-from orbitlake.orchestration.alerting import RunFailed, RunSucceeded, tell
+from orbitlake.orchestration.alerting import run_failed, run_succeeded, tell
 from orbitlake.orchestration.assets import LIVE_POSITIONS, LIVE_WINDOW_STATS
 from orbitlake.settings import SettingError, from_environment
 
@@ -100,7 +100,7 @@ class Task(SimpleNamespace):
 
 
 def context_of(run_id: str, error: BaseException | None = None) -> dict:
-    dag = SimpleNamespace(dag_id="stream_positions", get_template_env=lambda **_: None)
+    dag = SimpleNamespace(dag_id="stream_positions")
     context = {"dag": dag, "run_id": run_id, "reason": "task_failure"}
     return context | ({"exception": error, "ti": Task(task_id="stream")} if error else {})
 
@@ -189,10 +189,10 @@ def body_of(mail: str) -> str:
 
 def test_a_failed_run_is_told_once_with_the_tasks_cause_and_cleared_by_the_next_success(webhook, lake_of_settings):
     for run_id in ("one", "two"):
-        RunFailed()(context_of(run_id, RuntimeError("stream: the checkpoint is in use\nand a long story")))
-        RunFailed()(context_of(run_id))
-    RunSucceeded()(context_of("three"))
-    RunSucceeded()(context_of("four"))
+        run_failed(context_of(run_id, RuntimeError("stream: the checkpoint is in use\nand a long story")))
+        run_failed(context_of(run_id))
+    run_succeeded(context_of("three"))
+    run_succeeded(context_of("four"))
 
     assert [(body["state"], body["text"]) for _, _, body in webhook.posts] == [
         (
@@ -205,7 +205,7 @@ def test_a_failed_run_is_told_once_with_the_tasks_cause_and_cleared_by_the_next_
 
 def day_run(run_id: str, day: int | None, **params: object) -> dict:
     """The context of a run of a DAG that works on one day, that of its data interval unless `date` names another."""
-    dag = SimpleNamespace(dag_id="compact_positions", params={"date": None}, get_template_env=lambda **_: None)
+    dag = SimpleNamespace(dag_id="compact_positions", params={"date": None})
     start = day and datetime(2026, 11, day, tzinfo=UTC)
     run = SimpleNamespace(data_interval_start=start, run_after=datetime(2026, 11, 21, 9, tzinfo=UTC))
     return {"dag": dag, "run_id": run_id, "dag_run": run, "params": {"date": None} | params, "reason": "task_failure"}
@@ -216,15 +216,15 @@ def standing_names() -> list[str]:
 
 
 def test_success_for_another_day_leaves_the_alert_of_a_failed_one(webhook, lake_of_settings):
-    RunFailed()(day_run("scheduled__18", 18))
-    RunFailed()(day_run("scheduled__19", 19))
-    RunSucceeded()(day_run("scheduled__20", 20))
+    run_failed(day_run("scheduled__18", 18))
+    run_failed(day_run("scheduled__19", 19))
+    run_succeeded(day_run("scheduled__20", 20))
     assert standing_names() == ["failed-compact_positions-2026-11-18", "failed-compact_positions-2026-11-19"]
 
-    RunSucceeded()(day_run("scheduled__18", 18))
+    run_succeeded(day_run("scheduled__18", 18))
     assert standing_names() == ["failed-compact_positions-2026-11-19"]
 
-    RunSucceeded()(day_run("manual__1", None, date="2026-11-19"))
+    run_succeeded(day_run("manual__1", None, date="2026-11-19"))
     assert standing_names() == []
     assert [body["text"] for _, _, body in webhook.posts if body["state"] == "cleared"] == [
         "cleared failed-compact_positions-2026-11-18: compact_positions for 2026-11-18 succeeded again: scheduled__18",
@@ -235,16 +235,16 @@ def test_success_for_another_day_leaves_the_alert_of_a_failed_one(webhook, lake_
 def test_run_with_a_partition_key_is_about_that_day(lake_of_settings, webhook):
     context = day_run("scheduled__21", None)
     context["dag_run"].partition_key = "2026-11-18"
-    RunFailed()(context)
-    RunSucceeded()(day_run("scheduled__22", None) | {"partition_key": "2026-11-19"})
+    run_failed(context)
+    run_succeeded(day_run("scheduled__22", None) | {"partition_key": "2026-11-19"})
     assert standing_names() == ["failed-compact_positions-2026-11-18"]
 
-    RunSucceeded()(day_run("backfill__18", None) | {"partition_key": "2026-11-18"})
+    run_succeeded(day_run("backfill__18", None) | {"partition_key": "2026-11-18"})
     assert standing_names() == []
 
 
 def test_run_by_hand_without_a_day_is_about_the_day_before(lake_of_settings, webhook):
-    RunFailed()(day_run("manual__1", None))
+    run_failed(day_run("manual__1", None))
 
     assert standing_names() == ["failed-compact_positions-2026-11-20"]
     (alert,) = alerting.board().standing()
@@ -253,8 +253,8 @@ def test_run_by_hand_without_a_day_is_about_the_day_before(lake_of_settings, web
 
 
 def test_alert_of_a_named_source_says_how_to_be_rid_of_one_that_was_mistyped(lake_of_settings, webhook):
-    dag = SimpleNamespace(dag_id="ingest_oem", params={"source": None}, get_template_env=lambda **_: None)
-    RunFailed()({"dag": dag, "run_id": "manual__1", "params": {"source": "iss.tx"}, "reason": "task_failure"})
+    dag = SimpleNamespace(dag_id="ingest_oem", params={"source": None})
+    run_failed({"dag": dag, "run_id": "manual__1", "params": {"source": "iss.tx"}, "reason": "task_failure"})
     (alert,) = alerting.board().standing()
     assert alert.clears == "a success of ingest_oem for iss.tx, or removing alerts/failed-ingest_oem-iss.tx.json"
 
@@ -264,34 +264,34 @@ def test_alert_of_a_named_source_says_how_to_be_rid_of_one_that_was_mistyped(lak
 
 def test_run_of_which_only_its_name_is_known_is_cleared_by_itself(lake_of_settings, webhook):
     bare = {key: value for key, value in day_run("manual__1", 20).items() if key in ("dag", "run_id", "reason")}
-    RunFailed()(bare)
-    RunSucceeded()(bare | {"run_id": "manual__2"})
+    run_failed(bare)
+    run_succeeded(bare | {"run_id": "manual__2"})
     assert standing_names() == ["failed-compact_positions-manual__1"]
 
-    RunSucceeded()(bare)
+    run_succeeded(bare)
     assert standing_names() == []
 
 
 def test_sources_that_read_alike_as_a_name_have_an_alert_each(lake_of_settings, webhook):
-    dag = SimpleNamespace(dag_id="ingest_oem", params={"source": None}, get_template_env=lambda **_: None)
+    dag = SimpleNamespace(dag_id="ingest_oem", params={"source": None})
     contexts = [
         {"dag": dag, "run_id": f"manual__{source}", "params": {"source": source}, "reason": "task_failure"}
         for source in ("https://example.org/a b", "https://example.org/a/b", "N/A", "x" * 500)
     ]
     scheduled = {"dag": dag, "run_id": "scheduled__1", "params": {"source": None}, "reason": "task_failure"}
     for context in [*contexts, scheduled]:
-        RunFailed()(context)
+        run_failed(context)
     assert len(set(standing_names())) == 5
 
-    RunSucceeded()(scheduled | {"run_id": "scheduled__2"})
+    run_succeeded(scheduled | {"run_id": "scheduled__2"})
     assert len(standing_names()) == 4
     for context in contexts:
-        RunSucceeded()(context)
+        run_succeeded(context)
     assert standing_names() == []
 
 
 def test_a_run_whose_task_was_killed_is_told_by_the_run(webhook, lake_of_settings):
-    RunFailed()(context_of("one"))
+    run_failed(context_of("one"))
 
     ((_, _, body),) = webhook.posts
     assert body["text"].endswith("stream_positions, run one failed (task_failure); its log tells more")
@@ -300,7 +300,7 @@ def test_a_run_whose_task_was_killed_is_told_by_the_run(webhook, lake_of_setting
 def test_the_watch_tells_what_a_callback_could_not(webhook, lake_of_settings):
     webhook.status = 500
     with pytest.raises(ChannelError):
-        RunFailed()(context_of("one"))
+        run_failed(context_of("one"))
     with pytest.raises(
         ChannelError, match="webhook:duty was not told of failed-stream_positions: its host answered 500"
     ):
@@ -333,7 +333,7 @@ def test_channels_of_the_settings_are_told_apart_and_nonsense_is_refused_by_name
 
 def test_a_failed_task_leaves_its_cause_for_the_note_of_its_run(webhook, lake_of_settings):
     context = context_of("one", RuntimeError("the checkpoint is in use\nand a long story"))
-    RunFailed()(context)
+    run_failed(context)
 
     assert context["ti"].pushed == {"outcome": "stream: the checkpoint is in use"}
 

@@ -13,6 +13,7 @@ from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOpe
 from airflow.sdk.exceptions import ParamValidationError
 from airflow.utils.types import DagRunType
 
+from orbitlake.orchestration.alerting import run_failed, run_succeeded
 from orbitlake.orchestration.defaults import TAGS
 from orbitlake.tables import TABLES
 
@@ -277,11 +278,11 @@ def test_failures_are_told_by_the_task_that_knows_the_cause_and_by_the_run(dag_b
     dag = dag_bag.dags[dag_id]
 
     for task in dag.tasks:
-        assert [type(callback).__name__ for callback in task.on_failure_callback] == ["RunFailed"]
+        assert task.on_failure_callback == [run_failed]
     # The watch would have every minute's success told by the DAG processor: it clears its own alert.
     if dag_id != "watch_freshness":
-        assert type(dag.on_failure_callback).__name__ == "RunFailed"
-        assert type(dag.on_success_callback).__name__ == "RunSucceeded"
+        assert dag.on_failure_callback == run_failed
+        assert dag.on_success_callback == run_succeeded
 
 
 @pytest.mark.parametrize("backwards", [False, True])

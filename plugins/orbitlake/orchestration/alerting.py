@@ -1,4 +1,4 @@
-"""Who is told of a failed run or of stale data: the channels of `ORBITLAKE_ALERTS`, as notifiers of Airflow."""
+"""Who is told of a failed run or of stale data: the channels of `ORBITLAKE_ALERTS`."""
 
 import hashlib
 import json
@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
-
-from airflow.sdk import BaseNotifier
 
 from orbitlake.orchestration.assets import LIVE_POSITIONS, LIVE_WINDOW_STATS
 from orbitlake.orchestration.channels import Letter, send
@@ -59,34 +57,30 @@ def in_one_line(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in text)
 
 
-class RunFailed(BaseNotifier):
+def run_failed(context: Mapping[str, Any]) -> None:
     """Raise the alert of what failed: called by the task that failed, which knows the cause, and by the run as a whole.
 
     A task that is killed calls nothing; its run does.
     """
+    from orbitlake.alerts import Condition
 
-    def notify(self, context: Mapping[str, Any]) -> None:
-        from orbitlake.alerts import Condition
-
-        name = alert_name(context)
-        # A name that was mistyped never succeeds.
-        params = context.get("params") or {}
-        is_named = params.get("source") or params.get("file")
-        otherwise = f", or removing alerts/{name}.json" if is_named else ""
-        clears = f"a success of {work_of(context)}{otherwise}"
-        board().heed(Condition(name, failure_text(context), is_wrong=True, clears=clears))
-        if context.get("exception") is not None:
-            note(context, f"{context['ti'].task_id}: {failure_cause(context['exception'])}")
+    name = alert_name(context)
+    # A name that was mistyped never succeeds.
+    params = context.get("params") or {}
+    is_named = params.get("source") or params.get("file")
+    otherwise = f", or removing alerts/{name}.json" if is_named else ""
+    clears = f"a success of {work_of(context)}{otherwise}"
+    board().heed(Condition(name, failure_text(context), is_wrong=True, clears=clears))
+    if context.get("exception") is not None:
+        note(context, f"{context['ti'].task_id}: {failure_cause(context['exception'])}")
 
 
-class RunSucceeded(BaseNotifier):
+def run_succeeded(context: Mapping[str, Any]) -> None:
     """Clear the alert of what succeeded now: of the same day or source, for a DAG that works on one at a time."""
+    from orbitlake.alerts import Condition
 
-    def notify(self, context: Mapping[str, Any]) -> None:
-        from orbitlake.alerts import Condition
-
-        text = f"{work_of(context)} succeeded again: {context['run_id']}"
-        board().heed(Condition(alert_name(context), text, is_wrong=False))
+    text = f"{work_of(context)} succeeded again: {context['run_id']}"
+    board().heed(Condition(alert_name(context), text, is_wrong=False))
 
 
 def alert_name(context: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from orbitlake.orchestration.alerting import RunFailed, RunSucceeded
+from orbitlake.orchestration.alerting import run_failed, run_succeeded
 
 RETRYING: Final[dict[str, Any]] = {
     "owner": "orbitlake",
@@ -13,13 +13,13 @@ RETRYING: Final[dict[str, Any]] = {
     "max_retry_delay": timedelta(minutes=10),
     "execution_timeout": timedelta(hours=2),
     # The last try of a task knows why it failed.
-    "on_failure_callback": RunFailed(),
+    "on_failure_callback": run_failed,
 }
 
 RETRYING_EACH_MINUTE: Final[dict[str, Any]] = RETRYING | {"retries": 1, "execution_timeout": timedelta(minutes=5)}
 """Of a DAG whose next run comes within a minute anyway."""
 
-TOLD: Final[dict[str, Any]] = {"on_failure_callback": RunFailed(), "on_success_callback": RunSucceeded()}
+TOLD: Final[dict[str, Any]] = {"on_failure_callback": run_failed, "on_success_callback": run_succeeded}
 """How a run as a whole raises and clears the alert of its DAG, in Airflow's DAG processor."""
 
 TAGS: Final = frozenset({"positions", "oem", "spark", "continuous", "daily", "alerts"})

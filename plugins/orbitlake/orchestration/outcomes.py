@@ -8,6 +8,7 @@ from airflow.listeners import hookimpl
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
     from airflow.sdk import Asset
+    from sqlalchemy.orm import Session
 
 KEY: Final = "outcome"
 """Under this key a task leaves its sentence among its XComs."""
@@ -154,22 +155,21 @@ class RunNotes:
 
 
 def _note_run(dag_run: "DagRun") -> None:
-    written = dag_run.dag_run_note
-    if written and written.user_id:
+    from sqlalchemy.orm import object_session
+
+    session = object_session(dag_run)
+    # `airflow dags test` lets go of its run before it says how that ended.
+    if session is None or (dag_run.dag_run_note and dag_run.dag_run_note.user_id):
         return
-    for sentence in _sentences(dag_run):
+    for sentence in _sentences(dag_run, session):
         dag_run.note = sentence[:LONGEST_NOTE]
         return
 
 
-def _sentences(dag_run: "DagRun") -> Iterator[str]:
+def _sentences(dag_run: "DagRun", session: "Session") -> Iterator[str]:
     """The sentences of a run's tasks, the last one first."""
     from airflow.models.xcom import XComModel
-    from sqlalchemy.orm import object_session
 
-    session = object_session(dag_run)
-    if session is None:
-        return
     left = XComModel.get_many(run_id=dag_run.run_id, key=KEY, dag_ids=dag_run.dag_id)
     for row in session.scalars(left.order_by(None).order_by(XComModel.timestamp.desc())):
         sentence = XComModel.deserialize_value(row)
