@@ -126,5 +126,6 @@ if __name__ == "__main__":
     arguments = parse_arguments()
     settings = of_command_line(arguments.data)
     if arguments.settle:
-        sys.exit(settle_conflict(*arguments.settle, settings))
+        file, choice = arguments.settle
+        sys.exit(settle_conflict(file, choice, settings))
     sys.exit(main(arguments.source, settings, is_rebuild=arguments.rebuild))
