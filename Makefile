@@ -31,8 +31,9 @@ down: setup    ## stop what `up` or `demo` left running
 test: setup    ## the tests, the end-to-end one too, in about ten minutes
 	@$(PYTEST) -m "not long"
 
+# The files that hold one alone: to import all the others takes each of three workers ten seconds and more.
 test-long: setup    ## the tests that take long: kills, interruptions, a hostile machine, long histories
-	@$(PYTEST) -m long
+	@$(PYTEST) -m long $$(grep -rl --include='test_*.py' 'pytest\.mark\.long' tests)
 
 lint: setup    ## ruff, formatting, strict types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python -m mypy

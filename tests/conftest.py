@@ -11,6 +11,7 @@ from orbitlake.lake import Lake
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
+LONG_FILES = pytest.StashKey[set[str]]()
 END_TO_END = "tests/e2e/"
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
 FIRST = (
@@ -33,8 +34,11 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return argname if isinstance(val, bytes) and not val.isascii() else None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes long."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with what takes long, and note the files that hold a test marked so."""
+    config.stash[LONG_FILES] = {
+        item.path.relative_to(CHECKOUT).as_posix() for item in items if item.get_closest_marker("long")
+    }
     names = {item: item.path.relative_to(CHECKOUT / "tests").as_posix() for item in items}
     items.sort(
         key=lambda item: next((place for place, part in enumerate(FIRST) if names[item].startswith(part)), len(FIRST))
