@@ -90,8 +90,8 @@ def main() -> None:
             for look in looks:
                 for table in POSITION_TABLES:
                     account.write(json.dumps(one_read(look, table) | {"last": last}) + "\n")
-            # Half of the time: the compactions need a processor too.
-            time.sleep(time.monotonic() - started)
+            # A quarter of the time: the compactions need a processor too.
+            time.sleep(3 * (time.monotonic() - started))
 
 
 def one_read(look: Look, table: Table) -> dict[str, object]:

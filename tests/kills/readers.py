@@ -136,8 +136,8 @@ def watch(kind: str, lake: Lake, expected: dict[str, set], out: Path) -> None:
         write_file(
             out / f"{kind}.json", json.dumps({"looks": account, "wrong": wrong[:50], "last": last}).encode(), out
         )
-        # Half of the time: the stream needs a processor too.
-        time.sleep(time.monotonic() - began)
+        # A quarter of the time: the stream needs a processor too.
+        time.sleep(3 * (time.monotonic() - began))
 
 
 def main() -> None:
