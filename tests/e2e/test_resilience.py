@@ -65,7 +65,7 @@ def session(process: psutil.Process) -> int | None:
 def test_no_click_fails(topology: Topology, airflow: Airflow):
     clicks = Clicks(topology.airflow_url, topology.password)
 
-    clicks.run(pairs=5, users=3, seconds=20)
+    clicks.run(pairs=5, users=3, seconds=10)
     print(clicks.report())
 
     assert clicks.failed == []
