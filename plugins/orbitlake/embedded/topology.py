@@ -197,8 +197,12 @@ class Topology:
             ),
             worker("spark-worker-1", "ORBITLAKE_SPARK_WORKER_1_UI_PORT"),
             worker("spark-worker-2", "ORBITLAKE_SPARK_WORKER_2_UI_PORT"),
-            Part("migration", airflow("db", "migrate"), needs=("database",), once=True),
-            Part("pools", airflow("pools", "set", *SPARK_POOL), needs=("migration",), once=True),
+            Part(
+                "migration",
+                (python, "-m", "orbitlake.embedded.metadata", *SPARK_POOL),
+                needs=("database",),
+                once=True,
+            ),
             Part("api-server", airflow("api-server"), needs=("migration",)),
             # Without its database it schedules nothing any more, and waits for its tasks, which last an hour, to end.
             Part(
@@ -247,6 +251,10 @@ class Topology:
             "AIRFLOW__API_AUTH__JWT_SECRET": secret["jwt_secret"],
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.logs / "tasks"),
             "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "120",
+            # A file that changes is parsed at once all the same, and nothing in ours depends on when it is parsed. The
+            # threshold: a DAG is set aside only after two parses that came to nothing, as in a restart of the database.
+            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "120",
+            "AIRFLOW__DAG_PROCESSOR__STALE_DAG_THRESHOLD": "300",
             # What a scheduler that was killed left is taken up again within the minute.
             "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "15",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
