@@ -14,7 +14,9 @@ from orbitlake.settings import FALLBACKS
 def main() -> int:
     """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--interval", type=float, default=5, metavar="SECONDS", help="between polls, at least 1 (5)")
+    parser.add_argument(
+        "--interval", type=float, default=5, metavar="SECONDS", help="between polls, at least 1 of a live feed (5)"
+    )
     parser.add_argument("--duration", type=float, default=300, metavar="SECONDS", help="of the whole run (300)")
     parser.add_argument("--url", help="of the feed (by default that of the settings)")
     parser.add_argument("--source", choices=sorted(FEEDS), default=OPEN_NOTIFY, help="kind of the feed (%(default)s)")

@@ -35,6 +35,10 @@ MAX_FILE_BYTES: Final = "ORBITLAKE_MAX_DOWNLOAD_BYTES"
 MOST_BUCKETS: Final = 1024
 LIVE: Final = "live"
 SIMULATOR: Final = "simulator"
+LIVE_INTERVAL_S: Final = 1.0
+"""Open Notify's position moves once a second; asking more often repeats it and burdens a free service."""
+SIMULATED_INTERVAL_S: Final = 0.5
+"""Nobody else waits for it; in a shorter tick an answer could come too late on a busy machine."""
 SIMULATOR_URL: Final = "{simulator_url}"
 REFUSED: Final = 3
 """Exit status of a job that is asked for what it must not do: trying again is no use."""
@@ -273,6 +277,11 @@ class Settings:
     @property
     def uses_simulator(self) -> bool:
         return self.upstream == SIMULATOR
+
+    @property
+    def shortest_interval_s(self) -> float:
+        """The least time from one poll to the next."""
+        return SIMULATED_INTERVAL_S if self.uses_simulator else LIVE_INTERVAL_S
 
     @property
     def sites_file(self) -> Path:

@@ -14,7 +14,7 @@ import pytest
 from msgspec.structs import replace
 from tests.positions.samples import ISS
 
-from orbitlake.positions.collect.collector import collect
+from orbitlake.positions.collect.collector import collect, run
 from orbitlake.positions.collect.poller import MAX_BODY_BYTES, Clock, Poller
 from orbitlake.positions.record import RawRecord, read_record
 
@@ -152,6 +152,17 @@ def test_a_server_error_is_asked_again_within_the_budget(server, status):
     assert failure is None
     assert record.http_status == 200
     assert len(server.asked_at) == 2
+
+
+def test_the_simulator_alone_is_asked_more_often(monkeypatch, server, lake):
+    monkeypatch.setenv("ORBITLAKE_DATA", str(lake.root))
+    asked = []
+    for upstream in ("simulator", "live"):
+        monkeypatch.setenv("ORBITLAKE_UPSTREAM", upstream)
+        run(interval_s=0.01, duration_s=1, url=server.url, fallback="off", show=lambda _: None)
+        asked.append(len(server.asked_at))
+
+    assert asked == [2, 3]
 
 
 def test_retries_never_outlast_the_budget(server):

@@ -248,7 +248,7 @@ def test_a_recording_is_served_row_by_row_and_then_ends():
         assert [get(url).content for _ in range(2)] == [whole, torn]
         assert get(url, "/replay").json() == {"served": 2, "total": 2}
         ended = get(url)
-        assert (ended.status_code, ended.json()["reason"]) == (404, "recording ended")
+        assert (ended.status_code, ended.json()["reason"]) == (503, "recording ended")
         assert get(url, f"{OEM_PATH}.txt").status_code == 404
 
 

@@ -41,7 +41,7 @@ DAGS: Final = (
     "watch_freshness",
 )
 REPLAY_PACE: Final = {
-    "ORBITLAKE_COLLECT_INTERVAL_S": "1",
+    "ORBITLAKE_COLLECT_INTERVAL_S": "0.5",
     "ORBITLAKE_COLLECT_DURATION_S": "120",
     "ORBITLAKE_STREAM_MAX_RUNTIME_S": "600",
 }
@@ -162,19 +162,17 @@ class Demo:
         self._audited()
 
     def _flow_of_recording(self) -> None:
-        # One poll a second is as fast as may be: they go on while all else begins.
-        self._begin("collect", "the recorded polls, one a second -> raw/open_notify")
+        # They go on while all else begins.
+        self._begin("collect", "the recorded polls, two a second -> raw/open_notify")
         self.airflow.unpause("collect_positions")
         self._begin("ingest_oem", "the recorded issue -> raw/oem and its tables")
         # Unpausing a daily DAG starts the run that its schedule owes. For compact_positions that is yesterday's, which
         # has nothing to do: done now, it does not stand in the way of the run that the demo triggers later.
-        self.airflow.unpause("compact_positions")
-        self.airflow.unpause("audit_positions")
-        self.airflow.unpause("predict_passes")
+        for dag_id in ("stream_positions", "compact_positions", "audit_positions", "predict_passes"):
+            self.airflow.unpause(dag_id)
         self._run("ingest_oem", {})
         self._await("yesterday compacted", lambda: self.airflow.succeeded("compact_positions") > 0)
         self._begin("collect and stream", "polls -> raw/open_notify -> live tables, until every fix has arrived")
-        self.airflow.unpause("stream_positions")
         self._await("polled", self._is_polled)
         self.airflow.pause("collect_positions")
         wanted = len(self._raw_fixes())

@@ -182,10 +182,10 @@ FORMS: Final[dict[str, dict[str, Field]]] = {
     "collect_positions": {
         "interval_s": Number(
             "Interval (s)",
-            "Time from one poll to the next, 1 to 3600. A run that you start takes over from the one at work within "
-            "seconds; its values hold for that run alone.",
+            f"Time from one poll to the next, {SETTINGS.shortest_interval_s:g} to 3600. A run that you start takes "
+            "over from the one at work within seconds; its values hold for that run alone.",
             SETTINGS.collect_interval_s,
-            1,
+            SETTINGS.shortest_interval_s,
             3600,
         ),
         "duration_s": Number(

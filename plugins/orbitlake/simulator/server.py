@@ -160,7 +160,9 @@ def _serve_recordings(app: FastAPI, replay: Replay) -> None:
     async def recorded_poll() -> Response:
         body = replay.next_body()
         if body is None:
-            return Response('{"message": "failure", "reason": "recording ended"}', 404, media_type="application/json")
+            # Whoever polls is to rest: no more will come.
+            content = '{"message": "failure", "reason": "recording ended"}'
+            return Response(content, 503, {"Retry-After": "3600"}, "application/json")
         return Response(body, media_type="application/json")
 
     @app.get("/replay")

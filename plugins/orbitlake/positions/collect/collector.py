@@ -5,17 +5,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from threading import Event
-from typing import Final
 
 from orbitlake.endings import asked_by_signals
 from orbitlake.lake import Lake
 from orbitlake.positions.collect.poller import Clock, Poller
 from orbitlake.positions.raw.segments import SegmentWriter
 from orbitlake.positions.record import OPEN_NOTIFY, RawRecord
-from orbitlake.settings import OFF, from_environment
-
-SHORTEST_INTERVAL_S: Final = 1.0
-"""Open Notify's position moves once a second; asking more often repeats it and burdens a free service."""
+from orbitlake.settings import LIVE_INTERVAL_S, OFF, from_environment
 
 
 @dataclass(slots=True)
@@ -55,15 +51,17 @@ def collect(
     clock: Clock | None = None,
     warn: Callable[[str], None] | None = None,
     is_relieved: Callable[[], bool] = lambda: False,
+    shortest_interval_s: float = LIVE_INTERVAL_S,
 ) -> Summary:
-    """Poll each `interval_s` (at least 1 s) for `duration_s`, or until `stop`, and append one raw record a poll.
+    """Poll each `interval_s` for `duration_s`, or until `stop`, and append one raw record a poll.
 
+    An interval below `shortest_interval_s` is taken for that.
     The first of `pollers` is the feed, the others are its fallbacks. Ticks are counted from the start, so that slow
     answers do not add up; one that is missed is left out, not caught up. `show` gets a line a poll, `warn` in its
     place that of a failed one. `is_relieved`, asked before each tick, ends the run early: another is to take over.
     """
     clock = clock or Clock()
-    interval_s = max(interval_s, SHORTEST_INTERVAL_S)
+    interval_s = max(interval_s, shortest_interval_s)
     summary = Summary()
     began = clock.monotonic_s()
     tick = 0
@@ -139,7 +137,8 @@ def run(
             for feed in feeds
         ]
         lake = Lake(settings.data)
-        return collect(pollers, lake, interval_s, duration_s, stop, show, None, warn, is_relieved).as_json()
+        shortest_s = settings.shortest_interval_s
+        return collect(pollers, lake, interval_s, duration_s, stop, show, None, warn, is_relieved, shortest_s).as_json()
 
 
 def line_of(record: RawRecord) -> str:
