@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 from orbitlake.lake import Lake
 
@@ -13,12 +14,16 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 
 LONG_FILES = pytest.StashKey[set[str]]()
 END_TO_END = "tests/e2e/"
+KILLS = "tests/kills/"
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
 FIRST = (
-    *("e2e", "embedded/test_topology.py", "kills", "embedded/test_strangers.py", "jobs", "embedded/test_setup.py"),
-    *("oem/ingest", "page/test_use.py", "positions", "test_examples.py", "test_readme.py"),
+    *("e2e", "embedded/test_setup.py", "embedded/test_topology.py", "embedded/test_strangers.py", "kills"),
+    *("oem/ingest", "jobs", "page/test_use.py", "positions", "test_examples.py", "test_readme.py"),
 )
-"""What takes minutes, the longest first: begun last, it would keep one worker busy while the other is done."""
+"""What takes minutes, the longest first: begun last, it would keep one worker busy while the other is done.
+
+Of those the files of several tests come first, since what is given to a worker along with a single test waits for it.
+"""
 
 # Airflow reads these once, at its first import, whichever test comes first; its database has one user.
 os.environ["AIRFLOW_HOME"] = str(CHECKOUT / ".run" / "tests" / f"airflow-{WORKER}")
@@ -54,7 +59,18 @@ class ByFile(LoadScopeScheduling):
     """What a worker takes at a time."""
 
     def _split_scope(self, nodeid: str) -> str:
+        # Tests of kills take minutes, and share nothing.
+        if nodeid.startswith(KILLS):
+            return nodeid
         return END_TO_END if nodeid.startswith(END_TO_END) else nodeid.partition("::")[0]
+
+    def _reschedule(self, node: WorkerController) -> None:
+        """Give a worker its next file when one test is left: it begins with that only once it knows of another.
+
+        Given earlier, the file would wait behind two tests of minutes while another worker has nothing to do.
+        """
+        if not self.workqueue or self._pending_of(self.assigned_work[node]) <= 1:
+            super()._reschedule(node)
 
 
 @pytest.fixture(scope="session")
