@@ -166,7 +166,7 @@ def newest_first(lake: Lake) -> Iterator[tuple[Path, datetime]]:
     """
     for folder in reversed(days_in(lake.raw_open_notify).values()):
         files = []
-        for name in raw_files(folder)[0]:
+        for name in raw_files(folder):
             # A day that is being sealed loses its segments meanwhile.
             with suppress(FileNotFoundError):
                 files.append(((folder / name).stat().st_mtime, folder / name))

@@ -148,7 +148,7 @@ def raw_removals(lake: Lake, before: date) -> Iterator[Removal]:
     committed = Committed.of(Checkpoint(lake).spark)
     for day, folder in days_in(lake.raw_open_notify).items():
         if committed and day < before and parts_of(lake, POSITIONS, day):
-            for sealed in sorted(folder / name for name in raw_files(folder)[0] if committed.has_read(name)):
+            for sealed in (folder / name for name in raw_files(folder) if committed.has_read(name)):
                 yield Removal(RAW, str(sealed), sealed.stat().st_size, f"{day} is closed and older than the setting")
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 
 import pytest
 from tests.positions.streamed import DAY, Streamed, quarantined, reasons
@@ -9,14 +10,13 @@ from tests.positions.streamed import DAY, Streamed, quarantined, reasons
 from orbitlake.lake import quarantine
 from orbitlake.lake.listing import warned_of
 from orbitlake.positions.raw import backlog as backlog_module
-from orbitlake.positions.raw import inbox
 from orbitlake.positions.raw.backlog import nothing_read
 from orbitlake.positions.raw.segments import RawFileError
 
 
 @pytest.fixture
 def stream(lake, monkeypatch):
-    monkeypatch.setattr(inbox, "SETTLED_S", 0)
+    monkeypatch.setattr(backlog_module, "SETTLED_S", 0)
     return Streamed(lake)
 
 
@@ -162,6 +162,30 @@ def test_the_raw_folder_of_before_streams_once_and_becomes_segments(stream):
     assert not list((stream.root / DAY).glob("*/"))
 
 
+@pytest.mark.parametrize("name", [".a.jsonl", "_a.json", ".hidden/a.json", "_temporary/a.jsonl"])
+def test_what_is_hidden_is_passed_over_in_silence(stream, caplog, name):
+    stream.land({f"{DAY}/{name}": b"a\n"})
+
+    assert stream.read() == []
+    assert caplog.messages == []
+
+
+def test_links_and_other_endings_stay_and_are_named_in_a_warning(stream, caplog):
+    warned_of.clear()
+    stream.land({f"{DAY}/a.jsonl": b"a\n"})
+    folder = stream.root / DAY
+    names = ["loop", "self.jsonl", "gone.json", "link.jsonl", "pipe.jsonl", "x.txt", "json", "z.json.gz", "W.JSONL"]
+    for name, target in zip(names, (folder, folder / "self.jsonl", "nowhere", "a.jsonl"), strict=False):
+        (folder / name).symlink_to(target)
+    os.mkfifo(folder / "pipe.jsonl")
+    for name in names[5:]:
+        (folder / name).touch()
+
+    assert stream.read() == [b"a"]
+    assert [any(f"/{name}: not taken" in message for message in caplog.messages) for name in names] == [True] * 9
+    assert sorted(path.name for path in folder.iterdir()) == sorted(["a.jsonl", *names])
+
+
 @pytest.mark.parametrize("content", [gzip.compress(b"{}\n" * 9000)[:-9], b"no gzip"], ids=["torn", "other"])
 def test_a_damaged_sealed_file_goes_to_quarantine_and_the_others_are_read(stream, capsys, content):
     stream.land({f"{DAY}/a.jsonl": b"a\n", f"{DAY}/d.jsonl": b"d\n"})
@@ -192,11 +216,11 @@ def test_a_kill_before_a_damaged_file_is_moved_leaves_one_reason(stream, monkeyp
 
 @pytest.mark.parametrize("until_now", [b"", gzip.compress(b"{}\n" * 9000)[:40]], ids=["empty", "torn"])
 def test_a_sealed_file_that_is_being_copied_waits(stream, until_now, monkeypatch):
-    monkeypatch.setattr(inbox, "SETTLED_S", 60)
+    monkeypatch.setattr(backlog_module, "SETTLED_S", 60)
     stream.land({f"{DAY}/a.jsonl": b"a\n", f"{DAY}/b.jsonl.gz": until_now})
     first = stream.read()
     stream.land({f"{DAY}/b.jsonl.gz": gzip.compress(b"b\n")})
-    monkeypatch.setattr(inbox, "SETTLED_S", 0)
+    monkeypatch.setattr(backlog_module, "SETTLED_S", 0)
 
     assert first == [b"a"]
     assert stream.read() == [b"b"]

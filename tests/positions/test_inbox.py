@@ -10,7 +10,7 @@ import pytest
 from tests.positions.streamed import Streamed, quarantined, reasons
 
 from orbitlake.lake.listing import warned_of
-from orbitlake.positions.raw import backlog, inbox, merging
+from orbitlake.positions.raw import backlog, merging
 
 
 @pytest.fixture
@@ -24,8 +24,7 @@ def passing(monkeypatch):
         if state["meanwhile"]:
             state["meanwhile"].pop(0)()
 
-    for module in (inbox, backlog):
-        monkeypatch.setattr(module, "SETTLED_S", 0.1)
+    monkeypatch.setattr(backlog, "SETTLED_S", 0.1)
     monkeypatch.setattr(backlog, "time", SimpleNamespace(sleep=sleep))
     return state
 

@@ -21,9 +21,9 @@ from orbitlake.freshness import newest_first
 from orbitlake.inspection import facts, holdings
 from orbitlake.lake import Lake
 from orbitlake.lake.errors import printable
-from orbitlake.lake.listing import days_in, warned_of
+from orbitlake.lake.listing import warned_of
 from orbitlake.page.newest import newest_day
-from orbitlake.positions.raw.segments import raw_files
+from orbitlake.positions.raw import backlog
 from orbitlake.positions.spark.compaction import compact_day
 from orbitlake.positions.spark.lifecycle import AVAILABLE_NOW, run
 from orbitlake.positions.store.day_files import pending_days
@@ -160,7 +160,8 @@ def strew(lake: Lake, number: int, name: str) -> tuple[int, int, list[Path]]:
     return seen, raw, strays
 
 
-def test_each_name_is_counted_once_or_named_in_a_warning(template, tmp_path, caplog):
+def test_each_name_is_counted_once_or_named_in_a_warning(template, tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(backlog, "SETTLED_S", 0)
     counted = 0
     for number, name in enumerate(generated(COUNT)):
         lake = Lake(tmp_path / str(number) / "data")
@@ -173,7 +174,8 @@ def test_each_name_is_counted_once_or_named_in_a_warning(template, tmp_path, cap
             (rows,) = tables.sql("SELECT count(*) FROM positions").fetchone()
             told = dict(facts(lake, tables, NOW))
             tables.sql("SELECT * FROM window_stats").fetchall()
-        found_raw = [name for day in days_in(lake.raw_open_notify).values() for some in raw_files(day) for name in some]
+        unread = backlog.Backlog(lake, lake.checkpoints / "none")
+        found_raw = [*unread.look(), *(path for _, some in unread.brought for path in some)]
         going = None
         if REAL_PART.fullmatch(name) and name != "part-0.parquet":
             # Its rows are there twice now: nothing of the day goes before a person has looked.

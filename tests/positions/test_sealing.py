@@ -15,7 +15,7 @@ from tests.conftest import CHECKOUT
 from tests.positions.streamed import DAY, Streamed, whole_lines
 
 from orbitlake.lake import Lake
-from orbitlake.positions.raw import inbox, merging
+from orbitlake.positions.raw import backlog, merging
 from orbitlake.positions.raw.merging import MergeError
 from orbitlake.positions.raw.sealing import GRACE, seal_closed_days
 from orbitlake.positions.raw.segments import SegmentWriter
@@ -32,7 +32,7 @@ LINES = [line for line in SEALED.split(b"\n") if line]
 
 @pytest.fixture
 def stream(lake, monkeypatch):
-    monkeypatch.setattr(inbox, "SETTLED_S", 0)
+    monkeypatch.setattr(backlog, "SETTLED_S", 0)
     return Streamed(lake)
 
 

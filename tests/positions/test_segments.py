@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.conftest import CHECKOUT
 
-from orbitlake.lake.listing import warned_of
 from orbitlake.positions.raw.segments import SegmentWriter, is_held, raw_files
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -101,64 +100,15 @@ def test_each_line_is_on_disk_before_the_next_poll(lake, monkeypatch):
     assert synced.count(own) >= 3
 
 
-NAMES = {
-    "a.jsonl": False,
-    "b.jsonl.gz": False,
-    "a.json": True,
-    "hour=12/a.json": True,
-    "any/depth/a.jsonl": True,
-    "b\udcff.jsonl": False,
-    "x.json.jsonl": False,
-}
-
-
-def test_raw_files_are_found_at_any_depth_of_a_day(tmp_path):
-    for name in NAMES:
+def test_segments_and_sealed_files_are_those_in_the_folder_of_their_day(tmp_path):
+    for name in ("b.jsonl.gz", "a.jsonl", "x.json.jsonl", "a.json", ".a.jsonl", "_a.jsonl", "any/depth/c.jsonl"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
+    (tmp_path / "link.jsonl").symlink_to("a.jsonl")
+    (tmp_path / "folder.jsonl").mkdir()
 
-    names, older = raw_files(tmp_path)
-    found = dict.fromkeys(names, False) | {str(path.relative_to(tmp_path)): True for path in older}
-
-    assert found == NAMES
-
-
-@pytest.mark.parametrize("name", [".a.jsonl", "_a.json", ".hidden/a.json", "_temporary/a.jsonl"])
-def test_what_is_hidden_is_passed_over_in_silence(tmp_path, caplog, name):
-    (tmp_path / name).parent.mkdir(exist_ok=True)
-    (tmp_path / name).touch()
-
-    assert raw_files(tmp_path) == ([], [])
-    assert caplog.messages == []
-
-
-def test_links_and_other_endings_are_named_in_a_warning(tmp_path, caplog):
-    warned_of.clear()
-    (tmp_path / "a.jsonl").touch()
-    names = ["loop", "self.jsonl", "gone.json", "link.jsonl", "pipe.jsonl", "x.txt", "json", "z.json.gz", "W.JSONL"]
-    for name, target in zip(names, (tmp_path, tmp_path / "self.jsonl", "nowhere", "a.jsonl"), strict=False):
-        (tmp_path / name).symlink_to(target)
-    os.mkfifo(tmp_path / "pipe.jsonl")
-    for name in names[5:]:
-        (tmp_path / name).touch()
-
-    assert raw_files(tmp_path) == (["a.jsonl"], [])
-    assert [any(f"/{name}: not read" in message for message in caplog.messages) for name in names] == [True] * 9
-
-
-def test_a_folder_that_goes_while_it_is_listed_does_no_harm(tmp_path, monkeypatch):
-    (tmp_path / "hour=12").mkdir()
-    (tmp_path / "b.json").touch()
-    listed = os.scandir
-
-    def emptied(folder):
-        if folder.name == "hour=12":
-            folder.rmdir()
-        return listed(folder)
-
-    monkeypatch.setattr(os, "scandir", emptied)
-
-    assert raw_files(tmp_path) == ([], [tmp_path / "b.json"])
+    assert raw_files(tmp_path) == ["a.jsonl", "b.jsonl.gz", "x.json.jsonl"]
+    assert raw_files(tmp_path / "none") == []
 
 
 COLLECTOR = """

@@ -92,8 +92,7 @@ def raw_listing(lake: Lake) -> dict[date, dict[str, int]]:
     """
     found: dict[date, dict[str, int]] = {}
     for day, folder in days_in(lake.raw_open_notify).items():
-        names, _ = raw_files(folder)
-        sizes = {f"{folder.name}/{name}": size_of(folder / name) for name in sorted(names)}
+        sizes = {f"{folder.name}/{name}": size_of(folder / name) for name in raw_files(folder)}
         found[day] = {name: size for name, size in sizes.items() if size is not None}
     return {day: files for day, files in found.items() if files}
 

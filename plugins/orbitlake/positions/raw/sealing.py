@@ -54,7 +54,7 @@ class Committed:
 def unmark_later(lake: Lake, committed: Committed) -> None:
     """Take the mark off sealed files of later batches than the last: the checkpoint has come out of a backup."""
     for folder in days_in(lake.raw_open_notify).values():
-        for name in raw_files(folder)[0]:
+        for name in raw_files(folder):
             marked = MARKED.fullmatch(name)
             if marked and marked[2] == committed.query and not committed.has_read(name):
                 (folder / name).rename(folder / f"{marked[1]}.{marked[2]}_{marked[3]}{SEALED}")
@@ -73,7 +73,7 @@ def seal_closed_days(
     for day, folder in days_in(lake.raw_open_notify).items():
         if committed is None or day >= (now.astimezone(UTC) - GRACE).date() or (sealed and is_enough()):
             break
-        segments = [folder / name for name in sorted(raw_files(folder)[0]) if name.endswith(SEGMENT)]
+        segments = [folder / name for name in raw_files(folder) if name.endswith(SEGMENT)]
         # Each is asked, since asking ends its torn line.
         are_done = [is_done(path, committed) for path in segments]
         if segments and all(are_done):

@@ -20,16 +20,12 @@ from orbitlake.lake import Lake
 from orbitlake.lake.errors import printable
 from orbitlake.lake.files import publish_file
 from orbitlake.lake.lines import end_of_lines
-from orbitlake.lake.listing import warn_of
 from orbitlake.lake.paths import day_folder
 from orbitlake.positions.record import MAX_LINE_BYTES
 
 SEGMENT: Final = ".jsonl"
 SEALED: Final = ".jsonl.gz"
-OLDER: Final = ".json"
-"""Record files of before there were segments, one poll each, in any folder below that of their day."""
 HIDDEN: Final = (".", "_")
-NOT_READ: Final = f"not read: raw records are plain files that end with {SEGMENT}, {SEALED} or {OLDER}"
 MOST_NAME_BYTES: Final = 200
 """Of the names that people gave: file systems hold names to 255 bytes, and ours put numbers and marks beside them."""
 
@@ -110,30 +106,12 @@ def end_last_line(segment: Path) -> None:
         os.utime(segment, ns=(found.st_atime_ns, found.st_mtime_ns))
 
 
-def raw_files(day: Path) -> tuple[list[str], list[Path]]:
-    """Return the names of the segments and sealed files in the folder of a day, and the files there of before these.
-
-    Hidden files are passed over. Anything else, links too, is left alone and named in a warning.
-    """
-    names: list[str] = []
-    older, strays, folders = [], [], [day]
-    while folders:
-        folder = folders.pop()
-        # A folder whose files were merged goes meanwhile.
-        with suppress(FileNotFoundError), os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.startswith(HIDDEN):
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(Path(entry.path))
-                elif not entry.is_file(follow_symlinks=False) or not entry.name.endswith((SEGMENT, SEALED, OLDER)):
-                    strays.append(entry.path)
-                elif folder is day and not entry.name.endswith(OLDER):
-                    names.append(entry.name)
-                else:
-                    older.append(Path(entry.path))
-    warn_of(strays, NOT_READ)
-    return names, older
+def raw_files(day: Path) -> list[str]:
+    """Return the names of the segments and sealed files in the folder of a day, in order."""
+    with suppress(FileNotFoundError), os.scandir(day) as entries:
+        files = (entry.name for entry in entries if entry.is_file(follow_symlinks=False))
+        return sorted(name for name in files if name.endswith((SEGMENT, SEALED)) and not name.startswith(HIDDEN))
+    return []
 
 
 class RawFileError(Exception):

@@ -74,7 +74,7 @@ def write_aside(lake: Lake, fixes: pa.Table, buckets: Buckets, part: int) -> Out
     outcome = Outcome(rows=int(is_new.sum()), late=int(late(positions, is_new).sum()), corrected=int(differs.sum()))
     changed = [rows for _, rows in by_minute(positions, POSITIONS, buckets) if (is_new | differs)[rows].any()]
     if changed:
-        positions = positions.take(pa.array(np.concatenate(changed)))
+        positions = positions.take(pa.array(np.sort(np.concatenate(changed))))
         for table, rows in ((POSITIONS, positions), (WINDOW_STATS, minutes_of(positions))):
             for minute, of_minute in by_minute(rows, table, buckets):
                 content = rows.take(pa.array(of_minute))
@@ -99,25 +99,17 @@ def by_minute(rows: pa.Table, table: Table, buckets: Buckets) -> Iterator[tuple[
         yield Minute(int(start_us[run[0]]), int(bucket[run[0]])), np.sort(run)
 
 
-def latest_of_minutes(positions: pa.Table) -> pa.Table:
-    """Keep, of each object, source and minute, the rows of the latest time."""
-    number, event_us = object_numbers(positions), micros(positions.column("event_time"))
-    order = np.lexsort((event_us, number))
-    if not order.size:
-        return positions
-    event_us = event_us[order]
-    starts = starts_of_runs(number[order], event_us // MINUTE_US)
-    latest_us = np.repeat(np.maximum.reduceat(event_us, starts), np.diff(starts, append=order.size))
-    return positions.take(pa.array(order[event_us == latest_us]))
+def latest_of_minutes(stored: pa.Table) -> pa.Table:
+    """Keep, of each object, source and minute, the rows of the latest time; each file has its rows in order."""
+    event_us = micros(stored.column("event_time"))
+    starts = starts_of_runs(object_numbers(stored), event_us // MINUTE_US)
+    lengths = np.diff(starts, append=event_us.size)
+    return stored.filter(pa.array(event_us == np.repeat(event_us[starts + lengths - 1], lengths)))
 
 
 def late(positions: pa.Table, is_new: Mask) -> Mask:
     """Whether a row is new, and a published one of its object and source lies behind it or it came after its day."""
-    if not positions.num_rows:
-        return is_new
-    rows = np.arange(is_new.size)
-    starts = starts_of_runs(object_numbers(positions))
-    last = np.maximum.reduceat(np.where(is_new, NONE, rows), starts)
-    is_followed = rows < np.repeat(last, np.diff(starts, append=rows.size))
+    number = object_numbers(positions)
+    of_next_published = np.minimum.accumulate(np.where(is_new, np.iinfo(np.int64).max, number)[::-1])[::-1]
     event_us, fetch_us = (micros(positions.column(name)) for name in ("event_time", "fetch_time"))
-    return is_new & (is_followed | (fetch_us // DAY_US > event_us // DAY_US))
+    return np.asarray(is_new & ((of_next_published == number) | (fetch_us // DAY_US > event_us // DAY_US)))
