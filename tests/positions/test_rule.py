@@ -349,11 +349,12 @@ def test_a_rebuild_makes_live_files_anew_and_unites_them_with_closed_days(world)
     assert world.digests() == once.digests()
 
 
-def test_live_files_of_the_earlier_layout_are_refused_by_the_name_of_what_mends_it(world):
+def test_a_lake_of_an_earlier_version_is_refused_by_the_name_of_what_mends_it(world):
     old = world.lake.live(POSITIONS) / "date=2025-12-21" / "0123abcd-000000017.parquet"
     old.parent.mkdir(parents=True)
     old.write_bytes(b"of a batch")
-    with pytest.raises(VersionError, match=r"date=2025-12-21 holds live files of an earlier version.*--rebuild"):
+    (Checkpoint(world.lake).root / "v3").mkdir()
+    with pytest.raises(VersionError, match=r"v3 is of another version.*--rebuild"):
         world.restart()
     Checkpoint(world.lake).rebuild()
     world.restart()

@@ -15,9 +15,7 @@ from orbitlake.positions.store.minute_files import live_lock
 from orbitlake.tables import POSITION_TABLES
 
 STREAM_VERSION: Final = 4
-"""Rises whenever code of before cannot go on from this checkpoint: the source, the plan."""
-LIVE_FILE_OF_A_BATCH: Final = f"*-{'?' * 9}.parquet"
-"""What live files were called when each was of one batch; nobody reads them any more."""
+"""Rises whenever code of before cannot go on from this checkpoint or its live files: the source, the plan, names."""
 REBUILD_LIVE: Final = "python jobs/stream_positions.py --rebuild"
 
 
@@ -69,11 +67,6 @@ class Checkpoint:
                         f"{other} is of another version of the stream than v{STREAM_VERSION}: run "
                         f"`{REBUILD_LIVE}` to start anew from the raw records, or run the code that wrote it"
                     )
-            for old in (old for folder in self.live_folders() for old in folder.glob(LIVE_FILE_OF_A_BATCH)):
-                raise VersionError(
-                    f"{old.parent} holds live files of an earlier version, one a batch: run `{REBUILD_LIVE}`, which "
-                    "makes the live files anew from the raw records; closed days stay"
-                )
             shutil.rmtree(self.lake.stream_staging, ignore_errors=True)
             # One that never began would make Spark refuse it.
             if not (self.spark / "metadata").exists():
@@ -94,8 +87,5 @@ class Checkpoint:
                 folder.rename(aside := self.lake.stream_staging / uuid.uuid4().hex)
                 shutil.rmtree(aside)
             with live_lock(self.lake):
-                for folder in self.live_folders():
+                for folder in (day for table in POSITION_TABLES for day in days_in(self.lake.live(table)).values()):
                     shutil.rmtree(folder)
-
-    def live_folders(self) -> list[Path]:
-        return [folder for table in POSITION_TABLES for folder in days_in(self.lake.live(table)).values()]

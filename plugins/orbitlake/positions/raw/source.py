@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -17,7 +16,7 @@ from orbitlake.lake import Lake
 from orbitlake.lake.errors import errors_in_utf8, printable
 from orbitlake.lake.session import spark_schema
 from orbitlake.positions.raw.backlog import Backlog, Offset, nothing_read
-from orbitlake.positions.raw.segments import Piece, read_piece
+from orbitlake.positions.raw.segments import read_piece
 
 PIECE_SCHEMA: Final = pa.schema([("value", pa.binary()), ("file_name", pa.string()), ("offset", pa.int64())])
 BYTES_A_BATCH: Final = 32 * 2**20
@@ -57,13 +56,6 @@ class RawRecords(DataSource):
         return RawReader(lake, checkpoint, int(self.options["maxBytes"]), int(self.options["tasks"]))
 
 
-@dataclass(frozen=True)
-class Share(InputPartition):
-    """What one task reads, in order."""
-
-    pieces: Sequence[Piece]
-
-
 class RawReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
     """The source of one query. One lives beside the driver as long as the query; copies of it read on executors."""
 
@@ -90,14 +82,13 @@ class RawReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
         return self.backlog.next_offset(start, limit.max_bytes if isinstance(limit, ReadMaxBytes) else sys.maxsize)
 
     @errors_in_utf8()
-    def partitions(self, start: Offset, end: Offset) -> Sequence[Share]:
-        return [Share(pieces) for pieces in self.backlog.pieces(start, end, self.tasks)]
+    def partitions(self, start: Offset, end: Offset) -> Sequence[InputPartition]:
+        return [InputPartition(pieces) for pieces in self.backlog.pieces(start, end, self.tasks)]
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
         """Yield the lines of each piece of a task. Raises RawFileError by name where one cannot be read."""
-        assert isinstance(partition, Share)  # noqa: S101 - tells the type checker what `partitions` returned
         with errors_in_utf8():
-            for piece in partition.pieces:
+            for piece in partition.value:
                 begin, lines = read_piece(self.lake.raw_open_notify, piece)
                 row = {"value": lines, "file_name": printable(piece.name), "offset": begin}
                 yield pa.RecordBatch.from_pylist([row], schema=PIECE_SCHEMA)
