@@ -16,6 +16,8 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -39,6 +41,10 @@ START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TICK_S = 5
 ROWS_A_BATCH = scaled(100_000, 200)
 LEAST_RATIO = 0.5
+MOST_WORK = 1.2
+MOST_DRIVER_SHARE = 0.2
+FIXES_A_FILE = 60_000
+"""More of them make pages that lake/roomy cannot put beside those before: a minute is to be split into buckets."""
 MOST_LATENCY_S = {1: 12.0, 10_000: 16.0}
 MOST_GROWTH = 1.10
 MOST_QUIET_S = 300
@@ -91,6 +97,11 @@ def stream(lake: Lake, trigger: str, max_bytes: int) -> None:
         run(spark, lake, ISS, trigger, asked, max_bytes, now=lambda: START, buckets=from_environment().buckets)
 
 
+def buckets_for(objects: int) -> str:
+    """Return the ORBITLAKE_BUCKETS for so many objects, unless it is set."""
+    return os.environ.get("ORBITLAKE_BUCKETS", str(math.ceil(objects * 60 / TICK_S / FIXES_A_FILE)))
+
+
 def pass_through(lake: Lake, out: Path, max_files: int) -> None:
     """Drive a stream of the same records that keeps no state and writes through Spark's file sink."""
     from pyspark.sql import functions as F
@@ -115,16 +126,35 @@ def pass_through(lake: Lake, out: Path, max_files: int) -> None:
         query.awaitTermination()
 
 
-def started(*role: object) -> subprocess.Popen[bytes]:
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Resident memory, in bytes, and processor time so far, in seconds, of the processes of one kind at a time."""
+
+    at: float
+    resident: int
+    worked_s: float
+
+
+Samples = dict[str, list[Sample]]
+
+
+def started(*role: object, objects: int) -> subprocess.Popen[bytes]:
     """Start this file in a process of its own, with the driver's memory of the scheduled job."""
-    environment = {**os.environ, "PYSPARK_SUBMIT_ARGS": "--driver-memory 1g pyspark-shell"}
+    environment = {
+        **os.environ,
+        "PYSPARK_SUBMIT_ARGS": "--driver-memory 1g pyspark-shell",
+        "ORBITLAKE_BUCKETS": buckets_for(objects),
+    }
     command = [sys.executable, __file__, "--role", *map(str, role)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
 
 
-def finish(process: subprocess.Popen[bytes]) -> None:
+def watched(process: subprocess.Popen[bytes]) -> Samples:
+    """Wait for a process, and return what was sampled of it. Raises RuntimeError where it ends otherwise than well."""
+    samples = watch(process)
     if process.wait() != 0:
         raise RuntimeError(f"{process.args} ended with {process.returncode}")
+    return samples
 
 
 def rate_of(commits: Path, rows_a_batch: int, rows: int) -> float:
@@ -133,33 +163,48 @@ def rate_of(commits: Path, rows_a_batch: int, rows: int) -> float:
     return (rows - rows_a_batch) / (times[max(times)] - times[0])
 
 
-def watch(process: subprocess.Popen[bytes]) -> dict[str, list[tuple[float, int]]]:
-    """Sample until its end the resident memory of a driver, its JVM and its Python workers: (time, bytes) each."""
-    samples: dict[str, list[tuple[float, int]]] = defaultdict(list)
+def watch(process: subprocess.Popen[bytes]) -> Samples:
+    """Sample until its end a driver, its JVM and its Python workers."""
+    samples: Samples = defaultdict(list)
+    worked: dict[str, dict[int, float]] = defaultdict(dict)
     driver = psutil.Process(process.pid)
     while process.poll() is None:
         resident: dict[str, int] = defaultdict(int)
         for each in [driver, *driver.children(recursive=True)]:
-            try:
+            # One that has ended.
+            with suppress(psutil.NoSuchProcess):
                 kind = "Python driver" if each.pid == driver.pid else "JVM" if each.name() == "java" else "workers"
                 resident[kind] += each.memory_info().rss
-            except psutil.NoSuchProcess:
-                continue
+                worked[kind][each.pid] = sum(each.cpu_times()[:2])
         for kind, size in resident.items():
-            samples[kind].append((time.time(), size))
+            samples[kind].append(Sample(time.time(), size, sum(worked[kind].values())))
         time.sleep(0.2)
     return samples
 
 
-def resident_bytes(samples: list[tuple[float, int]], commits: Path) -> tuple[float, float]:
+def commit_times(commits: Path) -> list[float]:
+    return sorted(file.stat().st_mtime for file in commits.iterdir() if file.name.isdigit())
+
+
+def resident_bytes(samples: list[Sample], commits: Path) -> tuple[float, float]:
     """Return the median memory of the middle and of the last third of the run, from first to last commit."""
-    times = sorted(file.stat().st_mtime for file in commits.iterdir() if file.name.isdigit())
+    times = commit_times(commits)
     third_s = (times[-1] - times[0]) / 3
     middle, last = (
-        statistics.median(size for at, size in samples if begin <= at <= begin + third_s)
+        statistics.median(each.resident for each in samples if begin <= each.at <= begin + third_s)
         for begin in (times[0] + third_s, times[0] + 2 * third_s)
     )
     return middle, last
+
+
+def worked_s(samples: Samples, commits: Path) -> dict[str, float]:
+    """Return the processor time, in seconds, of each kind of process from first to last commit."""
+    times = commit_times(commits)
+    spans = {
+        kind: [each.worked_s for each in of_kind if times[0] <= each.at <= times[-1]]
+        for kind, of_kind in samples.items()
+    }
+    return {kind: span[-1] - span[0] for kind, span in spans.items() if span}
 
 
 def throughput(folder: Path, objects: int, ticks: int) -> list[Bar]:
@@ -168,24 +213,30 @@ def throughput(folder: Path, objects: int, ticks: int) -> list[Bar]:
     land_ticks(lake, objects, ticks)
     rows, max_files = objects * ticks, max(1, ROWS_A_BATCH // objects)
 
-    def passed(out: Path) -> float:
-        finish(started("pass-through", lake.root, out, max_files))
-        return rate_of(out / "checkpoint" / "commits", max_files * objects, rows)
+    def passed(out: Path) -> tuple[float, float]:
+        samples = watched(started("pass-through", lake.root, out, max_files, objects=objects))
+        commits = out / "checkpoint" / "commits"
+        return rate_of(commits, max_files * objects, rows), sum(worked_s(samples, commits).values())
 
     # Before and after: a shared machine may be faster at one time than at another. A small run judges no figure.
-    before = passed(folder / "before")
+    before, passing_s = passed(folder / "before")
     sizes = [file.stat().st_size for file in lake.raw_open_notify.glob(f"{DAY_PREFIX}*/*.jsonl")]
-    ours = started("stream", lake.root, AVAILABLE_NOW, max_files * max(sizes))
-    samples = watch(ours)
-    finish(ours)
-    after = before if SMALL else passed(folder / "after")
+    samples = watched(started("stream", lake.root, AVAILABLE_NOW, max_files * max(sizes), objects=objects))
+    after, _ = (before, passing_s) if SMALL else passed(folder / "after")
     check_complete(lake, rows)
     commits = Checkpoint(lake).spark / "commits"
     rate = rate_of(commits, max_files * objects, rows)
-    print(f"     {rows} rows of {objects} objects, {max_files * objects} a batch")
+    worked = worked_s(samples, commits)
+    work_s = sum(worked.values())
+    print(f"     {rows} rows of {objects} objects, {max_files * objects} a batch, {buckets_for(objects)} buckets")
     print(f"     pass-through: {before:.0f} and {after:.0f} rows/s; orbitlake: {rate:.0f} rows/s, steady state")
+    print("     processor time: " + ", ".join(f"{kind} {share / work_s:.0%}" for kind, share in worked.items()))
     ratio = rate / statistics.mean([before, after])
-    bars = [Bar("throughput over that of a pass-through stream", ratio, LEAST_RATIO, at_least=True)]
+    bars = [
+        Bar("throughput over that of a pass-through stream", ratio, LEAST_RATIO, at_least=True),
+        Bar("processor time over that of a pass-through stream", work_s / passing_s, MOST_WORK, at_least=False),
+        Bar("the Python driver's share of it", worked["Python driver"] / work_s, MOST_DRIVER_SHARE, at_least=False),
+    ]
     for kind, values in samples.items():
         middle, last = resident_bytes(values, commits)
         print(f"     memory of {kind}: {middle / 2**20:.0f} MiB in the middle third, {last / 2**20:.0f} in the last")
@@ -208,7 +259,7 @@ def latency(folder: Path, fixes: int, objects: int, most_s: float) -> list[Bar]:
     """Land a fix of each object about each 5 s, at any phase of the trigger, and watch for them as a reader does."""
     lake = Lake(folder / f"live-{objects}")
     landed: dict[datetime, float] = {}
-    ours = started("stream", lake.root, f"{TICK_S} seconds", BYTES_A_BATCH)
+    ours = started("stream", lake.root, f"{TICK_S} seconds", BYTES_A_BATCH, objects=objects)
     names = [ISS] if objects == 1 else [f"{1960 + n // 1000}-{n % 1000:03}A" for n in range(objects)]
 
     def poll(at: datetime) -> None:
@@ -227,7 +278,7 @@ def latency(folder: Path, fixes: int, objects: int, most_s: float) -> list[Bar]:
     first = datetime.now(UTC).replace(microsecond=0)
     poll(first)
     seen: dict[datetime, float] = {}
-    samples: dict[str, list[tuple[float, int]]] = {}
+    samples: Samples = {}
     watcher = threading.Thread(target=lambda: samples.update(watch(ours)))
     watcher.start()
     try:
@@ -245,7 +296,7 @@ def latency(folder: Path, fixes: int, objects: int, most_s: float) -> list[Bar]:
     print(f"     {len(waits_s)} fixes of {objects} objects, trigger {TICK_S} s; landed -> visible: p50 {p50:.2f} s")
     print(f"     work of such a batch: median {statistics.median(json.loads(x)['duration_s'] for x in log):.2f} s")
     for kind, values in samples.items():
-        print(f"     memory of {kind}: {max(size for _, size in values) / 2**20:.0f} MiB at most")
+        print(f"     memory of {kind}: {max(each.resident for each in values) / 2**20:.0f} MiB at most")
     return [Bar(f"p95 of landed -> visible, {objects} objects, s", p95, most_s, at_least=False)]
 
 
