@@ -40,6 +40,7 @@ MAY_IMPORT = {
     "audit": {"physics", "columns", "digits", "tables", "settings", "lake", "positions", "trajectory", "alerts"},
     "passes": {"physics", "digits", "tables", "settings", "lake", "trajectory"},
     "exports": {"physics", "tables", "settings", "lake", "oem", "trajectory"},
+    "database": {"lake", "settings", "tables", "upstream"},
     "simulator": {"physics", "tables", "settings", "oem"},
     "alerts": {"lake"},
     "mqtt": {"alerts", "settings"},
@@ -52,6 +53,7 @@ MAY_IMPORT = {
         "lake",
         "alerts",
         "audit",
+        "database",
         "freshness",
         "mqtt",
         "pass_alerts",
@@ -65,7 +67,7 @@ MAY_IMPORT = {
     "embedded": {"query", "tables", "settings", "lake", "simulator", "upstream"},
     "dags": {"audit", "orchestration", "passes", "tables", "settings", "positions", "retention", "oem", "trajectory"},
     "jobs": {
-        *("audit", "endings", "exports", "passes", "positions", "query", "retention", "oem", "trajectory"),
+        *("audit", "database", "endings", "exports", "passes", "positions", "query", "retention", "oem", "trajectory"),
         *("lake", "tables", "settings"),
     },
 }
@@ -85,6 +87,7 @@ MAY_KNOW = {
     "airflow": {"orchestration", "dags", "page", "position_page"},
     "pyspark": {"jobs", "lake", "positions"},
     "erfa": {"physics", "oem"},
+    "psycopg": {"database"},
     "fastapi": {"simulator", "page", "position_page"},
 }
 

@@ -27,6 +27,8 @@ CHANNEL: Final = re.compile(r"log|mqtt|(webhook|smtp):[\w.-]+")
 """Where an alert can go: the log, the broker of ORBITLAKE_MQTT_URL, or a connection of Airflow."""
 CHANNELS_IN_WORDS: Final = "log, mqtt, webhook:<connection> or smtp:<connection>"
 TOPIC: Final = re.compile(r"[^\s/+#$\0][^\s/+#\0]*(/[^\s/+#\0]+)*")
+IDENTIFIER: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
+ALL: Final = "all"
 MQTT_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 HOST: Final = re.compile(r"([\w-]+(\.[\w-]+)*\.?|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?")
 """A name or an address, with or without a port; IPv6 with a port stands in brackets, as in a URL."""
@@ -131,6 +133,25 @@ def topic(raw: str) -> str:
     if not TOPIC.fullmatch(raw) or len(raw) > 200:
         raise ValueError(f"is {raw!r}: expected levels of a topic, / between, without spaces, + # $")
     return raw
+
+
+def database_url(raw: str) -> str:
+    """Take the URL of a PostgreSQL database, or nothing; it may hold a password, and is not quoted."""
+    if raw and not raw.startswith(("postgresql://", "postgres://")):
+        raise ValueError("is no URL of PostgreSQL: expected postgresql://user@host:5432/name")
+    return raw
+
+
+def identifier(raw: str) -> str:
+    """Take a name as SQL writes it without quotation marks."""
+    if not IDENTIFIER.fullmatch(raw) or raw.startswith("pg_"):
+        raise ValueError(f"is {raw!r}: expected lower-case letters, digits and _, at most 40")
+    return raw
+
+
+def names_or_all(raw: str) -> tuple[str, ...]:
+    """Take names of tables, each once; none stands for all."""
+    return () if raw == ALL else tuple(dict.fromkeys(word for part in raw.split(",") if (word := part.strip())))
 
 
 def file_or_none(raw: str) -> Path | None:
@@ -272,6 +293,25 @@ class Settings:
     )
     mqtt_ca: Path | None = setting(
         file_or_none, "", "file of the certificates that vouch for the broker", shown="those of the system"
+    )
+    database_url: str = setting(
+        database_url,
+        "",
+        "PostgreSQL that `load_database` keeps up to the lake ([a database](database.md)), such as "
+        "`postgresql://orbitlake@127.0.0.1:5432/orbitlake`; it may hold a password, and comes only from the environment",
+        shown="none",
+        secret=True,
+    )
+    database_connection: str = setting(
+        str, "", "the same as the id of a connection of Airflow, which goes before the URL in the DAG", shown="none"
+    )
+    database_schema: str = setting(
+        identifier,
+        "orbitlake",
+        "schema of the tables there; the role that may read them is called the same and `_reader`",
+    )
+    database_tables: tuple[str, ...] = setting(
+        names_or_all, ALL, "which tables are loaded, commas between; `all`: every table of the lake"
     )
 
     @property

@@ -32,6 +32,7 @@ EXPECTED = {
     ],
     "collect_positions": ["collect"],
     "compact_positions": ["compact", "retire"],
+    "load_database": ["load"],
     "predict_passes": ["approaches", "passes", "sites"],
     "ingest_oem": ["archive", "ask", "check", "conflicts", "download", "tabulate"],
     "settle_conflict": ["compare", "decide", "settle"],
@@ -58,6 +59,7 @@ INLETS = {
     "collect_positions": set(),
     "compact_positions": {"live_positions", "live_window_stats"},
     "ingest_oem": {"raw_oem"},
+    "load_database": set(TABLES),
     "predict_passes": {
         "oem_issues",
         "oem_segments",
@@ -94,6 +96,7 @@ OUTLETS = {
         "thrust_episodes",
         "oem_covariances",
     },
+    "load_database": set(),
     "predict_passes": {"passes", "approaches"},
     # What ingest_oem writes: a new file in place of the one held makes all tables of its issue anew.
     "settle_conflict": {
@@ -131,6 +134,7 @@ REFUSED_VALUES = {
             "https://user@host",
         ]
     },
+    "load_database": {"scope": ["", "all", None, 7], "check": ["", "maybe", None, True]},
     "predict_passes": {
         "site": ["", "../Paris", "a/b", "1st", ".Paris", 'Par"is', "Paris\n", "x" * 65, 7],
         "days": [0, -1, 61, "five", None],

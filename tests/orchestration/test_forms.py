@@ -34,6 +34,10 @@ BAD = {
         {"source": "https://h/" + "a" * 2000}, {"source": ["a.txt"]},
         {"source": "https://user:secret@host/a.txt"}, {"source": "https://user@host"}, {"url": "https://host/a.txt"},
     ],
+    "load_database": [
+        {"scope": ""}, {"scope": "all"}, {"scope": None}, {"scope": True}, {"check": ""}, {"check": "maybe"},
+        {"check": True}, {"check": None}, {"check": 1}, {"table": "positions"},
+    ],
     "predict_passes": [
         {"site": ""}, {"site": "../Paris"}, {"site": 7}, {"days": 0}, {"days": "five"}, {"scope": "all"},
         {"new_site": "a/b"}, {"new_site": " Rome"}, {"new_site": "Rome\u202e"}, {"latitude_deg": 90.1},
@@ -64,6 +68,7 @@ GOOD = {
         {"source": None}, {"source": "https://host/a.txt?raw=1"}, {"source": "HTTP://127.0.0.1:80/a"},
         {"source": "a.txt"}, {"source": "may/b 1.gz"}, {"source": "_odd (2).oem"},
     ],
+    "load_database": [None, {}, {"scope": "changed"}, {"scope": "everything", "check": "yes"}],
     "predict_passes": [
         None, {}, {"site": "Paris", "days": 0.5}, {"new_site": None, "scope": "everything"},
         {"new_site": "São Paulo - Centro", "latitude_deg": -23.55, "longitude_deg": -46.63, "height_m": 760},

@@ -258,6 +258,22 @@ FORMS: Final[dict[str, dict[str, Field]]] = {
         ),
         **SITE_FIELDS,
     },
+    "load_database": {
+        "scope": Choice(
+            "Scope",
+            "changed: partitions whose files changed since they were loaded. everything: all are read again, and only "
+            "rows that come out otherwise are replaced.",
+            "changed",
+            ("changed", "everything"),
+        ),
+        "check": Choice(
+            "Check",
+            "yes: the rows of each partition are compared with those of the lake afterwards, which takes as long as "
+            "reading both.",
+            "no",
+            ("no", "yes"),
+        ),
+    },
     "alert_passes": {
         "test": Choice(
             "Test",
