@@ -1,0 +1,22 @@
+"""Fetch what the servers of tests are made of; what cannot be had is named, and its tests skip."""
+
+import sys
+
+from tests.servers import timescale
+
+SERVERS = {"TimescaleDB": timescale.fetch}
+
+
+def main() -> int:
+    for name, fetch in SERVERS.items():
+        try:
+            fetch()
+        except Exception as error:  # noqa: BLE001 - whatever the reason is: the tests skip, and say it again
+            print(f"{name}: not to be had, its tests skip: {error}")
+        else:
+            print(f"{name}: there")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
