@@ -126,6 +126,9 @@ def csv_of(rows: pa.Table) -> pa.Buffer:
     for name, column in zip(rows.column_names, rows.columns, strict=True):
         if pa.types.is_list(column.type):
             columns[name] = pa.array([array_literal(texts) for texts in column.to_pylist()], pa.string())
+        elif pa.types.is_timestamp(column.type) and column.type.tz:
+            # Twenty times as fast as Arrow's own text of times with a zone; the Z, since a session may have another.
+            columns[name] = pc.binary_join_element_wise(column.cast(pa.timestamp("us")).cast(pa.string()), "Z", "")
         else:
             columns[name] = column.cast(plain_type(column.type))
     sink = pa.BufferOutputStream()

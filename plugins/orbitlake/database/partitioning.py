@@ -17,6 +17,8 @@ from orbitlake.database.relations import Relation
 
 STAGED: Final = sql.Identifier("pg_temp", "orbitlake_staged")
 LARGE_SORT: Final = "SET LOCAL work_mem = '64MB'"
+LARGE_INDEX: Final = "SET LOCAL maintenance_work_mem = '256MB'"
+"""A day of a million rows is sorted in memory: the files of the lake are in the order of most keys already."""
 SEGMENTS: Final = ("object_id", "source", "segment")
 """Columns by which TimescaleDB groups rows that it compresses, where a table has them."""
 
@@ -80,6 +82,7 @@ class NativePartitions:
         aside = self.make_day(cursor, relation, day)
         count = copy(cursor, aside, relation, replacement.rows)
         # After the rows: one sort in place of a search a row.
+        cursor.execute(LARGE_INDEX)
         cursor.execute(sql.SQL("ALTER TABLE {} ADD {}").format(aside, relation.primary_key))
         self.attach(cursor, relation, day)
         return count
