@@ -27,6 +27,7 @@ UNREACHABLE = (
 )
 FOR_THE_PIPELINE = {
     "msgspec",
+    "psycopg",
     "airflow",
     "pyspark",
     "pandas",

@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from tests.published import publish
+from tests.servers import postgres
 
 from orbitlake.embedded.topology import PORTS
 from orbitlake.lake import Lake
@@ -136,7 +137,7 @@ def test_every_block_is_of_a_language_that_is_checked():
     marks = [line.strip() for text in PAGES.values() for line in text.splitlines() if line.lstrip().startswith("```")]
 
     assert len(marks) == 2 * sum(len(FENCE.findall(text)) for text in PAGES.values())
-    assert set(marks) == {"```", "```bash", "```python", "```sh", "```toml", "```yaml"}
+    assert set(marks) == {"```", "```bash", "```python", "```sh", "```sql", "```toml", "```yaml"}
 
 
 def test_the_file_of_places_that_the_settings_show_can_be_used(tmp_path: Path):
@@ -195,9 +196,10 @@ def test_every_job_command_runs(data: Path, tmp_path: Path):
 
     ours = list(dict.fromkeys(command for command in commands() if is_run_here(command)))
     assert len(ours) >= 5
-    with serve() as url:
+    with serve() as url, postgres.running(tmp_path) as database:
         environment = {
             **os.environ,
+            "ORBITLAKE_DATABASE_URL": database,
             "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])),
             "ORBITLAKE_DATA": str(data),
             "ORBITLAKE_UPSTREAM": "simulator",

@@ -8,8 +8,10 @@ from pathlib import Path
 import psycopg
 import pytest
 from tests.database.random_rows import of_partition, put
+from tests.servers import postgres
 
 from orbitlake.database import connect, load
+from orbitlake.embedded.roots import TopologyError
 from orbitlake.lake import Lake
 from orbitlake.tables import BURN_HISTORY, PASSES, POSITION_AUDIT, PREDICTION_ERROR_SUMMARY, TABLES
 
@@ -27,31 +29,48 @@ FIXED = {
         "set_time": TODAY + timedelta(hours=21),
     },
 }
-QUERIES = re.findall(r"^```sql\n(SELECT.*?)^```$", (DOCS / "database.md").read_text(), re.MULTILINE | re.DOTALL)
+SET_UP, MEMBER, *QUERIES = re.findall(
+    r"^```sql\n(.*?)^```$", (DOCS / "database.md").read_text(), re.MULTILINE | re.DOTALL
+)
 DASHBOARD = json.loads((DOCS / "grafana" / "orbitlake.json").read_text())
 PANELS = {panel["title"]: panel for panel in DASHBOARD["panels"]}
 VARIABLES = {each["name"]: each for each in DASHBOARD["templating"]["list"]}
 
 
 @pytest.fixture(scope="module")
-def reader(server, tmp_path_factory):
-    """A connection of who may only read, to a database with rows of yesterday in each table, in two schemas."""
-    base = server.url.replace("+psycopg2", "")
-    with psycopg.connect(base, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE queries")
+def own_server(tmp_path_factory):
+    """A server on which nobody has loaded before."""
+    try:
+        with postgres.running(tmp_path_factory.mktemp("queries")) as url:
+            yield url
+    except TopologyError as error:
+        pytest.skip(f"no PostgreSQL here: {error}")
+
+
+@pytest.fixture(scope="module")
+def reader(own_server, tmp_path_factory):
+    """A connection of who may only read, to a database with rows of yesterday in each table, in two schemas.
+
+    It is set up by the statements of the page, and loaded by the user that they make.
+    """
+    with psycopg.connect(own_server, autocommit=True) as administrator:
+        for statement in filter(str.strip, SET_UP.split(";")):
+            administrator.execute(statement)
+        administrator.execute(f"CREATE ROLE {SCHEMA}_reader")
     lake = Lake(tmp_path_factory.mktemp("queries") / "data")
     for table in TABLES.values():
         one = FIXED.get(table.name, {})
-        count = 2 if table == PREDICTION_ERROR_SUMMARY else 30
-        if count == 2:
-            one = {name: value for name, value in one.items() if name != "lead_from_s"}
+        count = 1 if table == PREDICTION_ERROR_SUMMARY else 30
         put(lake, table, of_partition(table, count, date=YESTERDAY, **one), date=YESTERDAY)
-    with connect(base.removesuffix("/postgres") + "/queries") as connection:
+    host = own_server.partition("@")[2].removesuffix("/postgres")
+    with connect(f"postgresql://orbitlake:a password of yours@{host}/orbitlake") as connection:
         for schema in ("orbitlake", SCHEMA):
             for done in load(connection, lake, tuple(TABLES.values()), schema):
                 assert not done.failures
-        connection.execute("CREATE ROLE dashboard IN ROLE orbitlake_reader, grafana_reader")
-        connection.execute("SET ROLE dashboard")
+    with psycopg.connect(own_server, autocommit=True) as administrator:
+        administrator.execute(MEMBER)
+        administrator.execute(f"GRANT {SCHEMA}_reader TO dashboard")
+    with connect(f"postgresql://dashboard:another password@{host}/orbitlake") as connection:
         yield connection
 
 
