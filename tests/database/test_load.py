@@ -287,18 +287,58 @@ def test_a_reader_sees_the_old_rows_of_a_day_or_the_new_ones(lake, url, connecti
         assert reader.execute("SELECT count(*) FROM orbitlake.positions").fetchone() == (14,)
 
 
-def test_a_table_of_another_shape_is_made_anew_and_one_of_other_words_keeps_its_rows(lake, connection, monkeypatch):
+def test_a_table_of_other_words_keeps_its_rows(lake, connection):
     put(lake, PASSES, of_partition(PASSES, 4))
     load(connection, lake, [PASSES], SCHEMA)
+
     reworded = replace(PASSES, meaning="Said otherwise.")
     assert counts(load(connection, lake, [reworded], SCHEMA)) == [(0, 1, 0, [])]
-    said = connection.execute("SELECT obj_description('orbitlake.passes'::regclass)").fetchone()[0]
-    assert said.startswith("Said otherwise.")
-    connection.execute("ALTER TABLE orbitlake.passes DROP COLUMN magnitude")
-    connection.execute("UPDATE orbitlake.loaded_tables SET shape = 'older'")
 
-    assert counts(load(connection, lake, [PASSES], SCHEMA)) == [(1, 0, 0, [])]
-    assert list(differences(connection, lake, [PASSES], SCHEMA)) == []
+    (said,) = connection.execute("SELECT obj_description('orbitlake.passes'::regclass)").fetchone()
+    assert said.startswith("Said otherwise. Version 1.")
+
+
+@pytest.mark.parametrize("table", [PASSES, POSITIONS], ids=lambda table: table.name)
+def test_a_table_of_other_columns_is_made_anew_and_loaded_again(lake, connection, table):
+    older = replace(table, columns=table.columns[:-1])
+    put(lake, older, of_partition(older, 7))
+    load(connection, lake, [older], SCHEMA)
+    put(lake, table, of_partition(table, 4))
+
+    assert counts(load(connection, lake, [table], SCHEMA)) == [(1, 0, 0, [])]
+
+    assert list(differences(connection, lake, [table], SCHEMA)) == []
+    assert connection.execute(f"SELECT count(*) FROM orbitlake.{table.name}").fetchone() == (4,)
+
+
+def test_each_column_says_what_it_means_and_in_which_unit(lake, connection):
+    load(connection, lake, ALL, SCHEMA)
+
+    found = connection.execute(
+        "SELECT c.relname, a.attname, col_description(c.oid, a.attnum), a.attnotnull FROM pg_class c "
+        "JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 "
+        "WHERE c.relnamespace = 'orbitlake'::regnamespace AND c.relkind IN ('r', 'p')"
+    ).fetchall()
+    said = {(table, column): (comment, required) for table, column, comment, required in found}
+    for table in ALL:
+        for column in table.columns:
+            comment, required = said[table.name, column.name]
+            assert comment == column.meaning + (f" [{column.unit}]" if column.unit else "")
+            assert required == (column.required or column.name in table.key)
+    assert {name for name, column in said if column == "date"} | {"oem_issues"} >= {
+        table.name for table in ALL if "date" in table.partition_by
+    }
+
+
+def test_whatever_the_lake_has_by_day_is_partitioned_by_day(lake, connection):
+    load(connection, lake, ALL, SCHEMA)
+    split = connection.execute(
+        "SELECT c.relname, pg_get_partkeydef(c.oid) FROM pg_class c "
+        "WHERE c.relnamespace = 'orbitlake'::regnamespace AND c.relkind = 'p'"
+    ).fetchall()
+
+    assert dict(split) == {name: f"RANGE ({column})" for name, column in DAY_COLUMNS.items()}
+    assert {table.name for table in ALL if "date" in table.partition_by} == set(DAY_COLUMNS) - {"state_vectors"}
 
 
 def test_no_table_of_another_name_is_loaded():
