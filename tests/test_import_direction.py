@@ -76,8 +76,9 @@ ROOMS = {
     "positions/derive": set(),
     "positions/store": {"positions/derive"},
     "positions/raw": set(),
-    "positions/collect": {"positions/raw"},
-    "positions/spark": {"positions/derive", "positions/store", "positions/raw"},
+    "positions/kafka": {"positions/raw"},
+    "positions/collect": {"positions/raw", "positions/kafka"},
+    "positions/spark": {"positions/derive", "positions/store", "positions/raw", "positions/kafka"},
     "oem/reader": set(),
     "oem/writer": {"oem/reader"},
     "oem/ingest": {"oem/reader"},
@@ -88,6 +89,7 @@ MAY_KNOW = {
     "pyspark": {"jobs", "lake", "positions"},
     "erfa": {"physics", "oem"},
     "psycopg": {"database"},
+    "confluent_kafka": {"positions"},
     "fastapi": {"simulator", "page", "position_page"},
 }
 

@@ -29,6 +29,10 @@ CHANNELS_IN_WORDS: Final = "log, mqtt, webhook:<connection> or smtp:<connection>
 TOPIC: Final = re.compile(r"[^\s/+#$\0][^\s/+#\0]*(/[^\s/+#\0]+)*")
 IDENTIFIER: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 ALL: Final = "all"
+KAFKA_TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
+KAFKA_SECURITY: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+KAFKA_SASL: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+KAFKA_COMPRESSION: Final = ("none", "gzip", "snappy", "lz4", "zstd")
 MQTT_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 HOST: Final = re.compile(r"([\w-]+(\.[\w-]+)*\.?|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?")
 """A name or an address, with or without a port; IPv6 with a port stands in brackets, as in a URL."""
@@ -126,6 +130,22 @@ def broker(raw: str) -> str:
     if parts.scheme not in MQTT_PORTS or not is_plain or not is_host(parts.netloc):
         raise ValueError("is no broker: expected mqtt://host:1883, or mqtts://host:8883 with TLS")
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def kafka_servers(raw: str) -> str:
+    """Take where to ask for the brokers of Kafka, `host:port` with commas between, or nothing."""
+    servers = [word for part in raw.split(",") if (word := part.strip())]
+    for server in servers:
+        if not is_host(server) or not server.rpartition(":")[2].isdecimal():
+            raise ValueError(f"holds {server!r}: expected host:port, commas between")
+    return ",".join(servers)
+
+
+def kafka_topic(raw: str) -> str:
+    """Take the name of a topic of Kafka."""
+    if not KAFKA_TOPIC.fullmatch(raw) or raw in (".", ".."):
+        raise ValueError(f"is {raw!r}: expected letters, digits, . _ and -, at most 249")
+    return raw
 
 
 def topic(raw: str) -> str:
@@ -312,6 +332,39 @@ class Settings:
     )
     database_tables: tuple[str, ...] = setting(
         names_or_all, ALL, "which tables are loaded, commas between; `all`: every table of the lake"
+    )
+
+    kafka: str = setting(
+        kafka_servers,
+        "",
+        "Kafka's brokers, `host:port` with commas between: raw records go by [Kafka](kafka.md) instead of files",
+        shown="none: by files",
+    )
+    kafka_topic: str = setting(kafka_topic, "orbitlake.positions", "the topic of raw records")
+    kafka_security: str = setting(
+        one_of(*KAFKA_SECURITY), "PLAINTEXT", "how Kafka is reached: `PLAINTEXT`, `SSL`, `SASL_PLAINTEXT`, `SASL_SSL`"
+    )
+    kafka_sasl: str = setting(
+        one_of(*KAFKA_SASL), "SCRAM-SHA-512", "how the user is proved, with SASL: `PLAIN`, `SCRAM-SHA-256` or `-512`"
+    )
+    kafka_user: str = setting(str, "", "user of Kafka, with SASL", shown="none")
+    kafka_password: str = setting(
+        str, "", "password of that user; only from the environment", shown="none", secret=True
+    )
+    kafka_ca: Path | None = setting(
+        file_or_none,
+        "",
+        "file (PEM) of the certificates that vouch for the brokers",
+        shown="those of the system, and of Java",
+    )
+    kafka_compression: str = setting(
+        one_of(*KAFKA_COMPRESSION), "zstd", "of what is published: `none`, `gzip`, `snappy`, `lz4`, `zstd`"
+    )
+    kafka_jars: Path = setting(
+        file_or_none,
+        str(Path(sys.prefix) / "kafka" / "spark"),
+        "folder of the four jars by which Spark reads Kafka",
+        shown="`kafka/spark` in the virtual environment",
     )
 
     @property

@@ -2,9 +2,9 @@
 
 import sys
 
-from tests.servers import timescale
+from tests.servers import kafka, timescale
 
-SERVERS = {"TimescaleDB": timescale.fetch}
+SERVERS = {"Kafka": kafka.fetch, "TimescaleDB": timescale.fetch}
 
 
 def main() -> int:

@@ -47,6 +47,11 @@ class Lake:
         return self.root / "raw" / "open_notify"
 
     @property
+    def spool_open_notify(self) -> Path:
+        """Raw records that Kafka has yet to take; the stream does not read them."""
+        return self.root / "spool" / "open_notify"
+
+    @property
     def raw_oem_root(self) -> Path:
         """The folder of all objects' raw ephemeris files; `_http` in it is the download's, and no object's name."""
         return self.root / "raw" / "oem"

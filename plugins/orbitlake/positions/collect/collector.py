@@ -4,14 +4,27 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from threading import Event
+from typing import Protocol
 
 from orbitlake.endings import asked_by_signals
 from orbitlake.lake import Lake
 from orbitlake.positions.collect.poller import Clock, Poller
 from orbitlake.positions.raw.segments import SegmentWriter
 from orbitlake.positions.record import OPEN_NOTIFY, RawRecord
-from orbitlake.settings import LIVE_INTERVAL_S, OFF, from_environment
+from orbitlake.settings import LIVE_INTERVAL_S, OFF, Settings, from_environment
+
+
+class RecordWriter(Protocol):
+    """Takes the records of one collector, each durably before the next poll."""
+
+    def append(self, line: bytes, fetched: datetime) -> None:
+        """Keep one line, with its newline. Raises OSError where it cannot be kept."""
+
+    def __enter__(self) -> "RecordWriter": ...
+
+    def __exit__(self, *_: object) -> None: ...
 
 
 @dataclass(slots=True)
@@ -52,6 +65,7 @@ def collect(
     warn: Callable[[str], None] | None = None,
     is_relieved: Callable[[], bool] = lambda: False,
     shortest_interval_s: float = LIVE_INTERVAL_S,
+    writer: "RecordWriter | None" = None,
 ) -> Summary:
     """Poll each `interval_s` for `duration_s`, or until `stop`, and append one raw record a poll.
 
@@ -59,18 +73,19 @@ def collect(
     The first of `pollers` is the feed, the others are its fallbacks. Ticks are counted from the start, so that slow
     answers do not add up; one that is missed is left out, not caught up. `show` gets a line a poll, `warn` in its
     place that of a failed one. `is_relieved`, asked before each tick, ends the run early: another is to take over.
+    `writer` takes the records, by default into a segment.
     """
     clock = clock or Clock()
     interval_s = max(interval_s, shortest_interval_s)
     summary = Summary()
     began = clock.monotonic_s()
     tick = 0
-    with SegmentWriter(lake) as segments:
+    with writer or SegmentWriter(lake) as records:
         while tick * interval_s < duration_s and not stop.is_set() and not is_relieved():
             outcomes = 0
             tick_s = clock.monotonic_s()
             for record, failure in poll_in_turn(pollers, began + (tick + 1) * interval_s, clock):
-                segments.append(record.to_json(), record.fetch_time or clock.now_utc())
+                records.append(record.to_json(), record.fetch_time or clock.now_utc())
                 counter, kind = (summary.fixes, record.source) if failure is None else (summary.failures, failure)
                 counter[kind] += 1
                 (show if failure is None else warn or show)(line_of(record))
@@ -137,8 +152,19 @@ def run(
             for feed in feeds
         ]
         lake = Lake(settings.data)
-        shortest_s = settings.shortest_interval_s
-        return collect(pollers, lake, interval_s, duration_s, stop, show, None, warn, is_relieved, shortest_s).as_json()
+        shortest_s, writer = settings.shortest_interval_s, writer_of(lake, settings)
+        told = show, None, warn, is_relieved
+        return collect(pollers, lake, interval_s, duration_s, stop, *told, shortest_s, writer).as_json()
+
+
+def writer_of(lake: Lake, settings: Settings) -> "RecordWriter":
+    """Return what takes the records: Kafka where it is set, else a segment."""
+    if not settings.kafka:
+        return SegmentWriter(lake)
+    from orbitlake.positions.kafka.publisher import Publisher
+    from orbitlake.positions.kafka.spool import KafkaWriter
+
+    return KafkaWriter(lake, Publisher(settings))
 
 
 def line_of(record: RawRecord) -> str:

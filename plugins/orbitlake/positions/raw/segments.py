@@ -7,6 +7,7 @@ whoever reads it stops at its last newline. A piece of one has the lines that be
 import errno
 import fcntl
 import os
+import re
 import uuid
 from codecs import BOM_UTF8
 from collections.abc import Iterator
@@ -25,6 +26,8 @@ from orbitlake.positions.record import MAX_LINE_BYTES
 
 SEGMENT: Final = ".jsonl"
 SEALED: Final = ".jsonl.gz"
+LANDED: Final = re.compile(r"[0-9TZ.]+-kafka-([0-9a-f]{8})\.jsonl")
+"""A segment of what a query took from Kafka: raw evidence, which that query does not read."""
 HIDDEN: Final = (".", "_")
 MOST_NAME_BYTES: Final = 200
 """Of the names that people gave: file systems hold names to 255 bytes, and ours put numbers and marks beside them."""
@@ -33,12 +36,13 @@ MOST_NAME_BYTES: Final = 200
 class SegmentWriter:
     """Appends the records of one collector, to a new segment at its start and at each midnight UTC.
 
+    `root` is the folder of the days' folders, by default that of raw records.
     The segment in hand is locked as long as the collector lives, and before anyone can see it: one that is not locked
     never grows again.
     """
 
-    def __init__(self, lake: Lake):
-        self.lake, self.collector = lake, uuid.uuid4().hex[:8]
+    def __init__(self, lake: Lake, root: Path | None = None):
+        self.lake, self.root, self.collector = lake, root or lake.raw_open_notify, uuid.uuid4().hex[:8]
         self.descriptor: int | None = None
         self.path = Path()
         self.day: date | None = None
@@ -65,7 +69,7 @@ class SegmentWriter:
         """Go on in a new segment."""
         self.close()
         name = f"{start:%Y%m%dT%H%M%S.%fZ}-{self.collector}{SEGMENT}"
-        self.day, self.path = start.date(), self.lake.raw_open_notify / day_folder(start.date()) / name
+        self.day, self.path = start.date(), self.root / day_folder(start.date()) / name
         self.lake.staging.mkdir(parents=True, exist_ok=True)
         temporary = self.lake.staging / f"{name}.{uuid.uuid4().hex}"
         self.descriptor = os.open(temporary, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o666)
@@ -83,6 +87,12 @@ class SegmentWriter:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def landed_by(name: str) -> str | None:
+    """Return the query that a segment was landed by, None of any other segment."""
+    found = LANDED.fullmatch(name)
+    return found[1] if found else None
 
 
 def is_held(path: Path) -> bool:
