@@ -24,18 +24,26 @@ def main() -> int:
         help="take away the checkpoint and the live files first, and make these anew from the raw records; "
         "closed days stay, and are united with what is streamed",
     )
+    parser.add_argument(
+        "--skip-lost",
+        action="store_true",
+        help="where Kafka no longer holds the records that come next, name them and go on from the oldest there is",
+    )
     options = parser.parse_args()
     end_with_launcher()
 
     from orbitlake.lake import Lake
     from orbitlake.lake.session import open_session
+    from orbitlake.positions.kafka.errors import KafkaError, LostRecordsError
     from orbitlake.positions.raw.source import BYTES_A_BATCH
     from orbitlake.positions.spark.lifecycle import run
     from orbitlake.positions.state import Checkpoint, CheckpointError, VersionError
 
     settings = of_command_line(None)
     lake = Lake(settings.data)
-    with asked_by_signals() as asked, open_session("stream_positions", spark_sql_shuffle_partitions="2") as spark:
+    jars = {"spark_jars": ",".join(map(str, sorted(settings.kafka_jars.glob("*.jar"))))} if settings.kafka else {}
+    session = open_session("stream_positions", spark_sql_shuffle_partitions="2", **jars)
+    with asked_by_signals() as asked, session as spark:
         try:
             if options.rebuild:
                 Checkpoint(lake).rebuild()
@@ -48,10 +56,15 @@ def main() -> int:
                 options.max_bytes or BYTES_A_BATCH,
                 buckets=settings.buckets,
                 max_runtime_s=options.max_runtime,
+                kafka=settings if settings.kafka else None,
+                skip_lost=options.skip_lost,
             )
         except CheckpointError as error:
             print(f"stream_positions: {error}", file=sys.stderr)
             return REFUSED if isinstance(error, VersionError) else 1
+        except KafkaError as error:
+            print(f"stream_positions: {error}", file=sys.stderr)
+            return REFUSED if isinstance(error, LostRecordsError) else 1
     print(json.dumps(totals))
     return 0
 

@@ -52,7 +52,7 @@ def removals(lake: Lake, settings: Settings, now: datetime | None = None) -> Ite
     now = now or datetime.now(UTC)
     yield from live_removals(lake, now - timedelta(hours=settings.keep_live_hours))
     if settings.keep_raw_days is not None:
-        yield from raw_removals(lake, (now - timedelta(days=settings.keep_raw_days)).date())
+        yield from raw_removals(lake, (now - timedelta(days=settings.keep_raw_days)).date(), bool(settings.kafka))
     if settings.keep_quarantine_days is not None:
         yield from quarantine_removals(lake, now - timedelta(days=settings.keep_quarantine_days))
 
@@ -143,9 +143,9 @@ def verify_day(day: date, parts: dict[Table, list[Path]], live: list[Path]) -> N
             raise ClosedDayError(f"window_stats of {day} count {counted} fixes, positions hold {rows}")
 
 
-def raw_removals(lake: Lake, before: date) -> Iterator[Removal]:
+def raw_removals(lake: Lake, before: date, by_kafka: bool = False) -> Iterator[Removal]:
     """Sealed raw files of closed days, of those that the stream has read."""
-    committed = Committed.of(Checkpoint(lake).spark)
+    committed = Committed.of(Checkpoint(lake, by_kafka).spark)
     for day, folder in days_in(lake.raw_open_notify).items():
         if committed and day < before and parts_of(lake, POSITIONS, day):
             for sealed in (folder / name for name in raw_files(folder) if committed.has_read(name)):

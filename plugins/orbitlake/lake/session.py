@@ -26,8 +26,10 @@ def open_session(name: str, **defaults: str) -> "Iterator[SparkSession]":
 
     # Executors of a local master would otherwise run the system's python3.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    # Java takes jars for the driver at its start alone, where it is Python that starts it.
+    at_start = SparkConf(loadDefaults=False).set("spark.jars", jars) if (jars := defaults.get("spark_jars")) else None
     # The gateway first: only then does SparkConf know what spark-submit was given.
-    SparkContext._ensure_initialized()
+    SparkContext._ensure_initialized(conf=at_start)
     # The shell's bar would be written between our lines; it is on whenever Python starts the JVM.
     conf = SparkConf().setAppName(name).set("spark.ui.showConsoleProgress", "false")
     settings = {

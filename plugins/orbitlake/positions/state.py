@@ -29,9 +29,13 @@ class VersionError(CheckpointError):
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The folder of one stream: Spark's own checkpoint, by the version of ours."""
+    """The folder of one stream: Spark's own checkpoint, by the version of ours.
+
+    Files and Kafka have one each, under one lock: neither can go on from the other's.
+    """
 
     lake: Lake
+    by_kafka: bool = False
 
     @property
     def root(self) -> Path:
@@ -39,7 +43,11 @@ class Checkpoint:
 
     @property
     def folder(self) -> Path:
-        return self.root / f"v{STREAM_VERSION}"
+        return self.root / f"{self.prefix}{STREAM_VERSION}"
+
+    @property
+    def prefix(self) -> str:
+        return "kafka-v" if self.by_kafka else "v"
 
     @property
     def spark(self) -> Path:
@@ -61,7 +69,7 @@ class Checkpoint:
     def held(self) -> "Iterator[Checkpoint]":
         """Hold the checkpoint, swept of what a killed driver left. Raises CheckpointError where that cannot be."""
         with self.locked():
-            for other in self.root.glob("v*"):
+            for other in self.root.glob(f"{self.prefix}*"):
                 if other != self.folder:
                     raise VersionError(
                         f"{other} is of another version of the stream than v{STREAM_VERSION}: run "
@@ -75,13 +83,13 @@ class Checkpoint:
             yield self
 
     def rebuild(self) -> None:
-        """Take away the checkpoint and the live files, so that the next stream makes these anew from the raw records.
+        """Take away the checkpoints and the live files, so that the next stream makes these anew from the raw records.
 
         Closed days stay, and what is streamed is united with them. Cut off, it is to be done again: the checkpoint goes
         first, so that no stream goes on from it. Raises CheckpointError where another driver holds the checkpoint.
         """
         with self.locked():
-            for folder in self.root.glob("v*"):
+            for folder in (*self.root.glob("v*"), *self.root.glob("kafka-v*")):
                 # Gone in one step: Spark would not understand half of a checkpoint. The next stream sweeps the rest.
                 self.lake.stream_staging.mkdir(parents=True, exist_ok=True)
                 folder.rename(aside := self.lake.stream_staging / uuid.uuid4().hex)

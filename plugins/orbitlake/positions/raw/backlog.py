@@ -23,8 +23,8 @@ from orbitlake.lake.lines import end_of_lines
 from orbitlake.lake.listing import days_in, warn_of
 from orbitlake.lake.paths import day_folder
 from orbitlake.positions.raw.merging import finish_all, merge
-from orbitlake.positions.raw.sealing import SEGMENTS, Committed, unmark_later
-from orbitlake.positions.raw.segments import HIDDEN, SEALED, SEGMENT, Piece
+from orbitlake.positions.raw.sealing import SEGMENTS, Committed, query_of, unmark_later
+from orbitlake.positions.raw.segments import HIDDEN, SEALED, SEGMENT, Piece, landed_by
 
 SETTLED_S: Final = 2.0
 """How long nobody must have touched a file that people brought for it to be taken: half a copy looks damaged."""
@@ -53,7 +53,7 @@ class Backlog:
 
     def __init__(self, lake: Lake, checkpoint: Path):
         self.lake, self.root = lake, lake.raw_open_notify
-        self.committed = Committed.of(checkpoint)
+        self.committed, self.query = Committed.of(checkpoint), query_of(checkpoint)
         self.brought: list[tuple[datetime, list[Path]]] = []
         """What the last look found that is to become segments, and from when on their names say that they are."""
         self.is_waiting = False
@@ -78,6 +78,8 @@ class Backlog:
             settled = []
             for path, found in files_below(folder, OF_A_DAY if is_day else ("",)):
                 is_ours = is_day and path.parent == folder
+                if is_ours and self.query and landed_by(path.name) == self.query:
+                    continue
                 if is_ours and path.name.endswith(SEGMENT):
                     segments[f"{folder.name}/{path.name}"] = found.st_size
                 elif is_ours and self.committed and self.committed.has_read(path.name):

@@ -4,8 +4,9 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
@@ -17,6 +18,10 @@ from orbitlake.positions.raw.source import BYTES_A_BATCH, raw_records
 from orbitlake.positions.spark.stream import PositionStream
 from orbitlake.positions.state import Checkpoint
 from orbitlake.positions.stream_run import on_record
+from orbitlake.settings import Settings
+
+if TYPE_CHECKING:
+    from orbitlake.positions.kafka.source import KafkaTransport
 
 AVAILABLE_NOW: Final = "available-now"
 COUNTED: Final = ("records", "fixes", "rows", "repeats", "late", "failed_polls", "bad", "corrected")
@@ -34,15 +39,22 @@ def run(
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     buckets: int = 1,
     max_runtime_s: float | None = None,
+    kafka: Settings | None = None,
+    *,
+    skip_lost: bool = False,
 ) -> dict[str, int]:
     """Stream until the input is done (trigger `available-now`) or for ever (an interval such as `5 seconds`).
 
     Once the end is `asked` for, or `max_runtime_s` is over, the batch in hand is the last one. Then the raw records of
     closed days are sealed: only who holds the checkpoint knows which of them were read. Returns the counts of all
     batches together. Raises CheckpointError as Checkpoint.held does.
+
+    With the settings of `kafka` its topic is read beside the raw files, and landed there; where it no longer holds what
+    comes next, LostRecordsError is raised, or with `skip_lost` the stream goes on from the oldest record there is.
     """
-    with Checkpoint(lake).held() as checkpoint, on_record(lake) as had_batch:
-        stream = PositionStream(lake, object_id, buckets)
+    with Checkpoint(lake, bool(kafka)).held() as checkpoint, on_record(lake) as had_batch:
+        transport = opened(kafka, lake, checkpoint, skip_lost=skip_lost) if kafka else None
+        stream = PositionStream(lake, object_id, buckets, transport.landing if transport else None)
         totals = dict.fromkeys(("batches", *COUNTED), 0)
 
         @errors_in_utf8()
@@ -54,17 +66,29 @@ def run(
             for name in COUNTED:
                 totals[name] += getattr(progress, name)
 
+        # Files first, in every plan: the checkpoint knows its sources by their order.
+        rows = raw_records(spark, lake, checkpoint.spark, max_bytes)
+        if transport:
+            rows = rows.unionByName(transport.messages(spark, max_bytes))
         writer = (
-            raw_records(spark, lake, checkpoint.spark, max_bytes)
-            .writeStream.queryName("stream_positions")
+            rows.writeStream.queryName("stream_positions")
             .foreachBatch(batch)
             .option("checkpointLocation", str(checkpoint.spark))
         )
         once = trigger == AVAILABLE_NOW
         query = (writer.trigger(availableNow=True) if once else writer.trigger(processingTime=trigger)).start()
-        supervise(query, asked, max_runtime_s)
-        seal_closed_days(lake, checkpoint.spark, now(), is_enough=asked.is_set)
+        with transport.losses_told() if transport else nullcontext():
+            supervise(query, asked, max_runtime_s)
+        unfinished = transport.landing.unfinished() if transport else ()
+        seal_closed_days(lake, checkpoint.spark, now(), asked.is_set, unfinished)
         return totals
+
+
+def opened(kafka: Settings, lake: Lake, checkpoint: Checkpoint, *, skip_lost: bool) -> "KafkaTransport":
+    """Return Kafka as transport. Whoever goes without it does without its client library."""
+    from orbitlake.positions.kafka.source import KafkaTransport
+
+    return KafkaTransport(kafka, lake, checkpoint.spark, skip_lost=skip_lost)
 
 
 def supervise(query: StreamingQuery, asked: threading.Event, max_runtime_s: float | None) -> None:

@@ -5,8 +5,8 @@ Spark moves blocks of thousands of rows, each one value of a binary column: a ro
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +18,7 @@ from orbitlake.positions.store.bad_lines import MOST_BAD_BYTES
 from orbitlake.positions.store.minute_files import BASE_SCHEMA, Buckets, hashes_of
 from orbitlake.tables import UTC_MICROSECONDS
 
-FIX, BAD, TOLD = "fix", "bad", "told"
+FIX, BAD, TOLD, LANDED = "fix", "bad", "told", "landed"
 BLOCK_SCHEMA: Final = pa.schema([("part", pa.int32()), ("kind", pa.string()), ("block", pa.binary())])
 """What executors yield: the part of the batch that is to do with it, what it is, and rows, or what is told in JSON."""
 BLOCKS: Final = "part int, kind string, block binary"
@@ -28,8 +28,31 @@ BAD_SCHEMA: Final = pa.schema(
 )
 
 
-def judge(object_id: str, buckets: Buckets) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """Return the function that judges pieces of raw files (value, file_name, offset) on an executor.
+class RowReader(Protocol):
+    """Takes the rows of one task apart into pieces, whose lines are judged."""
+
+    def pieces(self, batch: pa.RecordBatch) -> Iterable[tuple[Iterable[tuple[int, bytes]], str]]:
+        """Yield the lines of each piece, each line with its place, and where the piece comes from."""
+
+    def told(self) -> Sequence[dict[str, Any]]:
+        """Return what the driver is to know at the task's end."""
+
+
+class PieceReader:
+    """Rows that are pieces of raw files (value, file_name, offset)."""
+
+    def pieces(self, batch: pa.RecordBatch) -> Iterator[tuple[Iterable[tuple[int, bytes]], str]]:
+        for content, file_name, begin in (row.values() for row in batch.to_pylist()):
+            yield lines_in(content, begin), file_name
+
+    def told(self) -> Sequence[dict[str, Any]]:
+        return ()
+
+
+def judge(
+    object_id: str, buckets: Buckets, open_reader: Callable[[], RowReader] = PieceReader
+) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """Return the function that judges raw records on an executor, of the rows that a reader takes apart.
 
     The tally counts records, fixes and failed polls; blank lines are none. Of the bad lines of a task the first
     MOST_BAD_BYTES are there; the line of any further one is null. `object_id` is the object of records of the older
@@ -40,9 +63,10 @@ def judge(object_id: str, buckets: Buckets) -> Callable[[Iterator[pa.RecordBatch
         tally: Counter[str] = Counter(records=0, fixes=0, failed_polls=0)
         bad_bytes = 0
         with errors_in_utf8():
-            for content, file_name, begin in (row.values() for batch in batches for row in batch.to_pylist()):
+            reader = open_reader()
+            for lines, file_name in (piece for batch in batches for piece in reader.pieces(batch)):
                 fixes, bad = [], []
-                for offset, line in lines_in(content, begin):
+                for offset, line in lines:
                     tally["records"] += 1
                     try:
                         record = read_record(line, object_id)
@@ -64,6 +88,8 @@ def judge(object_id: str, buckets: Buckets) -> Callable[[Iterator[pa.RecordBatch
                 if bad:
                     yield row(0, BAD, block_of(pa.Table.from_pylist(bad, BAD_SCHEMA)))
             yield row(0, TOLD, json.dumps(tally).encode())
+            for told in reader.told():
+                yield row(0, LANDED, json.dumps(told).encode())
 
     return judged
 

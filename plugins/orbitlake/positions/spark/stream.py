@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
+from functools import partial
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,11 +15,26 @@ from pyspark.sql import DataFrame
 from orbitlake.lake import Lake
 from orbitlake.lake.errors import errors_in_utf8
 from orbitlake.lake.lines import append_line
-from orbitlake.positions.spark.records import BAD, BAD_SCHEMA, BLOCKS, FIX, TOLD, judge, row, rows_of
+from orbitlake.positions.spark.records import (
+    BAD,
+    BAD_SCHEMA,
+    BLOCKS,
+    FIX,
+    LANDED,
+    TOLD,
+    PieceReader,
+    RowReader,
+    judge,
+    row,
+    rows_of,
+)
 from orbitlake.positions.store.bad_lines import IN_ORDER, keep_bad_lines
 from orbitlake.positions.store.batch import write_aside
 from orbitlake.positions.store.minute_files import Buckets, Written, publish
 from orbitlake.settings import from_environment
+
+if TYPE_CHECKING:
+    from orbitlake.positions.kafka.landing import Landing
 
 
 @dataclass(slots=True)
@@ -55,6 +72,8 @@ class PositionStream:
     lake: Lake
     object_id: str
     buckets: int = 1
+    landing: "Landing | None" = None
+    """Where messages of Kafka lie as raw records before they are published."""
     of_days: dict[date, int] = field(default_factory=dict)
     """How many buckets the days have that were met so far."""
 
@@ -63,17 +82,27 @@ class PositionStream:
         began = time.monotonic()
         buckets = Buckets.of(self.lake, self.buckets, self.of_days)
         self.of_days.update(buckets.of_days)
-        judged = pieces.mapInArrow(judge(self.object_id, buckets), BLOCKS)
+        judged = pieces.mapInArrow(judge(self.object_id, buckets, self.open_reader()), BLOCKS)
         parts = judged.repartitionById(buckets.partitions, "part")
         done = parts.mapInArrow(deriver(self.lake, buckets), BLOCKS).toArrow()
         progress = self.publish(Progress(batch), done)
         progress.duration_s = round(time.monotonic() - began, 3)
         return progress
 
+    def open_reader(self) -> Callable[[], RowReader]:
+        """Return what opens the reader of a task's rows."""
+        if self.landing is None:
+            return PieceReader
+        from orbitlake.positions.kafka.messages import MessageReader
+
+        return partial(MessageReader, self.landing.aside)
+
     def publish(self, progress: Progress, done: pa.Table) -> Progress:
         """Give the finished files of a batch their names, and put its bad lines into quarantine."""
         lake = self.lake
         blocks = [(each["kind"], each["block"]) for each in done.to_pylist()]
+        if self.landing:
+            self.landing.land(progress.batch, [json.loads(block) for kind, block in blocks if kind == LANDED])
         bad = pa.concat_tables([BAD_SCHEMA.empty_table(), *(rows_of(block) for kind, block in blocks if kind == BAD)])
         if bad.num_rows:
             keep_bad_lines(lake, bad.sort_by(IN_ORDER), from_environment().keep_quarantine_bytes)
