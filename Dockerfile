@@ -14,6 +14,16 @@ RUN pip install --no-cache-dir --disable-pip-version-check uv==0.13.8 \
       -p /opt/venv/bin/python -r /build/requirements.txt -c /build/constraints.txt -b /build/build-constraints.txt \
  && rm -rf /opt/venv/lib/python3.11/site-packages/pyspark/examples /opt/venv/lib/python3.11/site-packages/pyspark/data
 
+FROM ${PYTHON_IMAGE} AS kafka
+# Another Maven repository than the public one: --build-arg MAVEN_URL=...
+ARG MAVEN_URL=https://repo1.maven.org/maven2
+COPY docker/kafka-jars.sha256 /build/
+# What Spark reads Kafka by. Only a driver that is asked to loads it.
+RUN mkdir -p /jars && cd /jars && while read -r sum path; do \
+      python -c 'import sys; from urllib.request import urlretrieve; urlretrieve(*sys.argv[1:])' "$MAVEN_URL/$path" "${path##*/}"; \
+      echo "$sum  ${path##*/}"; \
+    done < /build/kafka-jars.sha256 | sha256sum --check --strict
+
 FROM ${PYTHON_IMAGE} AS files
 COPY docker/spark-defaults.conf /files/etc/spark/
 COPY docker/entrypoint docker/healthy docker/initialise /files/usr/local/bin/
@@ -38,6 +48,7 @@ RUN apt-get update -qq \
  && useradd --uid 50000 --gid 0 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin orbitlake \
  && install -d -o orbitlake -g root -m 0750 /data /logs /scratch
 COPY --from=packages /opt/venv /opt/venv
+COPY --from=kafka /jars /opt/venv/kafka/spark
 COPY --from=files /files/etc/spark /etc/spark
 COPY --from=files /files/usr/local/bin /usr/local/bin
 COPY --from=files /files/opt/orbitlake /opt/orbitlake

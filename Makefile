@@ -11,7 +11,7 @@ export PYTHONNOUSERSITE := 1
 unexport PYTHONHOME PYTHONSTARTUP PYTHONINSPECT PYTHONUSERBASE PYTHONPLATLIBDIR
 export PYTHON TO FROM REPLAY
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long lint bench pictures prediction inspect up down lock audit env backup restore test-compose
+.PHONY: help setup demo test test-long lint bench pictures prediction inspect up down kafka servers lock audit env backup restore test-compose
 
 help:    ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' Makefile
@@ -20,10 +20,16 @@ setup:    ## the virtual environment, and Java where it may be installed; PYTHON
 	@bash plugins/orbitlake/embedded/setup.sh
 
 demo: setup    ## the whole pipeline once, on simulated input (REPLAY=folder: on recorded files; KEEP=1: leave it running)
-	@$(BIN)/python -m orbitlake.embedded demo $(if $(REPLAY),--replay "$$REPLAY") $(if $(KEEP),--keep)
+	@$(BIN)/python -m orbitlake.embedded demo $(if $(REPLAY),--replay "$$REPLAY") $(if $(KEEP),--keep) $(if $(KAFKA),--kafka)
 
-up: setup    ## start Airflow, Spark and the live upstreams; ORBITLAKE_UPSTREAM=simulator for the simulated ones
-	@$(BIN)/python -m orbitlake.embedded up
+up: setup    ## start Airflow, Spark and the live upstreams; ORBITLAKE_UPSTREAM=simulator for the simulated ones; KAFKA=1: by Kafka
+	@$(BIN)/python -m orbitlake.embedded up $(if $(KAFKA),--kafka)
+
+kafka: setup    ## fetch the jars of Kafka by Maven: Spark's, and those of a broker
+	@$(BIN)/python -m orbitlake.embedded.kafka
+
+servers: setup    ## fetch what tests start servers of; what cannot be had is named
+	@$(BIN)/python -m tests.servers
 
 down: setup    ## stop what `up` or `demo` left running
 	@$(BIN)/python -m orbitlake.embedded down

@@ -5,7 +5,8 @@ The feed of setting `ORBITLAKE_OPEN_NOTIFY_URL`, and where it gives no fix the f
 
 ### Writes
 A segment in `raw/open_notify/date=…/`, a new one at each start and midnight UTC, each record under the `source` that
-it comes from.
+it comes from. Where `ORBITLAKE_KAFKA` is set, a record goes to its topic instead, and to `spool/` while the broker is
+away.
 
 ### Read by
 The stream of positions.

@@ -1,7 +1,8 @@
 """Around the clock: raw position records -> live positions and window_stats, on the Spark cluster.
 
 ### Reads
-`raw/open_notify/`, and what people drop into `inbox/open_notify/`.
+`raw/open_notify/`, and what people drop into `inbox/open_notify/`. Where `ORBITLAKE_KAFKA` is set its topic,
+too, which lands in `raw/open_notify/` first.
 
 ### Writes
 `live/positions/` and `live/window_stats/`, each fix exactly once. At the end of a run the raw records of closed days
@@ -56,6 +57,7 @@ def stream_positions():
         summary_of=of_batches,
         wrote=streamed,
         gives_way=True,
+        reads_kafka=True,
         inlets=[RAW_OPEN_NOTIFY],
         outlets=[LIVE_POSITIONS, LIVE_WINDOW_STATS],
     )

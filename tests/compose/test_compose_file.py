@@ -1,5 +1,6 @@
 """The compose deployment as written: documented, pinned, bounded, closed; what it does is seen in test_cluster.py."""
 
+import hashlib
 import os
 import re
 import stat
@@ -11,7 +12,8 @@ import pytest
 import yaml
 from cryptography.fernet import Fernet
 
-from orbitlake.settings import DECLARED, variable
+from orbitlake.embedded.kafka import ARTIFACTS, JARS, SPARK
+from orbitlake.settings import DECLARED, from_environment, variable
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 COMPOSE = (CHECKOUT / "docker-compose.yml").read_text()
@@ -19,7 +21,8 @@ DOCKERFILE = (CHECKOUT / "Dockerfile").read_text()
 DEFAULTS = (CHECKOUT / "docker" / "spark-defaults.conf").read_text()
 EXAMPLE = (CHECKOUT / ".env.example").read_text()
 SERVICES = yaml.safe_load(COMPOSE)["services"]
-OURS = {name: service for name, service in SERVICES.items() if name != "postgres"}
+THEIRS = {"postgres", "kafka"}
+OURS = {name: service for name, service in SERVICES.items() if name not in THEIRS}
 SECRETS = {
     "ORBITLAKE_ADMIN_PASSWORD",
     "ORBITLAKE_FERNET_KEY",
@@ -29,6 +32,7 @@ SECRETS = {
     "ORBITLAKE_SPARK_SECRET",
 }
 MACHINE_MIB = 8 * 1024
+MACHINE_WITH_KAFKA_MIB = 9 * 1024
 UNIT_MIB = {"m": 1, "g": 1024}
 
 
@@ -128,6 +132,7 @@ def test_images_from_elsewhere_can_be_named_by_digest():
     assert name is not None
     assert name[1] == example()["ORBITLAKE_PYTHON_IMAGE"]
     assert SERVICES["postgres"]["image"] == "${ORBITLAKE_POSTGRES_IMAGE:-postgres:16}"
+    assert SERVICES["kafka"]["image"] == "${ORBITLAKE_KAFKA_IMAGE:-apache/kafka:4.1.1}"
     for service in OURS.values():
         assert service["build"]["args"] == {"PYTHON_IMAGE": f"${{ORBITLAKE_PYTHON_IMAGE:-{name[1]}}}"}
 
@@ -147,11 +152,12 @@ def test_memory_limits_fit_the_machine_together():
 
     # The migration is over before the others start.
     workers = int(example()["ORBITLAKE_SPARK_WORKERS"])
-    together = [name for name in SERVICES if name != "initialise"] + ["spark-worker"] * (workers - 1)
+    together = [name for name in SERVICES if name not in ("initialise", "kafka")] + ["spark-worker"] * (workers - 1)
     total = sum(limit_mib(name) for name in together)
 
     assert workers == 2
     assert total <= MACHINE_MIB
+    assert total + limit_mib("kafka") <= MACHINE_WITH_KAFKA_MIB
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -172,6 +178,32 @@ def test_the_database_has_the_capabilities_of_its_start_alone():
     assert service["cap_drop"] == ["ALL"]
     assert set(service["cap_add"]) == {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"}
     assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_the_broker_is_optional_bounded_and_keeps_its_log_in_a_volume_of_its_own():
+    service = SERVICES["kafka"]
+
+    assert service["profiles"] == ["kafka"]
+    assert service["cap_drop"] == ["ALL"]
+    assert "cap_add" not in service
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["volumes"] == ["kafka:/var/lib/kafka/data"]
+    assert service["environment"]["KAFKA_LOG_DIRS"] == "/var/lib/kafka/data"
+
+
+def test_the_image_takes_the_jars_that_the_embedded_topology_fetches_by_their_digests():
+    listed = [line.split() for line in (CHECKOUT / "docker" / "kafka-jars.sha256").read_text().splitlines()]
+    paths = []
+    for artifact in ARTIFACTS[SPARK]:
+        group, name, version = artifact.split(":")
+        paths.append(f"{group.replace('.', '/')}/{name}/{version}/{name}-{version}.jar")
+
+    assert [path for _, path in listed] == paths
+    assert f"COPY --from=kafka /jars /opt/venv/{'/'.join(from_environment({}).kafka_jars.parts[-2:])}" in DOCKERFILE
+    for digest, path in listed:
+        fetched = JARS / SPARK / Path(path).name
+        if fetched.is_file():
+            assert hashlib.sha256(fetched.read_bytes()).hexdigest() == digest
 
 
 def test_each_purpose_has_a_secret_of_its_own():
@@ -218,7 +250,7 @@ def test_every_service_restarts_rotates_its_log_and_tells_its_health(name: str):
 def test_ports_are_bound_to_loopback_unless_set_otherwise_and_spark_always():
     published = {name: port for name, service in SERVICES.items() for port in service.get("ports", [])}
 
-    assert set(published) == {"api-server", "spark-master", "simulator"}
+    assert set(published) == {"api-server", "spark-master", "simulator", "kafka"}
     assert published.pop("api-server").startswith("${ORBITLAKE_BIND:-127.0.0.1}:")
     assert all(port.startswith("127.0.0.1:") for port in published.values())
 

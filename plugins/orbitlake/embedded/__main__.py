@@ -12,12 +12,15 @@ from orbitlake.settings import CHECKOUT, SettingError, from_environment
 from orbitlake.upstream import claim
 
 
-def up(run: Path) -> int:
+def up(run: Path, *, kafka: bool = False) -> int:
     """Start the topology and leave it running, or say how it does where it runs; returns the exit status."""
+    from orbitlake.embedded.kafka import with_kafka
     from orbitlake.embedded.running import status
     from orbitlake.embedded.topology import Topology
 
     topology = Topology(run=run, settings=from_environment())
+    if kafka or topology.settings.kafka:
+        topology = with_kafka(topology, lambda line: say(f"  {line}"))
     known = status(run) or {}
     if known.get("state") == "running" and topology.is_supervised():
         return tell(topology, known)
@@ -26,6 +29,8 @@ def up(run: Path) -> int:
     topology.up(progress=lambda line: say(f"  {line}"), prepare=lambda: claim(topology.settings))
     say(f"Airflow  {topology.airflow_url}  user admin  password {topology.password}")
     say(f"Spark    {topology.spark_ui_url}")
+    if topology.settings.kafka:
+        say(f"Kafka    {topology.settings.kafka}  topic {topology.settings.kafka_topic}")
     say(f"tables   {topology.settings.data}")
     say(f"logs     {topology.logs}")
     say("stop     make down")
@@ -35,7 +40,7 @@ def up(run: Path) -> int:
 def tell(topology: Any, known: dict[str, Any]) -> int:
     """Say what runs; returns 0 where it is what was asked for and answers, else 1."""
     wanted = {"data": str(topology.settings.data), "upstream": topology.settings.upstream}
-    wanted |= {"airflow": topology.airflow_url, "spark": topology.spark_ui_url}
+    wanted |= {"airflow": topology.airflow_url, "spark": topology.spark_ui_url, "kafka": topology.settings.kafka}
     other = [f"{name} {known.get(name)}, not {value}" for name, value in wanted.items() if known.get(name) != value]
     if other:
         raise TopologyError(
@@ -68,11 +73,11 @@ def down(run: Path) -> int:
     return 0
 
 
-def demo(run: Path, replay: Path | None, *, keep: bool) -> int:
+def demo(run: Path, replay: Path | None, *, keep: bool, kafka: bool) -> int:
     """Run the demo; returns the exit status."""
     from orbitlake.embedded.demo import Demo
 
-    return Demo(demo_run(run), replay, keep=keep).run()
+    return Demo(demo_run(run), replay, keep=keep, kafka=kafka).run()
 
 
 def demo_run(run: Path) -> Path:
@@ -102,12 +107,17 @@ def main() -> int:
         "--replay", type=folder, help="demo: a folder of recorded files to serve instead of the simulator"
     )
     parser.add_argument("--keep", action="store_true", help="demo: leave everything running at the end")
+    parser.add_argument(
+        "--kafka",
+        action="store_true",
+        help="up, demo: raw records go by Kafka, of ORBITLAKE_KAFKA or our own",
+    )
     arguments = parser.parse_args()
     try:
         interruption.raise_when_asked()
         if arguments.command == "demo":
-            return demo(arguments.run, arguments.replay, keep=arguments.keep)
-        return {"up": up, "down": down}[arguments.command](arguments.run)
+            return demo(arguments.run, arguments.replay, keep=arguments.keep, kafka=arguments.kafka)
+        return down(arguments.run) if arguments.command == "down" else up(arguments.run, kafka=arguments.kafka)
     except (TopologyError, SettingError) as error:
         complaint = str(error)
     except KeyboardInterrupt:

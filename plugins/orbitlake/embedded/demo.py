@@ -20,6 +20,7 @@ from orbitlake.embedded import interruption, report
 from orbitlake.embedded.airflow_api import Airflow, RunError
 from orbitlake.embedded.environment import OURS, for_airflow
 from orbitlake.embedded.history import write_history
+from orbitlake.embedded.kafka import with_kafka
 from orbitlake.embedded.roots import FOLDERS, TopologyError
 from orbitlake.embedded.running import Running
 from orbitlake.embedded.topology import PORTS, Topology, loopback
@@ -56,7 +57,7 @@ BROKEN: Final = frozenset({"failed", "up_for_retry", "upstream_failed"})
 class Demo:
     """One run of the demo; `run_folder` holds its logs and Airflow's state, made anew each time."""
 
-    def __init__(self, run_folder: Path, replay: Path | None, *, keep: bool) -> None:
+    def __init__(self, run_folder: Path, replay: Path | None, *, keep: bool, kafka: bool = False) -> None:
         # Its story is fixed: of the caller's settings only places count, and what is meant for Airflow.
         given = {name: value for name, value in os.environ.items() if not name.startswith(OURS) or is_place(name)}
         self.settings: Settings = from_environment(given | {"ORBITLAKE_UPSTREAM": "simulator"})
@@ -73,6 +74,10 @@ class Demo:
             overrides=REPLAY_PACE if self.replay else {},
             given=given,
         )
+        if kafka:
+            # Always a broker of its own: in another's topic would lie what is no part of the story.
+            self.topology = with_kafka(self.topology, lambda line: print(line, flush=True))
+            self.settings = self.topology.settings
         self.http = loopback()
         self.airflow: Airflow
         self.running: Running | None = None

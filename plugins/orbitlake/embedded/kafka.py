@@ -5,19 +5,26 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from orbitlake.embedded.database import free_port
 from orbitlake.embedded.roots import TopologyError
 
+if TYPE_CHECKING:
+    from orbitlake.embedded.topology import Topology
+
 JARS: Final = Path(sys.prefix) / "kafka"
+KAFKA_PORT: Final = "ORBITLAKE_KAFKA_PORT"
 SPARK, BROKER = "spark", "broker"
 ARTIFACTS: Final = {
     SPARK: (
@@ -111,6 +118,12 @@ class Broker:
         """A command that ends with 0 once the broker takes connections."""
         return (sys.executable, "-I", "-S", "-c", CONNECTS, str(self.port))
 
+    def answers(self) -> bool:
+        """Say whether the broker takes connections."""
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 2):
+            return True
+        return False
+
     def make(self, environment: Mapping[str, str], log: Path) -> None:
         """Write what the broker is to read; make its files where there are none. Raises TopologyError."""
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -155,6 +168,18 @@ class Broker:
         home = os.environ.get("JAVA_HOME")
         java = str(Path(home, "bin", "java")) if home else shutil.which("java") or "java"
         return (java, "-cp", str(self.jars / "*"), "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
+
+
+def with_kafka(topology: "Topology", say: Callable[[str], None]) -> "Topology":
+    """Return a topology whose raw records go by Kafka: by the brokers of its settings, else by one of its own.
+
+    Raises TopologyError that says what to do where the jars for it cannot be had.
+    """
+    fetch(SPARK, say)
+    if topology.settings.kafka:
+        return topology
+    broker = Broker(topology.run / "kafka", topology.ports[KAFKA_PORT], free_port(), fetch(BROKER, say))
+    return replace(topology, settings=replace(topology.settings, kafka=broker.address), broker=broker)
 
 
 def main(kinds: list[str]) -> int:

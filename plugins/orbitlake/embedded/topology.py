@@ -25,6 +25,7 @@ from orbitlake.embedded.checks import check_path, check_permits_programs, check_
 from orbitlake.embedded.database import Database, free_port, prefix
 from orbitlake.embedded.environment import for_airflow, passed_on, private
 from orbitlake.embedded.java import check_java
+from orbitlake.embedded.kafka import KAFKA_PORT, Broker
 from orbitlake.embedded.roots import LOCK, TopologyError, locked, sign
 from orbitlake.embedded.running import STOP_WITHIN_S, SUPERVISOR, Running, end_leftovers, is_supervisor
 from orbitlake.embedded.spark import for_spark, java_with_spark
@@ -47,6 +48,7 @@ PORTS: Final = {
     "ORBITLAKE_SPARK_WORKER_1_UI_PORT": (8082, "the first Spark worker's page"),
     "ORBITLAKE_SPARK_WORKER_2_UI_PORT": (8083, "the second Spark worker's page"),
     "ORBITLAKE_SIMULATOR_PORT": (8090, "the simulator"),
+    KAFKA_PORT: (9092, "Kafka"),
 }
 SPARK_POOL: Final = ("spark", "2", "Spark jobs at a time: the stream, and one more")
 """Airflow's pool of the Spark tasks: its name, its slots, what for."""
@@ -66,6 +68,8 @@ class Topology:
     ports: dict[str, int] = field(default_factory=lambda: {name: port_setting(name) for name in PORTS})
     given: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     """The environment of the caller, of which little is passed on."""
+    broker: Broker | None = None
+    """A broker of its own, by which raw records go."""
 
     @property
     def logs(self) -> Path:
@@ -214,6 +218,8 @@ class Topology:
             Part("dag-processor", airflow("dag-processor"), needs=("migration",)),
             Part("triggerer", airflow("triggerer", "--skip-serve-logs"), needs=("migration",)),
         ]
+        if self.broker:
+            table.insert(1, Part("kafka", self.broker.command, check=self.broker.check))
         return [part for part in table if part.name != "simulator" or self.settings.uses_simulator]
 
     def environment(self, database: Database | None = None) -> dict[str, str]:
@@ -227,6 +233,7 @@ class Topology:
             "ORBITLAKE_DATA": str(self.settings.data),
             "ORBITLAKE_UPSTREAM": self.settings.upstream,
             "ORBITLAKE_SIMULATOR_URL": self.simulator_url,
+            "ORBITLAKE_KAFKA": self.settings.kafka,
             "ORBITLAKE_SPARK_POOL": SPARK_POOL[0],
             **{name: str(port) for name, port in self.ports.items()},
         }
@@ -287,12 +294,15 @@ class Topology:
         database = Database(self.run / "database", self._secrets()["database_password"], free_port())
         progress("starting PostgreSQL, Spark, Airflow" + (" and the simulator" if self.settings.uses_simulator else ""))
         database.make(self.environment(database), self.logs / "initdb.log")
+        if self.broker:
+            self.broker.make(self.environment(database), self.logs / "kafka-format.log")
         return database
 
     def _start(self, held: list[int], database: Database) -> Running:
         """Start the supervisor, which keeps the locks, and tell it what to run."""
         about = {"run": str(self.run), "data": str(self.settings.data), "upstream": self.settings.upstream}
         about |= {"since": now(), "airflow": self.airflow_url, "spark": self.spark_ui_url}
+        about |= {"kafka": self.settings.kafka}
         for descriptor in held:
             sign(descriptor, f"the topology with its state in {self.run} (since {about['since']})")
         pipe, leash = os.pipe()
@@ -342,6 +352,8 @@ class Topology:
         return made
 
     def _wants(self, port: str) -> bool:
+        if port == KAFKA_PORT:
+            return self.broker is not None
         return port != "ORBITLAKE_SIMULATOR_PORT" or self.settings.uses_simulator
 
     def _wait_until_ready(self, running: Running, progress: Callable[[str], None]) -> None:
@@ -372,7 +384,10 @@ class Topology:
             parts = ("metadatabase", "scheduler", "triggerer", "dag_processor")
             return all((health.get(part) or {}).get("status") == "healthy" for part in parts)
 
-        return {"the simulator": simulator, "Spark's two workers": spark, "Airflow": airflow}
+        def kafka() -> bool:
+            return self.broker is None or self.broker.answers()
+
+        return {"the simulator": simulator, "Kafka": kafka, "Spark's two workers": spark, "Airflow": airflow}
 
     def unwell(self) -> list[str]:
         """What does not answer as it should right now."""

@@ -163,18 +163,23 @@ def spark_job(
     *,
     cores: int,
     timeout: timedelta,
+    reads_kafka: bool = False,
     **operator: Any,
 ) -> SparkJob:
     """Return the task that runs `jobs/<script>` with templated `arguments` on `cores` executors of one core each.
 
     One core an executor lets the master spread a job over its workers, and the cap leaves room for the other jobs:
     without it the first application of a standalone cluster takes every core and the next one waits for ever. The
-    pool holds back a backfill that asks for many days at once: each would bring a driver of its own.
+    pool holds back a backfill that asks for many days at once: each would bring a driver of its own. One that
+    `reads_kafka` gets Spark's jars for it where Kafka is set.
     """
+    settings = from_environment()
+    if reads_kafka and settings.kafka:
+        operator["jars"] = ",".join(map(str, sorted(settings.kafka_jars.glob("*.jar"))))
     return SparkJob(
         task_id=task_id,
         name=task_id,
-        pool=from_environment().spark_pool,
+        pool=settings.spark_pool,
         conn_id="spark_default",
         application=str(CHECKOUT / "jobs" / script),
         application_args=list(arguments),
