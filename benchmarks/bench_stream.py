@@ -91,10 +91,15 @@ def land_ticks(lake: Lake, objects: int, ticks: int) -> None:
 
 
 def stream(lake: Lake, trigger: str, max_bytes: int) -> None:
-    """Drive our stream."""
-    with open_session("stream", **SESSION) as spark, asked_by_signals() as asked:
+    """Drive our stream, by Kafka where it is set."""
+    settings = from_environment()
+    options = SESSION | {"spark_master": os.environ.get("ORBITLAKE_BENCH_MASTER", SESSION["spark_master"])}
+    if settings.kafka:
+        options["spark_jars"] = ",".join(map(str, sorted(settings.kafka_jars.glob("*.jar"))))
+    with open_session("stream", **options) as spark, asked_by_signals() as asked:
         # Before the day of the records is over: at its end a run seals the files that the other stream is to read.
-        run(spark, lake, ISS, trigger, asked, max_bytes, now=lambda: START, buckets=from_environment().buckets)
+        kafka = settings if settings.kafka else None
+        run(spark, lake, ISS, trigger, asked, max_bytes, lambda: START, settings.buckets, None, kafka)
 
 
 def buckets_for(objects: int) -> str:

@@ -18,6 +18,7 @@ PUBLIC = (
     "airflow.providers.",
     "airflow.timetables.",
     "pyspark",
+    "pyspark.errors",
     "pyspark.sql",
     "pyspark.sql.types",
     "pyspark.sql.datasource",

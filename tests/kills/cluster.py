@@ -50,6 +50,8 @@ class Cluster:
         self.port = free_port()
         self.driver: subprocess.Popen | None = None
         self.starts = 0
+        self.settings: dict[str, str] = {}
+        """Further ones of Spark's, for the driver."""
         known = ("PATH", "JAVA_HOME", "JDK_JAVA_OPTIONS")
         self.environment = {name: os.environ[name] for name in known if name in os.environ} | {
             "ORBITLAKE_DATA": str(data),
@@ -90,6 +92,7 @@ class Cluster:
             "spark.executorEnv.PYTHONPATH": str(CHECKOUT / "plugins"),
             "spark.pyspark.python": sys.executable,
             "spark.ui.enabled": "false",
+            **self.settings,
         }
         conf = [word for name, value in settings.items() for word in ("--conf", f"{name}={value}")]
         self.starts += 1

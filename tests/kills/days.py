@@ -120,3 +120,10 @@ def approximately(rows: list[dict]) -> list[dict]:
     return [
         {n: pytest.approx(v, rel=1e-7, abs=1e-6) if isinstance(v, float) else v for n, v in row.items()} for row in rows
     ]
+
+
+def expected_of(fixes):
+    """The live tables as plain Python computes them."""
+    positions = expected_positions(fixes)
+    rows = {POSITIONS: positions, WINDOW_STATS: expected_minutes(positions)}
+    return {table: pa.Table.from_pylist(rows[table], schema=table.schema) for table in POSITION_TABLES}

@@ -3,24 +3,16 @@
 ORBITLAKE_KILLS sets how often: one of each kind by default, 50 with eleven thousand polls are the full run.
 """
 
-import json
 import os
-import subprocess
-import sys
 import time
 from collections import Counter
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from tests.kills.conftest import SEED
-from tests.kills.days import approximately, in_order
-from tests.kills.readers import READERS, keys_of
+from tests.kills.days import approximately, expected_of, in_order
 from tests.kills.records import land, unkind_records
-from tests.positions.reference import expected_minutes, expected_positions
 
-from orbitlake.embedded.topology import CHECKOUT
-from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS
+from orbitlake.tables import POSITION_TABLES
 
 KILLS = int(os.environ.get("ORBITLAKE_KILLS", "3"))
 POLLS = max(1000, 220 * KILLS)
@@ -29,49 +21,6 @@ STALLED_AFTER_S = 120
 DONE_WITHIN_S = 600
 
 pytestmark = [pytest.mark.long, pytest.mark.spark, pytest.mark.timeout(120 + 90 * KILLS + DONE_WITHIN_S)]
-
-
-@pytest.fixture
-def watch(tmp_path, lake):
-    """Start the readers; the returned function ends them and gives their accounts."""
-    out = tmp_path / "readers"
-    out.mkdir()
-    readers = {}
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(CHECKOUT / "plugins"), str(CHECKOUT)))}
-
-    def start(expected):
-        (out / "expected.json").write_text(
-            json.dumps({table.name: keys_of(rows, table) for table, rows in expected.items()})
-        )
-        for kind in READERS:
-            command = [sys.executable, "-m", "tests.kills.readers", kind, lake.root, out / "expected.json", out]
-            with (out / f"{kind}.log").open("wb") as log:
-                readers[kind] = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=CHECKOUT)
-
-        def end():
-            (out / "stop").touch()
-            ended = {kind: reader.wait(300) for kind, reader in readers.items()}
-            accounts = {kind: json.loads((out / f"{kind}.json").read_text()) for kind in ended}
-            tables = {
-                (kind, table.name): pq.read_table(out / f"{kind}-{table.name}.parquet")
-                for kind in ended
-                for table in expected
-            }
-            return accounts, tables
-
-        return end
-
-    yield start
-    for reader in readers.values():
-        reader.kill()
-        reader.wait()
-
-
-def expected_of(fixes):
-    """The live tables as plain Python computes them."""
-    positions = expected_positions(fixes)
-    rows = {POSITIONS: positions, WINDOW_STATS: expected_minutes(positions)}
-    return {table: pa.Table.from_pylist(rows[table], schema=table.schema) for table in POSITION_TABLES}
 
 
 def stream(cluster):

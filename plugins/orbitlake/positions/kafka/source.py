@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from pyspark.errors import PySparkException
+from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -20,7 +20,6 @@ from orbitlake.settings import Settings
 BYTES_A_RECORD: Final = 250
 EARLIEST: Final = -2
 """Spark's word for the oldest record of a partition."""
-SOURCE_CLASS: Final = "org.apache.spark.sql.kafka010.KafkaSourceProvider"
 
 
 class KafkaTransport:
@@ -37,7 +36,6 @@ class KafkaTransport:
         A new query begins where the raw records end. Raises KafkaError where the topic cannot be read, LostRecordsError
         where it no longer holds what comes next.
         """
-        check_jars(session, self.settings)
         self.topic.make()
         wanted = self.next_offsets()
         held = self.topic.held()
@@ -56,7 +54,12 @@ class KafkaTransport:
             "minPartitions": str(session.sparkContext.defaultParallelism),
             "kafka.max.poll.records": "5000",
         }
-        rows = session.readStream.format("kafka").options(**options).load()
+        try:
+            rows = session.readStream.format("kafka").options(**options).load()
+        except AnalysisException as error:
+            if "Failed to find data source" not in str(error):
+                raise
+            raise without_source(self.settings) from None
         return rows.select("value", F.concat("topic", F.lit("/"), "partition").alias("file_name"), "offset")
 
     def next_offsets(self) -> dict[int, int]:
@@ -86,17 +89,11 @@ class KafkaTransport:
         )
 
 
-def check_jars(session: SparkSession, settings: Settings) -> None:
-    """Raise KafkaError where Spark lacks the jars by which it reads Kafka."""
-    jvm = session._jvm
-    assert jvm is not None  # noqa: S101 - for the type checker
-    loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
-    try:
-        jvm.java.lang.Class.forName(SOURCE_CLASS, False, loader)
-    except Exception:  # noqa: BLE001 - Java's, which comes by py4j
-        jars = ",".join(map(str, sorted(settings.kafka_jars.glob("*.jar"))))
-        raise KafkaError(
-            f"Spark has no source of Kafka: run spark-submit --jars {jars} jobs/stream_positions.py"
-            if jars
-            else f"{settings.kafka_jars} holds no jars: `make kafka` fetches them, by Maven"
-        ) from None
+def without_source(settings: Settings) -> KafkaError:
+    """Return what is said where Spark lacks the jars by which it reads Kafka."""
+    jars = ",".join(map(str, sorted(settings.kafka_jars.glob("*.jar"))))
+    return KafkaError(
+        f"Spark has no source of Kafka: run spark-submit --jars {jars} jobs/stream_positions.py"
+        if jars
+        else f"{settings.kafka_jars} holds no jars by which Spark reads Kafka: `make kafka` fetches them, by Maven"
+    )
