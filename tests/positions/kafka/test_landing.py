@@ -1,0 +1,124 @@
+"""Messages land exactly once, whatever of a batch or a checkpoint is lost; without broker and Spark."""
+
+import json
+import shutil
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pytest
+
+from orbitlake.lake import Lake
+from orbitlake.positions.kafka.landing import Landing
+from orbitlake.positions.kafka.messages import MessageReader
+from orbitlake.positions.raw.sealing import seal_closed_days
+
+TOPIC = "positions"
+LATER = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+class Query:
+    """Batches of one query, done as the stream does them."""
+
+    def __init__(self, lake: Lake, identity: str) -> None:
+        self.lake, self.spark = lake, lake.checkpoints / "stream_positions" / identity
+        (self.spark / "commits").mkdir(parents=True)
+        (self.spark / "offsets").mkdir()
+        (self.spark / "metadata").write_text(json.dumps({"id": identity}))
+        self.landing = Landing(lake, self.spark, TOPIC)
+
+    def land(self, batch: int, messages: dict[tuple[int, int], bytes]) -> None:
+        """Land messages, by partition and offset, as two tasks that end in any order."""
+        runs = []
+        for task in (1, 0):
+            reader = MessageReader(self.landing.aside)
+            rows = [
+                {"value": value, "file_name": f"{TOPIC}/{partition}", "offset": offset}
+                for (partition, offset), value in messages.items()
+                if partition % 2 == task
+            ]
+            for _ in reader.pieces(pa.RecordBatch.from_pylist(rows, schema=SCHEMA)):
+                pass
+            runs += reader.told()
+        self.landing.land(batch, runs)
+
+    def commit(self, batch: int) -> None:
+        (self.spark / "offsets" / str(batch)).write_text('v1\n{}\n{"segments": {}}\n-')
+        (self.spark / "commits" / str(batch)).write_text("v1")
+
+
+SCHEMA = pa.schema([("value", pa.binary()), ("file_name", pa.string()), ("offset", pa.int64())])
+FIRST = {(0, 0): b"a", (1, 0): b"b", (0, 1): b"c\n"}
+SECOND = {(0, 2): b"d", (3, 7): b"e\nf", (1, 1): None}
+
+
+@pytest.fixture
+def query(lake) -> Query:
+    return Query(lake, "01234567-89ab")
+
+
+def landed(lake: Lake) -> list[bytes]:
+    return [file.read_bytes() for file in sorted(lake.raw_open_notify.glob("*/*"))]
+
+
+def test_batches_lie_one_after_the_other_by_partition_and_offset(lake, query):
+    query.land(0, FIRST)
+    query.land(1, {})
+    query.land(2, SECOND)
+
+    assert landed(lake) == [b"a\nc\nb\nd\ne\nf\n"]
+    assert query.landing.next_offsets() == {0: 3, 1: 2, 3: 8}
+    assert not any(query.landing.aside.iterdir())
+
+
+def test_a_batch_done_again_writes_the_same_bytes_at_the_same_place(lake, query):
+    query.land(0, FIRST)
+    query.land(1, SECOND)
+
+    query.land(1, SECOND)
+
+    assert landed(lake) == [b"a\nc\nb\nd\ne\nf\n"]
+    assert query.landing.next_offsets() == {0: 3, 1: 2, 3: 8}
+
+
+def test_what_a_restored_checkpoint_does_not_know_comes_again_in_its_place(lake, query):
+    query.land(0, FIRST)
+    backup = query.landing.file.read_bytes()
+    query.land(1, SECOND)
+    query.landing.file.write_bytes(backup)
+
+    query.land(1, SECOND | {(0, 3): b"g"})
+
+    assert landed(lake) == [b"a\nc\nb\nd\ng\ne\nf\n"]
+
+
+def test_half_a_batch_is_taken_back_where_a_new_query_begins(lake, query):
+    query.land(0, FIRST)
+    query.land(1, SECOND)
+    (segment,) = lake.raw_open_notify.glob("*/*")
+    with segment.open("r+b") as file:
+        file.truncate(segment.stat().st_size - 3)
+    shutil.rmtree(query.spark)
+    new = Query(lake, "fedcba98-7654")
+
+    assert new.landing.next_offsets() == {0: 2, 1: 1}
+    assert landed(lake) == [b"a\nc\nb\n"]
+    new.land(0, SECOND)
+    assert landed(lake) == [b"a\nc\nb\n", b"d\ne\nf\n"]
+
+
+def test_a_day_is_not_sealed_before_the_batch_that_landed_in_it_is_committed(lake, query):
+    query.land(0, FIRST)
+    query.commit(0)
+    query.land(1, SECOND)
+
+    assert query.landing.unfinished() == {query.landing.note.segment}
+    assert seal_closed_days(lake, query.spark, LATER, unfinished=query.landing.unfinished()) == []
+    query.commit(1)
+    assert query.landing.unfinished() == set()
+    assert len(seal_closed_days(lake, query.spark, LATER, unfinished=query.landing.unfinished())) == 1
+
+
+def test_another_topic_is_read_from_its_begin_on(lake, query):
+    query.land(0, FIRST)
+
+    assert Landing(lake, query.spark, "other").next_offsets() == {}
