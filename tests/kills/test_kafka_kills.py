@@ -1,6 +1,6 @@
 """The stream by Kafka under kill -9: broker, collector, driver and executor, with every kind of reader looking on.
 
-ORBITLAKE_KILLS sets how often: one of each kind by default, 50 with eleven thousand polls are the full run. Once the
+ORBITLAKE_KILLS sets how often: three by default, 50 with eleven thousand polls are the full run. Once the
 last entry of Spark's log of commits is removed.
 """
 
@@ -26,9 +26,9 @@ from orbitlake.query import connect
 from orbitlake.settings import CHECKOUT, from_environment
 from orbitlake.tables import POSITION_TABLES
 
-KILLS = int(os.environ.get("ORBITLAKE_KILLS", "4"))
+KILLS = int(os.environ.get("ORBITLAKE_KILLS", "3"))
 POLLS = max(1000, 220 * KILLS)
-VICTIMS = ("driver", "broker", "worker", "collector")
+VICTIMS = ("broker", "driver", "collector", "worker")
 STALLED_AFTER_S = 120
 DONE_WITHIN_S = 600
 
