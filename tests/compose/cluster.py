@@ -49,6 +49,7 @@ class Cluster:
     project: str
     env: Path
     override: Path | None = None
+    profiles: tuple[str, ...] = ("simulator",)
 
     @property
     def values(self) -> dict[str, str]:
@@ -63,7 +64,8 @@ class Cluster:
 
     def command(self) -> list[str]:
         files = ["-f", str(CHECKOUT / "docker-compose.yml"), *(["-f", str(self.override)] if self.override else [])]
-        return [*compose_command(), *files, "-p", self.project, "--env-file", str(self.env), "--profile", "simulator"]
+        profiles = [word for profile in self.profiles for word in ("--profile", profile)]
+        return [*compose_command(), *files, "-p", self.project, "--env-file", str(self.env), *profiles]
 
     def compose(self, *arguments: str, within_s: float = 600) -> str:
         outcome = subprocess.run(

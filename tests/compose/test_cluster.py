@@ -422,3 +422,24 @@ def test_a_backup_brings_back_what_down_v_took(running: float, cluster: Cluster,
 
     assert cluster.python(FINGERPRINT) == before
     assert {dag_id: cluster.airflow().succeeded(dag_id) for dag_id in DAGS} == ended
+
+
+def test_with_its_profile_records_go_by_kafka_and_land_in_raw(running: float, cluster: Cluster):
+    landed = """
+import json
+from pathlib import Path
+found = [file.read_bytes().count(b"\\n") for file in Path("/data/raw/open_notify").glob("date=*/*-kafka-*.jsonl")]
+print(json.dumps(sum(found)))"""
+    cluster.profiles += ("kafka",)
+    cluster.set(ORBITLAKE_KAFKA="kafka:19092", ORBITLAKE_KAFKA_PORT=str(free_ports(1)[0]), **LONG)
+    cluster.up()
+    trigger(cluster, "collect_positions", {})
+    trigger(cluster, "stream_positions", {})
+
+    eventually(lambda: cluster.python(landed) > 20, RUN_WITHIN_S, lambda: "nothing lands")
+    broker = cluster.inspect(cluster.containers("kafka")[0])["HostConfig"]
+    bound = {each["HostIp"] for each in broker["PortBindings"]["9092/tcp"]}
+    assert broker["CapDrop"] == ["ALL"]
+    assert bound == {"127.0.0.1"}
+    end_runs(cluster, "collect_positions")
+    eventually(lambda: cluster.python(FIXES)[3], RESUMED_WITHIN_S, lambda: f"fixes lost: {cluster.python(FIXES)}")
