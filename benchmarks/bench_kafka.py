@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bars import SMALL, Bar, print_machine, scaled, verdict
-from bench_stream import ROWS_A_BATCH, START, TICK_S, check_complete, finish, land_ticks, started
+from bench_stream import ROWS_A_BATCH, START, TICK_S, check_complete, land_ticks, started, watched, worked_s
 from confluent_kafka import Producer
 
 from orbitlake.embedded.database import free_port
@@ -29,6 +29,7 @@ from orbitlake.positions.state import Checkpoint
 from orbitlake.settings import from_environment
 
 LEAST_RATIO = 0.8
+MOST_WORK = 1.25
 ANSWERS_WITHIN_S = 60
 LOCAL = "local[2]"
 
@@ -62,15 +63,16 @@ def rate_of(lake: Lake, *, by_kafka: bool) -> float:
 class Runs:
     """Streams of the same records, each into a lake of its own."""
 
-    def __init__(self, folder: Path, source: Lake, rows: int, environment: dict[str, str]) -> None:
-        self.folder, self.source, self.rows, self.environment = folder, source, rows, environment
+    def __init__(self, folder: Path, source: Lake, objects: int, rows: int, environment: dict[str, str]) -> None:
+        self.folder, self.source, self.objects, self.rows = folder, source, objects, rows
+        self.environment = environment
         size = max(file.stat().st_size for file in source.raw_open_notify.glob(f"{DAY_PREFIX}*/*.jsonl"))
         self.rows_a_file = rows // len(list(source.raw_open_notify.glob(f"{DAY_PREFIX}*/*.jsonl")))
         self.files = max(1, ROWS_A_BATCH // self.rows_a_file)
         self.bytes_a_batch = self.files * size
 
-    def run(self, name: str, master: str = LOCAL, *, by_kafka: bool) -> float:
-        """Stream all; return rows/s."""
+    def run(self, name: str, master: str = LOCAL, *, by_kafka: bool) -> tuple[float, float]:
+        """Stream all; return rows/s and seconds of processor time, from the first commit to the last."""
         lake = Lake(self.folder / name)
         lake.raw_open_notify.parent.mkdir(parents=True)
         if not by_kafka:
@@ -78,11 +80,12 @@ class Runs:
         most = self.files * self.rows_a_file * BYTES_A_RECORD if by_kafka else self.bytes_a_batch
         os.environ["ORBITLAKE_BENCH_MASTER"] = master
         os.environ |= self.environment if by_kafka else dict.fromkeys(self.environment, "")
-        finish(started("stream", lake.root, AVAILABLE_NOW, most))
+        samples = watched(started("stream", lake.root, AVAILABLE_NOW, most, objects=self.objects))
         check_complete(lake, self.rows)
-        rate = rate_of(lake, by_kafka=by_kafka)
-        print(f"     {name}: {rate:.0f} rows/s ({master})", flush=True)
-        return rate
+        rate, rows = rate_of(lake, by_kafka=by_kafka), self.rows - ROWS_A_BATCH
+        work_s = sum(worked_s(samples, Checkpoint(lake, by_kafka).spark / "commits").values())
+        print(f"     {name}: {rate:.0f} rows/s, {1e6 * work_s / rows:.1f} us of processor a row ({master})", flush=True)
+        return rate, work_s
 
 
 def main() -> int:
@@ -114,7 +117,13 @@ def main() -> int:
             print(f"     {rows} rows of {arguments.objects} objects since {START:%Y-%m-%d}, {ROWS_A_BATCH} a batch")
             rate = publish(source, broker.address, "bench")
             print(f"     published: {rate:.0f} records/s, {arguments.partitions} partitions", flush=True)
-            runs = Runs(folder, source, rows, {"ORBITLAKE_KAFKA": broker.address, "ORBITLAKE_KAFKA_TOPIC": "bench"})
+            runs = Runs(
+                folder,
+                source,
+                arguments.objects,
+                rows,
+                {"ORBITLAKE_KAFKA": broker.address, "ORBITLAKE_KAFKA_TOPIC": "bench"},
+            )
             before = runs.run("segments-before", by_kafka=False)
             kafka = runs.run("kafka", by_kafka=True)
             after = before if SMALL else runs.run("segments-after", by_kafka=False)
@@ -124,8 +133,12 @@ def main() -> int:
             process.kill()
             process.wait()
     print_machine()
-    ratio = kafka / statistics.mean([before, after])
-    return verdict([Bar("throughput by Kafka over by segments", ratio, LEAST_RATIO, at_least=True)], arguments.json)
+    segments = [statistics.mean(each) for each in zip(before, after, strict=True)]
+    bars = [
+        Bar("throughput by Kafka over by segments", kafka[0] / segments[0], LEAST_RATIO, at_least=True),
+        Bar("processor time by Kafka over by segments", kafka[1] / segments[1], MOST_WORK, at_least=False),
+    ]
+    return verdict(bars, arguments.json)
 
 
 if __name__ == "__main__":
