@@ -15,6 +15,9 @@ from orbitlake.lake import Lake
 from orbitlake.positions.kafka.publisher import Publisher
 from orbitlake.settings import CHECKOUT, Settings, from_environment
 
+PATIENCE_S = 90
+"""What a broker may take on a busy machine."""
+
 
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory) -> Iterator[TestBroker]:
@@ -69,17 +72,17 @@ class Line:
 
     def publish(self, lines: list[str | bytes], partition: int | None = None) -> None:
         """Publish lines, all to one partition where it is named."""
-        publisher = Publisher(self.settings)
+        publisher = Publisher(self.settings, delivery_s=PATIENCE_S)
         values = [line.encode() if isinstance(line, str) else line for line in lines]
         if partition is None:
-            assert publisher.wait(publisher.publish(values), 10)
+            assert publisher.wait(publisher.publish(values), PATIENCE_S)
             return
         from confluent_kafka import Producer
 
         producer = Producer(publisher.options)
         for value in values:
             producer.produce(self.settings.kafka_topic, value, partition=partition)
-        assert producer.flush(10) == 0
+        assert producer.flush(PATIENCE_S) == 0
 
     def stream(self, **options) -> dict:
         """Do all that is there, and return the totals."""

@@ -102,7 +102,7 @@ def test_what_retention_removed_is_named_and_passed_over_only_when_asked_to(stre
     streamed_line.publish(records[10:30], partition=0)
     topic = Topic(streamed_line.settings)
     (removed,) = topic.admin.delete_records([TopicPartition(topic.name, 0, 25)]).values()
-    removed.result(10)
+    removed.result(60)
 
     refused = streamed_line.driver.run(streamed_line.environment)
     assert refused["kind"] == "LostRecordsError"
@@ -122,7 +122,7 @@ def test_partitions_that_are_added_are_read_from_their_begin_on(streamed_line):
     streamed_line.stream()
     topic = Topic(streamed_line.settings)
     for made in topic.admin.create_partitions([NewPartitions(topic.name, 5)]).values():
-        made.result(10)
+        made.result(60)
     for partition, record in enumerate(records[20:25]):
         streamed_line.publish([record], partition=partition)
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
+from tests.positions.kafka.conftest import PATIENCE_S
 
 from orbitlake.positions.kafka.connection import Topic, client_options
 from orbitlake.positions.kafka.publisher import Publisher
@@ -29,6 +30,14 @@ def append(writer: KafkaWriter, first: int, last: int) -> None:
         writer.append(record(number), START + timedelta(seconds=number))
 
 
+def settle(writer: KafkaWriter) -> None:
+    """Wait until the broker has all of the spool."""
+    latest = time.monotonic() + PATIENCE_S
+    while writer.waiting() or writer.sending:
+        writer.catch_up(1)
+        assert time.monotonic() < latest
+
+
 def published(line) -> list:
     """All messages of the topic, as (key, headers, value)."""
     consumer = Consumer(client_options(line.settings) | {"group.id": "test"})
@@ -36,7 +45,7 @@ def published(line) -> list:
     consumer.assign([TopicPartition(line.settings.kafka_topic, number, 0) for number in held])
     count, found = sum(each.next for each in held.values()), []
     while len(found) < count:
-        message = consumer.poll(10)
+        message = consumer.poll(PATIENCE_S)
         assert message is not None
         assert message.error() is None
         found.append((message.key(), message.headers(), message.value() + b"\n"))
@@ -61,7 +70,7 @@ def hanging(broker):
 
 
 def test_a_record_is_published_with_its_key_schema_and_version(line):
-    with KafkaWriter(line.lake, Publisher(line.settings)) as writer:
+    with KafkaWriter(line.lake, Publisher(line.settings, delivery_s=PATIENCE_S)) as writer:
         append(writer, 0, 3)
 
     assert published(line) == [
@@ -80,13 +89,14 @@ def test_while_the_broker_hangs_records_are_spooled_and_published_in_order_once_
     caplog.set_level(logging.INFO, logger="orbitlake")
     with KafkaWriter(line.lake, Publisher(line.settings, delivery_s=1)) as writer:
         append(writer, 0, 2)
+        settle(writer)
         hang()
         append(writer, 2, 5)
         spooled = sorted(line.lake.spool_open_notify.glob("date=*/*.jsonl"))
         assert b"".join(file.read_bytes() for file in spooled) == b"".join(map(record, range(2, 5)))
         resume()
         number = 5
-        latest = time.monotonic() + 30
+        latest = time.monotonic() + PATIENCE_S
         while writer.waiting() or writer.sending:
             append(writer, number, number + 1)
             number += 1
@@ -96,7 +106,10 @@ def test_while_the_broker_hangs_records_are_spooled_and_published_in_order_once_
     # One that the broker took too late to say so has come twice; the tables and the audit count copies once.
     assert list(dict.fromkeys(values)) == list(map(record, range(number)))
     assert not line.lake.spool_open_notify.exists() or not any(line.lake.spool_open_notify.rglob("*.jsonl"))
-    assert [entry.levelname for entry in caplog.records if entry.name.startswith("orbitlake")] == ["WARNING", "INFO"]
+    levels = [entry.levelname for entry in caplog.records if entry.name.startswith("orbitlake")]
+    # Once each; a machine that is too busy for the bound may have had more such times.
+    assert levels == ["WARNING", "INFO"] * (len(levels) // 2)
+    assert levels
 
 
 COLLECTOR = """
@@ -120,7 +133,7 @@ def test_a_killed_collector_leaves_its_spool_to_the_next(line):
     files = sorted(line.lake.spool_open_notify.glob("date=*/*.jsonl"))
     assert b"".join(file.read_bytes() for file in files) == b"".join(map(record, range(20)))
 
-    with KafkaWriter(line.lake, Publisher(line.settings)) as writer:
+    with KafkaWriter(line.lake, Publisher(line.settings, delivery_s=PATIENCE_S)) as writer:
         append(writer, 20, 23)
 
     assert [value for _, _, value in published(line)] == list(map(record, range(23)))
