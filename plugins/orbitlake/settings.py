@@ -265,8 +265,8 @@ class Settings:
     buckets: int = setting(
         bucket_count,
         "1",
-        "into how many files a minute of the live tables is split, by object; a day keeps the number that it "
-        "began with",
+        "into how many files a minute of the live tables is split, by object, each derived by a task of its own: one "
+        "for each 60,000 fixes a minute; a day keeps the number that it began with",
     )
     spark_pool: str = setting(
         str,
