@@ -5,7 +5,6 @@ Its live files and what is closed already are united, so that no fix is lost who
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -28,7 +27,7 @@ from orbitlake.positions.derive.minutes import minutes_of
 from orbitlake.positions.derive.motion import BASE_COLUMNS, LONGEST_GAP_S, positions_of
 from orbitlake.positions.store.day_files import CLOSED_FROM, closed_from
 from orbitlake.positions.store.minute_files import BASE_SCHEMA, hashes_of, live_files
-from orbitlake.tables import POSITION_TABLES, POSITIONS, TABLES
+from orbitlake.tables import POSITIONS, TABLES, WINDOW_STATS, Table
 
 ROWS_AT_ONCE: Final = 500_000
 """Whole objects are derived, as many at a time as come to so many rows."""
@@ -46,18 +45,17 @@ def write_part(lake: Lake, day: date, part: int, parts: int, digest: str) -> dic
     live = live_files(lake, POSITIONS, day)
     live += [file for file in live_files(lake, POSITIONS, eve) if file.name >= f"{since:%H%M}"]
     files = [*live, *parts_of(lake, POSITIONS, day), *parts_of(lake, POSITIONS, eve)]
-    with ExitStack() as stack:
-        positions, minutes = writers = [
-            stack.enter_context(RoomyWriter(table, target, lake.staging, {CLOSED_FROM: digest}))
-            for table in POSITION_TABLES
-            for target in [lake.day(table, day).with_name(part_name(part))]
-        ]
+
+    def writer(table: Table) -> RoomyWriter:
+        return RoomyWriter(table, lake.day(table, day).with_name(part_name(part)), lake.staging, {CLOSED_FROM: digest})
+
+    with writer(POSITIONS) as positions, writer(WINDOW_STATS) as minutes:
         for fixes in by_objects(fixes_of(files, since, part, parts)):
             derived = positions_of(fixes)
             of_day = derived.filter(pc.greater_equal(derived.column("event_time"), pa.scalar(midnight)))
             positions.write(of_day)
             minutes.write(minutes_of(of_day))
-    return {writer.table.name: writer.path for writer in writers}
+    return {written.table.name: written.path for written in (positions, minutes)}
 
 
 def fixes_of(files: Sequence[Path], since: datetime, part: int, parts: int) -> pa.Table:
