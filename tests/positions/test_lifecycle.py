@@ -28,6 +28,10 @@ def rows_live(lake):
     return sum(pq.read_metadata(file).num_rows for file in lake.live(POSITIONS).glob("**/*.parquet"))
 
 
+def bytes_live(lake):
+    return {file: file.read_bytes() for file in (lake.root / "live").rglob("*.parquet")}
+
+
 def test_a_run_takes_what_is_there_and_the_next_one_only_what_is_new(spark, lake):
     land(lake, "a.jsonl", orbit(range(0, 60, 5)))
     land(lake, ".not-yet.jsonl", orbit([1000]))
@@ -36,7 +40,10 @@ def test_a_run_takes_what_is_there_and_the_next_one_only_what_is_new(spark, lake
     land(lake, "b.jsonl", orbit(range(60, 120, 5)))
     run(spark, lake, ISS, AVAILABLE_NOW, threading.Event())
     log = [json.loads(text) for text in lake.stream_progress.read_text().splitlines()]
+    live = bytes_live(lake)
+    run(spark, lake, ISS, AVAILABLE_NOW, threading.Event())
 
+    assert bytes_live(lake) == live
     assert (first, rows_live(lake)) == (12, 24)
     assert [entry["rows"] for entry in log] == [12, 12]
     assert [entry["repeats"] for entry in log] == [0, 0]
