@@ -15,10 +15,20 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 LONG_FILES = pytest.StashKey[set[str]]()
 END_TO_END = "tests/e2e/"
 KILLS = "tests/kills/"
+SHARED = {
+    "real issues": (
+        *("oem/reader/test_read.py", "oem/reader/test_jumps.py", "oem/reader/test_checks.py", "physics/test_frames.py"),
+        *("trajectory/test_burn_history.py", "trajectory/test_prediction_error.py"),
+    ),
+    "Spark": tuple(
+        f"positions/test_{name}.py" for name in ("compaction", "edges", "lifecycle", "name_sweep", "roomy", "source")
+    ),
+}
+"""What the files of one worker share: all real issues read, a session of Spark."""
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
 FIRST = (
     *("e2e", "embedded/test_setup.py", "embedded/test_topology.py", "embedded/test_strangers.py", "kills"),
-    *("oem/ingest", "jobs", "page/test_use.py", "positions", "test_examples.py", "test_readme.py"),
+    *("oem/ingest", "jobs", "page/test_use.py", "positions", "oem/reader", "test_examples.py", "test_readme.py"),
 )
 """What takes minutes, the longest first: begun last, it would keep one worker busy while the other is done.
 
@@ -62,7 +72,10 @@ class ByFile(LoadScopeScheduling):
         # Tests of kills take minutes, and share nothing.
         if nodeid.startswith(KILLS):
             return nodeid
-        return END_TO_END if nodeid.startswith(END_TO_END) else nodeid.partition("::")[0]
+        if nodeid.startswith(END_TO_END):
+            return END_TO_END
+        file = nodeid.partition("::")[0]
+        return next((share for share, files in SHARED.items() if file.removeprefix("tests/") in files), file)
 
     def _reschedule(self, node: WorkerController) -> None:
         """Give a worker its next file when one test is left: it begins with that only once it knows of another.

@@ -6,6 +6,7 @@ from astropy import units
 from astropy.coordinates import GCRS, ITRS, TEME, CartesianRepresentation, PrecessedGeocentric
 from astropy.time import Time
 from astropy.utils import iers
+from tests.oem.real_issues import read_once
 
 from orbitlake.physics.frames import earth_orientation, itrs_from, itrs_from_tai, rotation_to_itrs
 from orbitlake.physics.geodesy import geodetic_from_itrs
@@ -202,12 +203,10 @@ def state_at(states, epoch_utc):
 
 @pytest.mark.real
 def test_nasas_node_longitudes_are_met_by_every_issue(real_data):
-    from orbitlake.oem import read
-
     misses = {"observed": [], "utc": []}
     seen = 0
     for path in sorted((real_data / "oem" / "iss").iterdir()):
-        issue = read(path)
+        issue = read_once(path)
         for epoch_utc, longitude_deg in nodes_of(issue):
             seen += 1
             position_km = state_at(issue.states, epoch_utc)

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.oem.real_issues import read_once
 from tests.trajectory.audited import ISS, at, audited, telling
 
-from orbitlake.oem import read
 from orbitlake.trajectory.burn_history import burn_history
 from orbitlake.trajectory.issues import Issue, Issues
 
@@ -223,7 +223,9 @@ def test_any_order_of_arrival_gives_the_same_rows(plans, order):
 @pytest.fixture(scope="module")
 def real_history(real_data: Path) -> pa.Table:
     """The burn_history of NASA's issues of the ISS."""
-    found = {issue.creation_date: issue for file in (real_data / "oem" / "iss").iterdir() for issue in [read(file)]}
+    found = {
+        issue.creation_date: issue for file in (real_data / "oem" / "iss").iterdir() for issue in [read_once(file)]
+    }
     return burn_history(audited(*found.values()))
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from tests.oem.real_issues import read_once
 from tests.trajectory.audited import audited
 from tests.trajectory.circles import HOUR_S, circling
 from tests.trajectory.test_states import after
 
-from orbitlake.oem import Issue, read
+from orbitlake.oem import Issue
 from orbitlake.tables import PREDICTION_ERROR, THRUST_EPISODES
 from orbitlake.trajectory.error_summary import summarise
 from orbitlake.trajectory.issues import Issues
@@ -172,7 +173,9 @@ def created(text: str) -> datetime:
 @pytest.fixture(scope="module")
 def real_errors(real_data: Path) -> pa.Table:
     """All rows of NASA's issues of the ISS."""
-    found = {issue.creation_date: issue for file in (real_data / "oem" / "iss").iterdir() for issue in [read(file)]}
+    found = {
+        issue.creation_date: issue for file in (real_data / "oem" / "iss").iterdir() for issue in [read_once(file)]
+    }
     return errors_of(audited(*found.values()))
 
 

@@ -6,9 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from tests.oem.real_issues import read_once
 from tests.oem.sample_oem import kvn
 
-from orbitlake.oem import read, read_bytes
+from orbitlake.oem import read_bytes
 from orbitlake.oem.reader.checks import examine
 
 SAMPLE = read_bytes(kvn(), "sample.oem")
@@ -186,7 +187,7 @@ def test_epochs_past_the_orientation_table_are_counted():
 @pytest.mark.real
 def test_every_real_issue_passes_and_is_reached_to_its_end(real_data):
     for path in sorted((real_data / "oem" / "iss").iterdir()):
-        issue = read(path)
+        issue = read_once(path)
         row = issue.row(source_url=None, retrieved_at=None, raw_path=None).to_pylist()[0]
         report = examine(row, issue.segment_table.to_pylist(), issue.states, issue.episodes)
 
