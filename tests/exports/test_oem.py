@@ -11,7 +11,6 @@ import pytest
 from tests.exports.flown import simulated
 from tests.oem.sample_oem import COVARIANCE, METADATA, STATES, kvn, segment, xml
 
-import oem as oem_package
 from orbitlake.exports import Ephemeris, to_oem
 from orbitlake.exports.oem import FORMS
 from orbitlake.oem import OemError
@@ -108,8 +107,11 @@ def position_velocity(message: Message) -> list[np.ndarray]:
 
 def read_by_oem(export: bytes, folder: Path) -> list[np.ndarray]:
     """Return the states that the package oem reads, a segment each."""
+    # It brings astropy along, which every worker would load to collect this file.
+    import oem
+
     (folder / "export").write_bytes(export)
-    read = oem_package.OrbitEphemerisMessage.open(folder / "export")
+    read = oem.OrbitEphemerisMessage.open(folder / "export")
     return [np.array([(*state.position, *state.velocity) for state in segment.states]) for segment in read.segments]
 
 
