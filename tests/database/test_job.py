@@ -66,9 +66,11 @@ def test_a_table_that_there_is_not_and_a_partition_that_cannot_be_read(lake, url
     lake.day(POSITIONS, DAY).write_bytes(b"no Parquet")
 
     assert run(lake, url, "--table", "pases").returncode == 3
-    done = run(lake, url, "--table", "positions")
+    done = run(lake, url, "--table", "positions", "--check")
     assert done.returncode == 1
     assert "is damaged" in json.loads(done.stdout)["failures"][0]
+    assert "Traceback" not in done.stderr
+    assert "is damaged" in done.stderr
 
 
 @pytest.fixture

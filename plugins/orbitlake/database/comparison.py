@@ -5,14 +5,16 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Final, LiteralString
 
+import psycopg
 import pyarrow as pa
 import pyarrow.csv as pv
 from psycopg import sql
 
 from orbitlake.database.connecting import Connection
+from orbitlake.database.errors import DatabaseError, words_of
 from orbitlake.database.lake_files import Partition, csv_of, partitions_of
 from orbitlake.database.relations import Relation
-from orbitlake.lake import Lake
+from orbitlake.lake import Lake, LakeError
 from orbitlake.lake.parquet import in_order, open_checked
 from orbitlake.tables import Table
 
@@ -21,10 +23,20 @@ READ: Final = pv.ReadOptions(autogenerate_column_names=True)
 
 
 def differences(connection: Connection, lake: Lake, tables: Iterable[Table], schema: str) -> Iterator[str]:
-    """Yield a line for each partition whose rows in the database are not those of the lake, to the bit."""
+    """Yield a line for each partition whose rows in the database are not those of the lake, to the bit.
+
+    One for a partition that cannot be read as well. Raises DatabaseError where the database cannot be asked.
+    """
     for table in tables:
         for name, partition in partitions_of(lake, table).items():
-            ours, theirs = rows_in_lake(partition), rows_in_database(connection, Relation(table, schema), partition)
+            try:
+                ours = rows_in_lake(partition)
+                theirs = rows_in_database(connection, Relation(table, schema), partition)
+            except psycopg.Error as error:
+                raise DatabaseError(words_of(error)) from error
+            except LakeError as error:
+                yield str(error)
+                continue
             if row_hash(ours, table) != row_hash(theirs, table):
                 yield f"{table.name}/{name}: {ours.num_rows} rows in the lake, {theirs.num_rows} others in the database"
 

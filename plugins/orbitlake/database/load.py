@@ -14,7 +14,7 @@ import psycopg
 from psycopg import Cursor, sql
 
 from orbitlake.database.connecting import Connection
-from orbitlake.database.errors import DatabaseError, RefusedError
+from orbitlake.database.errors import DatabaseError, RefusedError, words_of
 from orbitlake.database.lake_files import Days, Partition, partitions_of
 from orbitlake.database.ledger import Entry, Ledger, Made
 from orbitlake.database.partitioning import Partitioning, Replacement, partitioning_of, remove
@@ -253,10 +253,3 @@ class PartitionLoad:
 
 class ReplacedError(Exception):
     """A file was replaced while it was read."""
-
-
-def words_of(error: psycopg.Error) -> str:
-    """Return what a server or driver says, in a line."""
-    detail = error.diag.message_detail
-    said = " ".join(str(error.diag.message_primary or error).split())
-    return f"{said}: {detail}" if detail else said
