@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -134,6 +135,15 @@ def csv_of(rows: pa.Table) -> pa.Buffer:
     sink = pa.BufferOutputStream()
     pv.write_csv(pa.table(columns), sink, PLAIN)
     return sink.getvalue()
+
+
+def one_ahead(chunks: Iterator[pa.Buffer]) -> Iterator[pa.Buffer]:
+    """Yield what comes; meanwhile a thread makes the next: client and server work at the same time."""
+    with ThreadPoolExecutor(1) as pool:
+        following = pool.submit(next, chunks, None)
+        while (chunk := following.result()) is not None:
+            following = pool.submit(next, chunks, None)
+            yield chunk
 
 
 def array_literal(texts: Sequence[str | None] | None) -> str | None:

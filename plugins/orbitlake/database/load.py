@@ -246,7 +246,7 @@ class PartitionLoad:
         moments = [known.first, known.last] if known else []
         moments += [days.first, days.last] if days else []
         times: list[datetime] = [moment for moment in moments if moment is not None]
-        rows: Iterable[Any] = partition.csv(self.relation.folder_keys)
+        rows = partition.csv(self.relation.folder_keys)
         first, last = min(times, default=None), max(times, default=None)
         return Replacement(self.relation, partition.values, rows, days, first, last)
 

@@ -4,7 +4,7 @@ Both go one way: rows are copied aside, what differs is replaced, all in the tra
 are not the same: how a table is made, and that a new day of a native one is copied into what becomes its partition.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, Protocol
@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 import pyarrow as pa
 from psycopg import Cursor, sql
 
-from orbitlake.database.lake_files import Days
+from orbitlake.database.lake_files import Days, one_ahead
 from orbitlake.database.relations import Relation
 
 STAGED: Final = sql.Identifier("pg_temp", "orbitlake_staged")
@@ -32,7 +32,7 @@ class Replacement:
 
     relation: Relation
     keys: Mapping[str, str | date]
-    rows: Iterable[pa.Buffer]
+    rows: Iterator[pa.Buffer]
     days: Days | None = None
     first: datetime | None = None
     last: datetime | None = None
@@ -183,11 +183,11 @@ def merge(cursor: Cursor[Any], replacement: Replacement) -> int:
     return count
 
 
-def copy(cursor: Cursor[Any], target: sql.Identifier, relation: Relation, rows: Iterable[pa.Buffer]) -> int:
+def copy(cursor: Cursor[Any], target: sql.Identifier, relation: Relation, rows: Iterator[pa.Buffer]) -> int:
     """Copy rows into a table by COPY; return how many they are."""
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(target, relation.columns)
     with cursor.copy(statement) as sink:
-        for chunk in rows:
+        for chunk in one_ahead(rows):
             sink.write(memoryview(chunk))
     return cursor.rowcount
 
