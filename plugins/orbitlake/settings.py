@@ -318,7 +318,7 @@ class Settings:
         database_url,
         "",
         "PostgreSQL that `load_database` keeps up to the lake ([a database](database.md)), such as "
-        "`postgresql://orbitlake@127.0.0.1:5432/orbitlake`, maybe with a password; only from the environment",
+        "`postgresql://lake_loader@127.0.0.1:5432/lake`, maybe with a password; only from the environment",
         shown="none",
         secret=True,
     )

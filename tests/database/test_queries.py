@@ -63,14 +63,14 @@ def reader(own_server, tmp_path_factory):
         count = 1 if table == PREDICTION_ERROR_SUMMARY else 30
         put(lake, table, of_partition(table, count, date=YESTERDAY, **one), date=YESTERDAY)
     host = own_server.partition("@")[2].removesuffix("/postgres")
-    with connect(f"postgresql://orbitlake:a-password-of-yours@{host}/orbitlake") as connection:
+    with connect(f"postgresql://lake_loader:a-password-of-yours@{host}/lake") as connection:
         for schema in ("orbitlake", SCHEMA):
             for done in load(connection, lake, tuple(TABLES.values()), schema):
                 assert not done.failures
     with psycopg.connect(own_server, autocommit=True) as administrator:
         administrator.execute(MEMBER)
         administrator.execute(f"GRANT {SCHEMA}_reader TO dashboard")
-    with connect(f"postgresql://dashboard:another-password@{host}/orbitlake") as connection:
+    with connect(f"postgresql://dashboard:another-password@{host}/lake") as connection:
         yield connection
 
 

@@ -17,8 +17,8 @@ from orbitlake.database.relations import Relation
 
 STAGED: Final = sql.Identifier("pg_temp", "orbitlake_staged")
 LARGE_SORT: Final = "SET LOCAL work_mem = '64MB'"
-LARGE_INDEX: Final = "SET LOCAL maintenance_work_mem = '256MB'"
-"""A day of a million rows is sorted in memory: the files of the lake are in the order of most keys already."""
+LARGE_INDEX: Final = "SET LOCAL maintenance_work_mem = '128MB'"
+"""A day of a million rows is sorted in memory, in the order that it has in the file already."""
 SEGMENTS: Final = ("object_id", "source", "segment")
 """Columns by which TimescaleDB groups rows that it compresses, where a table has them."""
 
