@@ -17,7 +17,8 @@ MAY_IMPORT = {
     "upstream": {"settings"},
     "columns": {"physics"},
     "digits": {"tables"},
-    "query": {"tables", "settings", "lake"},
+    "publishing": {"tables", "settings", "lake", "positions"},
+    "query": {"tables", "settings", "lake", "publishing"},
     "inspection": {"tables", "settings", "lake", "query"},
     "physics": set(),
     "destinations": {"settings"},
@@ -58,6 +59,8 @@ MAY_IMPORT = {
         "mqtt",
         "pass_alerts",
         "passes",
+        "publishing",
+        "upstream",
         "verdicts",
     },
     "page": {
@@ -67,8 +70,8 @@ MAY_IMPORT = {
     "embedded": {"query", "tables", "settings", "lake", "simulator", "upstream"},
     "dags": {"audit", "orchestration", "passes", "tables", "settings", "positions", "retention", "oem", "trajectory"},
     "jobs": {
-        *("audit", "database", "endings", "exports", "passes", "positions", "query", "retention", "oem", "trajectory"),
-        *("lake", "tables", "settings"),
+        *("audit", "database", "endings", "exports", "passes", "positions", "publishing", "query", "retention", "oem"),
+        *("lake", "tables", "settings", "trajectory", "upstream"),
     },
 }
 # room within a part -> the rooms of the same part that it may import.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 import duckdb
 import pyarrow as pa
@@ -20,6 +20,9 @@ from orbitlake.lake.parquet import check_file
 from orbitlake.lake.paths import LIVE_NAME, day_of_folder, partition_pattern
 from orbitlake.settings import data_root, from_environment
 from orbitlake.tables import OEM_TABLES, POSITION_TABLES, TABLES, Table
+
+if TYPE_CHECKING:
+    from orbitlake.publishing import Store
 
 SPARK_GLOB: Final = re.compile(r"[\\{}\[\]*?]")
 MOST_CHECKED: Final = 100_000
@@ -37,6 +40,8 @@ def connect(
 ) -> "Connection":
     """Return an in-memory DuckDB with the views; `data` is the root, by default that of the settings.
 
+    Of an `s3://` or other URL of a store it is what `publish_lake` put there, all views as of one publication.
+
     `since` leaves out earlier days, `issue` every other issue, such as 20230324T225531Z, `tables` every other table.
     Views of tables that are split into days have a column `date` more, those split into issues one `issue`: with
     object_id it is the issue's identity also where the id names no object, such as UNKNOWN, and the issue is
@@ -48,21 +53,42 @@ def connect(
     A day that has been closed is read from `lake/`, any other from `live/`; which is which is decided once a statement.
     Raises LakeError where the files are of another version than the tables here.
     """
-    lake = lake_at(data)
-    return Connection(lake, tuple(tables), since, issue, live or {}, beside)
+    if is_store(data):
+        from orbitlake.publishing.views import PublishedViews
+
+        return Connection(PublishedViews(store_at(str(data)), tuple(tables), since, issue))
+    views = LakeViews(lake_at(data), tuple(tables), since, issue, live or {}, is_temporary=beside is not None)
+    return Connection(views, beside)
 
 
 def files(table: str, data: str | Path | None = None, *, since: date | None = None) -> list[str]:
     """Return the files that hold the table's rows now, each row once: for pandas, Polars, Spark and others.
 
     The rule is that of the views. They are names, not patterns: `for_spark` writes them so that Spark takes them as
-    names, and Polars wants `glob=False`. Raises KeyError for a table that there is not.
+    names, and Polars wants `glob=False`. Of a store they are URLs. Raises KeyError for a table that there is not.
     """
+    if is_store(data):
+        from orbitlake.publishing.views import urls_of
+
+        return urls_of(store_at(str(data)), TABLES[table], since)
     lake = lake_at(data)
     if TABLES[table] not in POSITION_TABLES:
         found = lake.closed(TABLES[table]).glob(partition_pattern(TABLES[table]))
         return sorted(str(file) for file in found if since is None or is_since(file, since))
     return standing_files(*standing_days(lake, TABLES[table], since))
+
+
+def is_store(data: str | Path | None) -> bool:
+    """Whether this is the URL of what is published, not of a data root."""
+    return isinstance(data, str) and "://" in data and not data.startswith("file://")
+
+
+def store_at(url: str) -> "Store":
+    """The store at a URL, reached as the settings and the environment say. Raises StoreError."""
+    from orbitlake.publishing import Access, Store
+
+    settings = from_environment()
+    return Store.open(url.rstrip("/"), Access(settings.publish_endpoint, settings.publish_region))
 
 
 def lake_at(data: str | Path | None) -> Lake:
@@ -75,33 +101,26 @@ def for_spark(paths: Iterable[str]) -> list[str]:
     return [SPARK_GLOB.sub(r"\\\g<0>", path) for path in paths]
 
 
+class Views(Protocol):
+    """What defines the views of a connection, as they are to be now."""
+
+    def define(self, database: duckdb.DuckDBPyConnection) -> None: ...
+
+
 class Connection:
-    """A DuckDB connection that looks at the lake anew before each use, so that its views follow new and closed days.
+    """A DuckDB connection that looks at the tables anew before each use, so that its views follow new and closed days.
 
     It has all that DuckDB's own connection has.
     """
 
-    def __init__(
-        self,
-        lake: Lake,
-        tables: Sequence[Table],
-        since: date | None,
-        issue: str | None,
-        live: Mapping[str, pa.Table],
-        beside: duckdb.DuckDBPyConnection | None,
-    ) -> None:
-        self._lake, self._tables, self._since, self._issue = lake, tables, since, issue
-        self._views: dict[str, str] = {}
+    def __init__(self, views: Views, beside: duckdb.DuckDBPyConnection | None = None) -> None:
+        self._views = views
         self._duckdb = beside.cursor() if beside else duckdb.connect()
-        self._define = f"CREATE OR REPLACE {'TEMP ' if beside else ''}VIEW"
         self._duckdb.execute("SET TimeZone = 'UTC'")
-        self._live = {name: f"live_{name}" for name in live}
-        for name, rows in live.items():
-            self._duckdb.register(self._live[name], rows)
-        self._look()
+        self._views.define(self._duckdb)
 
     def __getattr__(self, name: str) -> Any:
-        self._look()
+        self._views.define(self._duckdb)
         return getattr(self._duckdb, name)
 
     def __enter__(self) -> Self:
@@ -110,18 +129,41 @@ class Connection:
     def __exit__(self, *_: object) -> None:
         self._duckdb.close()
 
-    def _look(self) -> None:
+
+class LakeViews:
+    """The views of a lake; `is_temporary` where the database has other connections."""
+
+    def __init__(
+        self,
+        lake: Lake,
+        tables: Sequence[Table],
+        since: date | None,
+        issue: str | None,
+        live: Mapping[str, pa.Table],
+        *,
+        is_temporary: bool,
+    ) -> None:
+        self._lake, self._tables, self._since, self._issue = lake, tables, since, issue
+        self._create = f"CREATE OR REPLACE {'TEMP ' if is_temporary else ''}VIEW"
+        self._defined: dict[str, str] = {}
+        self._rows = dict(live)
+        self._live = {name: f"live_{name}" for name in live}
+
+    def define(self, database: duckdb.DuckDBPyConnection) -> None:
         """Define each view by the files that hold its table now."""
+        while self._rows:
+            name, rows = self._rows.popitem()
+            database.register(self._live[name], rows)
         for table in self._tables:
             # The views' names and paths are ours alone: no user's text gets here.
             sql = view_sql(self._lake, table, since=self._since, issue=self._issue, live=self._live.get(table.name))
-            if self._views.get(table.name) != sql:
+            if self._defined.get(table.name) != sql:
                 if table in POSITION_TABLES:
                     check_ends(self._lake, table, self._since, with_live=table.name not in self._live)
                 else:
                     check_partitions(self._lake, table, self._issue)
-                self._duckdb.execute(f"{self._define} {table.name} AS {sql}")
-                self._views[table.name] = sql
+                database.execute(f"{self._create} {table.name} AS {sql}")
+                self._defined[table.name] = sql
 
 
 def check_ends(lake: Lake, table: Table, since: date | None, *, with_live: bool) -> None:
@@ -261,5 +303,5 @@ def sql_type(type_: pa.DataType) -> str:
     if pa.types.is_list(type_):
         return sql_type(type_.value_type) + "[]"
     if pa.types.is_timestamp(type_):
-        return "TIMESTAMP WITH TIME ZONE"
+        return "TIMESTAMP WITH TIME ZONE" if type_.tz else "TIMESTAMP"
     return {"int32": "INTEGER", "int64": "BIGINT", "double": "DOUBLE", "bool": "BOOLEAN"}.get(str(type_), "VARCHAR")

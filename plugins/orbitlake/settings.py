@@ -34,6 +34,7 @@ KAFKA_SECURITY: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 KAFKA_SASL: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 KAFKA_COMPRESSION: Final = ("none", "gzip", "snappy", "lz4", "zstd")
 MQTT_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
+STORE_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*")
 HOST: Final = re.compile(r"([\w-]+(\.[\w-]+)*\.?|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?")
 """A name or an address, with or without a port; IPv6 with a port stands in brackets, as in a URL."""
 
@@ -172,6 +173,27 @@ def identifier(raw: str) -> str:
 def names_or_all(raw: str) -> tuple[str, ...]:
     """Take names of tables, each once; none stands for all."""
     return () if raw == ALL else tuple(dict.fromkeys(word for part in raw.split(",") if (word := part.strip())))
+
+
+def store(raw: str) -> str:
+    """Take the URL of a store, without user and password in it, or nothing."""
+    if not raw:
+        return raw
+    parts = urlsplit(raw)
+    is_place = bool(parts.path.strip("/") if parts.scheme == "file" else parts.netloc or parts.path.strip("/"))
+    if not STORE_SCHEME.fullmatch(parts.scheme) or "://" not in raw or "@" in parts.netloc or not is_place:
+        raise ValueError("is no place to publish to: expected s3://bucket/prefix or another URL without a user")
+    return raw.rstrip("/")
+
+
+def endpoint(raw: str) -> str:
+    """Take the URL of an S3 server, without user and password in it, or nothing."""
+    if not raw:
+        return raw
+    parts = urlsplit(raw)
+    if parts.scheme not in ("http", "https") or not is_host(parts.netloc) or parts.path.strip("/") or parts.query:
+        raise ValueError("is no endpoint: expected https://host or http://host:port")
+    return raw.rstrip("/")
 
 
 def file_or_none(raw: str) -> Path | None:
@@ -332,6 +354,26 @@ class Settings:
     )
     database_tables: tuple[str, ...] = setting(
         names_or_all, ALL, "which tables are loaded, commas between; `all`: every table of the lake"
+    )
+    publish_url: str = setting(
+        store,
+        "",
+        "where `publish_lake` puts closed partitions ([object store](object-store.md)): `s3://bucket/prefix`, or "
+        "another URL that Arrow or fsspec knows; credentials only from the environment or a connection",
+        shown="none",
+    )
+    publish_endpoint: str = setting(
+        endpoint,
+        "",
+        "the S3 server, such as `http://host:8333`",
+        shown="that of `AWS_ENDPOINT_URL`, else Amazon's",
+    )
+    publish_region: str = setting(str, "", "region of the bucket", shown="that of `AWS_REGION`")
+    publish_connection: str = setting(
+        str, "", "Airflow connection of type `aws` with credentials and endpoint, instead of `AWS_…`", shown="none"
+    )
+    publish_tables: tuple[str, ...] = setting(
+        names_or_all, ALL, "which tables are published, commas between; `all`: every table of the lake"
     )
 
     kafka: str = setting(

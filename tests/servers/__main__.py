@@ -2,9 +2,15 @@
 
 import sys
 
-from tests.servers import kafka, timescale
+from tests.servers import duckdb_httpfs, hadoop_aws, kafka, seaweedfs, timescale
 
-SERVERS = {"Kafka": kafka.fetch, "TimescaleDB": timescale.fetch}
+SERVERS = {
+    "DuckDB's httpfs": duckdb_httpfs.fetch,
+    "Kafka": kafka.fetch,
+    "SeaweedFS": seaweedfs.fetch,
+    "Spark's s3a": hadoop_aws.fetch,
+    "TimescaleDB": timescale.fetch,
+}
 
 
 def main() -> int:

@@ -15,6 +15,8 @@ from orbitlake.tables import Table
 
 START: Final = len(b"PAR1")
 DIGEST: Final = "orbitlake.pages"
+DIGEST_BYTES: Final = 16
+CHUNK_BYTES: Final = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Revision:
 class Pages:
     """Pages of Parquet behind some bytes of a file (`old`, from START on), and a digest of them."""
 
-    def __init__(self, table: Table, file: BinaryIO, old: bytes = b"", *, is_large: bool = False) -> None:
+    def __init__(self, table: Table, file: BinaryIO, old: bytes | memoryview = b"", *, is_large: bool = False) -> None:
         self.file, self.begin = file, START + len(old)
         times = [field.name for field in table.schema if pa.types.is_timestamp(field.type)]
         # A dictionary of numbers that hardly repeat takes time and no less room. Times stay plain: delta encoding would
@@ -65,7 +67,8 @@ class Pages:
         self._writer = pq.ParquetWriter(
             counted, table.schema, compression="zstd", write_page_index=is_large, use_dictionary=repeating
         )
-        counted.write(old)
+        for start in range(0, len(old), CHUNK_BYTES):
+            counted.write(old[start : start + CHUNK_BYTES])
 
     def add(self, rows: pa.Table) -> None:
         """Write one row group; none for no rows."""
@@ -74,10 +77,10 @@ class Pages:
 
     def finish(self, notes: Mapping[str, str]) -> bytes:
         """End the file with a footer; return it. `end` is where the pages end, an index over them included."""
-        hashed = blake2b(digest_size=16)
+        hashed = blake2b(digest_size=DIGEST_BYTES)
         end = self.file.tell()
         self.file.seek(self.begin)
-        while chunk := self.file.read(min(2**20, end - self.file.tell())):
+        while chunk := self.file.read(min(CHUNK_BYTES, end - self.file.tell())):
             hashed.update(chunk)
         self._writer.add_key_value_metadata({DIGEST: hashed.hexdigest(), **notes})
         self._writer.close()
