@@ -77,6 +77,14 @@ def test_settings_of_ours_pass():
     assert passed_on({"ORBITLAKE_ALERTS": "log"})["ORBITLAKE_ALERTS"] == "log"
 
 
+def test_credentials_of_a_store_pass_where_one_is_named_and_not_otherwise():
+    given = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_LAMBDA_RUNTIME_API": "c"}
+    credentials = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+
+    assert not credentials & set(passed_on(given))
+    assert set(given) & set(passed_on({**given, "ORBITLAKE_PUBLISH_URL": "s3://a/b"})) == credentials
+
+
 def test_java_option_is_quoted_as_its_launcher_reads_it():
     assert java_options("-Dx=/a b") == '"-Dx=/a b"'
     assert java_options('-Dx=/a "b') == '''"-Dx=/a "'"'"b"'''

@@ -34,6 +34,7 @@ EXPECTED = {
     "compact_positions": ["compact", "retire"],
     "load_database": ["load"],
     "predict_passes": ["approaches", "passes", "sites"],
+    "publish_lake": ["publish"],
     "ingest_oem": ["archive", "ask", "check", "conflicts", "download", "tabulate"],
     "settle_conflict": ["compare", "decide", "settle"],
     "stream_positions": ["stream"],
@@ -68,6 +69,7 @@ INLETS = {
         "trajectory_events",
         "prediction_bands",
     },
+    "publish_lake": set(TABLES),
     "settle_conflict": {"raw_oem"},
     "stream_positions": {"raw_open_notify"},
     "watch_freshness": {"raw_open_notify", "oem_issues"},
@@ -98,6 +100,7 @@ OUTLETS = {
     },
     "load_database": set(),
     "predict_passes": {"passes", "approaches"},
+    "publish_lake": set(),
     # What ingest_oem writes: a new file in place of the one held makes all tables of its issue anew.
     "settle_conflict": {
         "raw_oem",
@@ -146,6 +149,7 @@ REFUSED_VALUES = {
         "horizon_deg": [-1, 90, "10", None],
         "time_zone": ["", "../../etc/passwd", " UTC", None, 2],
     },
+    "publish_lake": {"table": ["", "raw_oem", None, 7], "verify": ["", "maybe", None, True]},
     "settle_conflict": {"file": ["", "../a.txt", "/etc/passwd", "a b", ".hidden", "a" * 151, 7]},
     "stream_positions": {
         "trigger": ["", "0 seconds", "1 fortnight", None],
@@ -458,3 +462,27 @@ def test_a_question_waits_for_whoever_may_trigger_its_dag_however_long(dag_bag):
     assert dag.get_task("settle").upstream_task_ids == {"compare", "decide"}
     assert not dag.is_paused_upon_creation
     assert dag.dagrun_timeout is None
+
+
+SCHEDULED = """
+from airflow.dag_processing.dagbag import DagBag
+dag = DagBag(dag_folder="{folder}/publish_lake.py").dags["publish_lake"]
+print(type(dag.timetable).__name__, sorted(asset.name for asset in dag.timetable.asset_condition.objects))
+"""
+
+
+def test_the_lake_is_published_by_itself_only_where_a_store_is_named(dag_bag, tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT / "plugins"), "AIRFLOW_HOME": str(tmp_path)}
+    outcome = subprocess.run(
+        [sys.executable, "-c", SCHEDULED.format(folder=CHECKOUT / "dags")],
+        env={**environment, "ORBITLAKE_PUBLISH_URL": "s3://bucket/prefix"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert type(dag_bag.dags["publish_lake"].timetable).__name__ == "NullTimetable"
+    assert outcome.stdout.strip().splitlines()[-1] == (
+        "AssetOrTimeSchedule ['approaches', 'oem_issues', 'passes', 'positions', 'positions_filled', "
+        "'prediction_bands', 'trajectory']"
+    )

@@ -44,6 +44,10 @@ BAD = {
         {"longitude_deg": "2"}, {"height_m": None}, {"horizon_deg": 90}, {"time_zone": "Mars/Olympus"},
         {"new_site": "Rome"}, {"new_site": "Rome", "latitude_deg": 41.9}, {"latitude_deg": 41.9}, {"place": "Rome"},
     ],
+    "publish_lake": [
+        {"table": ""}, {"table": "raw_oem"}, {"table": "Positions"}, {"table": None}, {"table": 7},
+        {"table": ["positions"]}, {"verify": ""}, {"verify": True}, {"verify": "YES"}, {"tables": "all"},
+    ],
     "settle_conflict": [
         {"file": ""}, {"file": None}, {"file": " "}, {"file": "../a.txt"}, {"file": "/etc/passwd"}, {"file": "a b"},
         {"file": ".hidden"}, {"file": "a" * 151}, {"file": 7}, {"file": ["a"]}, {"file": "a\n"}, {"name": "a"},
@@ -74,6 +78,7 @@ GOOD = {
         {"new_site": "São Paulo - Centro", "latitude_deg": -23.55, "longitude_deg": -46.63, "height_m": 760},
         {"new_site": "Pole", "latitude_deg": 90, "longitude_deg": 0, "horizon_deg": 0, "time_zone": "Etc/GMT+1"},
     ],
+    "publish_lake": [None, {}, {"table": "positions", "verify": "yes"}, {"table": "all", "verify": "no"}],
     "settle_conflict": [None, {}, {"file": "0a1b2c3d4e5f6789-20230324T225531Z.txt.gz"}],
     "stream_positions": [{"trigger": "available-now"}, {"max_runtime_s": 10}],
     "watch_freshness": [{"feed_minutes": 0.1, "issue_days": 365}],

@@ -37,6 +37,7 @@ DAGS: Final = (
     "compact_positions",
     "ingest_oem",
     "predict_passes",
+    "publish_lake",
     "settle_conflict",
     "stream_positions",
     "watch_freshness",

@@ -12,6 +12,13 @@ CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "C
 PROXIES: Final = ("http_proxy", "https_proxy", "all_proxy")
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 OURS: Final = "ORBITLAKE_"
+FOR_STORE: Final = (
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION"),
+    *("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"),
+    *("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CA_BUNDLE"),
+)
+"""How a store is reached, handed on where one is named to publish to, and not otherwise."""
+PUBLISH_URL: Final = "ORBITLAKE_PUBLISH_URL"
 FOR_AIRFLOW: Final = ("AIRFLOW__", "AIRFLOW_CONN_", "AIRFLOW_VAR_")
 """With ORBITLAKE_ before it such a name is handed on to Airflow: ORBITLAKE_AIRFLOW__CORE__PARALLELISM, for example."""
 UTF_8: Final = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"
@@ -22,6 +29,8 @@ def passed_on(given: Mapping[str, str]) -> dict[str, str]:
     kept = {name: given[name] for name in PASSED if name in given}
     kept |= {name: given[name] for name in CERTIFICATES if Path(given.get(name, "")).is_absolute()}
     kept |= {name: value for name, value in given.items() if name.startswith(OURS)}
+    if kept.get(PUBLISH_URL):
+        kept |= {name: given[name] for name in FOR_STORE if name in given}
     kept.setdefault("PATH", os.defpath)
     return kept | proxies(given)
 

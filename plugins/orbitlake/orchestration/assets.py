@@ -125,3 +125,9 @@ BURN_HISTORY: Final = object_files(
     "One row a revision of a physical burn: what an issue says of it that is news against the issues before.",
     "part-0.parquet",
 )
+LAKE_TABLES: Final = [
+    *(POSITIONS, WINDOW_STATS, *OEM_TABLES),
+    *(TRAJECTORY, PREDICTION_ERROR, PREDICTION_ERROR_SUMMARY, PREDICTION_BANDS, BURN_HISTORY),
+    *(COVERAGE, GAPS, POSITIONS_FILLED, POSITION_AUDIT, PASSES, APPROACHES),
+]
+"""Every table with closed partitions."""

@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from airflow.sdk import Param
 
+from orbitlake.orchestration.assets import LAKE_TABLES
 from orbitlake.orchestration.site_fields import NAME_OR_NOTHING, SITE_FIELDS, SiteField, site_problems
 from orbitlake.settings import FALLBACKS, from_environment
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+MOST_NAMED: Final = 8
+"""So many words are named where none of them was chosen."""
 SETTINGS: Final = from_environment()
 TRIGGERS: Final = ("available-now", "2 seconds", "5 seconds", "10 seconds", "30 seconds", "1 minute")
 URL: Final = re.compile(r"https?://[^\s/?#@]+([/?#]\S*)?", re.IGNORECASE)
@@ -81,7 +84,10 @@ class Choice:
         )
 
     def problem(self, value: Any) -> str | None:
-        return None if value in self.options else f"is {shown(value)}: expected one of {', '.join(self.options)}"
+        if value in self.options:
+            return None
+        named = ", ".join(self.options[:MOST_NAMED]) + (", ..." if len(self.options) > MOST_NAMED else "")
+        return f"is {shown(value)}: expected one of {named}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +284,21 @@ FORMS: Final[dict[str, dict[str, Field]]] = {
         "test": Choice(
             "Test",
             "yes: each rule's next pass is told now as well, as a test, to each of its channels.",
+            "no",
+            ("no", "yes"),
+        ),
+    },
+    "publish_lake": {
+        "table": Choice(
+            "Table",
+            "all: every table that ORBITLAKE_PUBLISH_TABLES names; or one table alone.",
+            "all",
+            ("all", *(str(asset.name) for asset in LAKE_TABLES)),
+        ),
+        "verify": Choice(
+            "Verify",
+            "yes: every object there is read back and held against the manifest; what somebody else changed is sent "
+            "again.",
             "no",
             ("no", "yes"),
         ),
