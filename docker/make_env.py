@@ -18,6 +18,7 @@ SECRETS = {
     "ORBITLAKE_SESSION_SECRET": secrets.token_urlsafe(64),
     "ORBITLAKE_DATABASE_PASSWORD": secrets.token_urlsafe(32),
     "ORBITLAKE_SPARK_SECRET": secrets.token_urlsafe(32),
+    "ORBITLAKE_STORE_SECRET_KEY": secrets.token_urlsafe(32),
 }
 ASSIGNMENT = re.compile(r"""\s*(?:export\s+)?(\w+)\s*=\s*(["']?)(.*?)\2\s*""")
 

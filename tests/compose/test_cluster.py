@@ -443,3 +443,24 @@ print(json.dumps(sum(found)))"""
     assert bound == {"127.0.0.1"}
     end_runs(cluster, "collect_positions")
     eventually(lambda: cluster.python(FIXES)[3], RESUMED_WITHIN_S, lambda: f"fixes lost: {cluster.python(FIXES)}")
+
+
+def test_with_its_profile_closed_partitions_go_to_the_object_store(replayed: dict[str, list], cluster: Cluster):
+    published = """
+import json
+from orbitlake.query import connect
+print(json.dumps(connect("s3://lake/orbitlake").sql("SELECT count(*) FROM state_vectors").fetchone()[0]))"""
+    cluster.profiles += ("object-store",)
+    cluster.set(
+        ORBITLAKE_PUBLISH_URL="s3://lake/orbitlake",
+        ORBITLAKE_PUBLISH_ENDPOINT="http://object-store:8333",
+        ORBITLAKE_OBJECT_STORE_PORT=str(free_ports(1)[0]),
+    )
+    cluster.up()
+    finish(cluster, "publish_lake", trigger(cluster, "publish_lake", {}))
+
+    assert cluster.python(published, "scheduler") == replayed["state_vectors"][0] > 0
+    store = cluster.inspect(cluster.containers("object-store")[0])["HostConfig"]
+    assert {each["HostIp"] for of in store["PortBindings"].values() for each in of} == {"127.0.0.1"}
+    refused = requests.get(f"{cluster.url('ORBITLAKE_OBJECT_STORE_PORT')}/lake/orbitlake/manifest.json", timeout=10)
+    assert refused.status_code == 403

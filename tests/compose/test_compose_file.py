@@ -21,7 +21,9 @@ DOCKERFILE = (CHECKOUT / "Dockerfile").read_text()
 DEFAULTS = (CHECKOUT / "docker" / "spark-defaults.conf").read_text()
 EXAMPLE = (CHECKOUT / ".env.example").read_text()
 SERVICES = yaml.safe_load(COMPOSE)["services"]
-THEIRS = {"postgres", "kafka"}
+MORE = ("kafka", "object-store")
+"""What runs where its profile is asked for."""
+THEIRS = {"postgres", *MORE}
 OURS = {name: service for name, service in SERVICES.items() if name not in THEIRS}
 SECRETS = {
     "ORBITLAKE_ADMIN_PASSWORD",
@@ -31,8 +33,10 @@ SECRETS = {
     "ORBITLAKE_DATABASE_PASSWORD",
     "ORBITLAKE_SPARK_SECRET",
 }
+OPTIONAL_SECRETS = {"ORBITLAKE_STORE_SECRET_KEY"}
+"""Made likewise; without them all but their part works."""
 MACHINE_MIB = 8 * 1024
-MACHINE_WITH_KAFKA_MIB = 9 * 1024
+MACHINE_WITH_ONE_MORE_MIB = 9 * 1024
 UNIT_MIB = {"m": 1, "g": 1024}
 
 
@@ -133,6 +137,7 @@ def test_images_from_elsewhere_can_be_named_by_digest():
     assert name[1] == example()["ORBITLAKE_PYTHON_IMAGE"]
     assert SERVICES["postgres"]["image"] == "${ORBITLAKE_POSTGRES_IMAGE:-postgres:16}"
     assert SERVICES["kafka"]["image"] == "${ORBITLAKE_KAFKA_IMAGE:-apache/kafka:4.1.1}"
+    assert SERVICES["object-store"]["image"] == "${ORBITLAKE_OBJECT_STORE_IMAGE:-chrislusf/seaweedfs:4.48}"
     for service in OURS.values():
         assert service["build"]["args"] == {"PYTHON_IMAGE": f"${{ORBITLAKE_PYTHON_IMAGE:-{name[1]}}}"}
 
@@ -152,12 +157,12 @@ def test_memory_limits_fit_the_machine_together():
 
     # The migration is over before the others start.
     workers = int(example()["ORBITLAKE_SPARK_WORKERS"])
-    together = [name for name in SERVICES if name not in ("initialise", "kafka")] + ["spark-worker"] * (workers - 1)
+    together = [name for name in SERVICES if name not in ("initialise", *MORE)] + ["spark-worker"] * (workers - 1)
     total = sum(limit_mib(name) for name in together)
 
     assert workers == 2
     assert total <= MACHINE_MIB
-    assert total + limit_mib("kafka") <= MACHINE_WITH_KAFKA_MIB
+    assert total + max(limit_mib(name) for name in MORE) <= MACHINE_WITH_ONE_MORE_MIB
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -206,6 +211,22 @@ def test_the_image_takes_the_jars_that_the_embedded_topology_fetches_by_their_di
             assert hashlib.sha256(fetched.read_bytes()).hexdigest() == digest
 
 
+def test_the_object_store_is_optional_bounded_and_lets_nobody_in_without_a_secret():
+    service = SERVICES["object-store"]
+
+    assert service["profiles"] == ["object-store"]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert "cap_add" not in service
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["volumes"] == ["object-store:/data"]
+    assert "-ip.bind=127.0.0.1" in service["command"]
+    assert service["entrypoint"][2].startswith('test -n "$$AWS_SECRET_ACCESS_KEY" &&')
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        holders = {each for each, of in SERVICES.items() if name in of.get("environment", {})}
+        assert holders == {"object-store", "scheduler"}
+
+
 def test_each_purpose_has_a_secret_of_its_own():
     environment = SERVICES["api-server"]["environment"]
     named = [name for value in environment.values() for name in SECRETS if f"${{{name}:" in value]
@@ -251,13 +272,14 @@ def test_ports_are_bound_to_loopback_unless_set_otherwise_and_spark_always():
     published = {name: port for name, service in SERVICES.items() for port in service.get("ports", [])}
 
     assert set(published) == {"api-server", "spark-master", "simulator", "kafka"}
+    assert set(published) == {"api-server", "spark-master", "simulator", "object-store"}
     assert published.pop("api-server").startswith("${ORBITLAKE_BIND:-127.0.0.1}:")
     assert all(port.startswith("127.0.0.1:") for port in published.values())
 
 
 def test_no_secret_has_a_default_or_reaches_the_image():
-    assert {name: value for name, value in example().items() if name in SECRETS and value} == {}
-    assert not any(name in DOCKERFILE for name in SECRETS)
+    assert {name: value for name, value in example().items() if name in SECRETS | OPTIONAL_SECRETS and value} == {}
+    assert not any(name in DOCKERFILE for name in SECRETS | OPTIONAL_SECRETS)
     assert not re.search(r"^spark\.authenticate\.secret", DEFAULTS, re.MULTILINE)
 
 
@@ -274,11 +296,12 @@ def test_make_env_makes_good_secrets_once_for_its_owner_alone(tmp_path: Path):
 
     assert (first, make_env(), (tmp_path / ".env").read_text()) == (0, 0, made)
     assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
-    assert {name: value for name, value in values.items() if name not in SECRETS} == {
-        name: value for name, value in example().items() if name not in SECRETS
+    secrets = SECRETS | OPTIONAL_SECRETS
+    assert {name: value for name, value in values.items() if name not in secrets} == {
+        name: value for name, value in example().items() if name not in secrets
     }
-    assert len({values[name] for name in SECRETS}) == len(SECRETS)
-    assert min(len(values[name]) for name in SECRETS) >= 20
+    assert len({values[name] for name in secrets}) == len(secrets)
+    assert min(len(values[name]) for name in secrets) >= 20
     assert min(len(values[name]) for name in ("ORBITLAKE_JWT_SECRET", "ORBITLAKE_SESSION_SECRET")) >= 64
     assert re.fullmatch(r"[\w-]+", values["ORBITLAKE_DATABASE_PASSWORD"], re.ASCII)
     Fernet(values["ORBITLAKE_FERNET_KEY"])
@@ -294,9 +317,8 @@ def test_make_env_makes_good_secrets_once_for_its_owner_alone(tmp_path: Path):
     ids=["empty", "quoted and empty", "absent"],
 )
 def test_make_env_fills_in_what_an_older_env_lacks_and_touches_nothing_else(tmp_path: Path, before: str, after: str):
-    others = "".join(
-        f"{name}=kept-{place}\n" for place, name in enumerate(sorted(SECRETS - {"ORBITLAKE_SESSION_SECRET"}))
-    )
+    kept = sorted((SECRETS | OPTIONAL_SECRETS) - {"ORBITLAKE_SESSION_SECRET"})
+    others = "".join(f"{name}=kept-{place}\n" for place, name in enumerate(kept))
     (tmp_path / ".env.example").write_text(EXAMPLE)
     (tmp_path / ".env").write_text(f"# mine\nexport EXTRA='a = b'\n{others}{before}")
     script = CHECKOUT / "docker" / "make_env.py"
