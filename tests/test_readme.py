@@ -56,8 +56,8 @@ WITH_DOCKER = {
 }
 
 
-def blocks(language: str, *, beside: str = "") -> list[str]:
-    texts = (text for name, text in PAGES.items() if name != beside)
+def blocks(language: str, *, beside: tuple[str, ...] = ()) -> list[str]:
+    texts = (text for name, text in PAGES.items() if name not in beside)
     return [textwrap.dedent(body) for text in texts for _, found, body in FENCE.findall(text) if found == language]
 
 
@@ -152,8 +152,9 @@ def test_the_file_of_places_that_the_settings_show_can_be_used(tmp_path: Path):
 
 @pytest.mark.spark
 def test_every_python_example_runs(data: Path, tmp_path: Path):
-    # Those of the library are one notebook: tests/test_library.py runs them.
-    examples = blocks("python", beside="docs/library.md")
+    # Those of the library are one notebook, tests/test_library.py runs them; those of a store want a server:
+    # tests/publishing/test_snippets.py.
+    examples = blocks("python", beside=("docs/library.md", "docs/object-store.md"))
     assert len(examples) >= 4
     (tmp_path / "examples").mkdir()
     for place, example in enumerate(examples):
