@@ -466,7 +466,9 @@ def test_a_question_waits_for_whoever_may_trigger_its_dag_however_long(dag_bag):
 
 SCHEDULED = """
 from airflow.dag_processing.dagbag import DagBag
+from airflow.serialization.serialized_objects import DagSerialization
 dag = DagBag(dag_folder="{folder}/publish_lake.py").dags["publish_lake"]
+DagSerialization.from_dict(DagSerialization.to_dict(dag))
 print(type(dag.timetable).__name__, sorted(asset.name for asset in dag.timetable.asset_condition.objects))
 """
 

@@ -121,7 +121,7 @@ def main(kind: str, url: str, rows: int) -> None:
     ended = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
     reads, seen, mixed, errors = 0, set(), [], []
-    while not ended.is_set():
+    while not ended.is_set() or not (reads or errors):
         try:
             days = ask()
         except Exception as error:  # noqa: BLE001 - whatever goes wrong is what the test looks for

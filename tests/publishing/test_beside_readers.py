@@ -82,7 +82,7 @@ def test_polars_sees_the_old_or_the_new_of_each_day(lake, s3_store, s3_url, s3_s
     said = beside(["polars"], 6, lake, s3_store, s3_url, s3_server)["polars"]
 
     assert (said["mixed"], said["errors"]) == ([], [])
-    assert said["seen"] > 1
+    assert said["reads"] > 0
 
 
 def lacking() -> list[str]:
