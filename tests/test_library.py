@@ -27,6 +27,7 @@ UNREACHABLE = (
 )
 FOR_THE_PIPELINE = {
     "msgspec",
+    "confluent_kafka",
     "psycopg",
     "airflow",
     "pyspark",
