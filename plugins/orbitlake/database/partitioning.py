@@ -16,7 +16,8 @@ from orbitlake.database.lake_files import Days, one_ahead
 from orbitlake.database.relations import Relation
 
 STAGED: Final = sql.Identifier("pg_temp", "orbitlake_staged")
-LARGE_SORT: Final = "SET LOCAL work_mem = '64MB'"
+CHANGES: Final = sql.Identifier("pg_temp", "orbitlake_changes")
+LARGE_JOIN: Final = "SET LOCAL work_mem = '128MB'"
 LARGE_INDEX: Final = "SET LOCAL maintenance_work_mem = '128MB'"
 """A day of a million rows is sorted in memory, in the order that it has in the file already."""
 SEGMENTS: Final = ("object_id", "source", "segment")
@@ -84,6 +85,8 @@ class NativePartitions:
         # After the rows: one sort in place of a search a row.
         cursor.execute(LARGE_INDEX)
         cursor.execute(sql.SQL("ALTER TABLE {} ADD {}").format(aside, relation.primary_key))
+        # Late rows may come before the server looks at the day by itself, and its plan for them is bad till then.
+        cursor.execute(sql.SQL("ANALYZE {}").format(aside))
         self.attach(cursor, relation, day)
         return count
 
@@ -175,11 +178,11 @@ def merge(cursor: Cursor[Any], replacement: Replacement) -> int:
     relation = replacement.relation
     cursor.execute(sql.SQL("CREATE TEMPORARY TABLE orbitlake_staged (LIKE {}) ON COMMIT DROP").format(relation.name))
     count = copy(cursor, STAGED, relation, replacement.rows)
-    cursor.execute(sql.SQL("ANALYZE {}").format(STAGED))
-    cursor.execute(LARGE_SORT)
+    cursor.execute(LARGE_JOIN)
+    find_changes(cursor, replacement)
     remove_others(cursor, replacement)
     insert_missing(cursor, replacement)
-    cursor.execute(sql.SQL("DROP TABLE {}").format(STAGED))
+    cursor.execute(sql.SQL("DROP TABLE {}, {}").format(STAGED, CHANGES))
     return count
 
 
@@ -192,24 +195,39 @@ def copy(cursor: Cursor[Any], target: sql.Identifier, relation: Relation, rows: 
     return cursor.rowcount
 
 
+def find_changes(cursor: Cursor[Any], replacement: Replacement) -> None:
+    """Note, by one join, where the rows copied aside are that are not held, and the keys of those held that go."""
+    relation = replacement.relation
+    where, values = within(replacement)
+    first = sql.Identifier(relation.key[0])
+    keys = sql.SQL(", ").join(sql.SQL("held.{}").format(sql.Identifier(name)) for name in relation.key)
+    cursor.execute(
+        sql.SQL(
+            "CREATE TEMPORARY TABLE orbitlake_changes ON COMMIT DROP AS "
+            "SELECT staged.ctid AS new_row, {} FROM {} AS staged "
+            "FULL JOIN (SELECT * FROM {} AS held WHERE {}) AS held ON {} AND staged.* OPERATOR(pg_catalog.*=) held.* "
+            "WHERE staged.{} IS NULL OR held.{} IS NULL"
+        ).format(keys, STAGED, relation.name, where, same_key(relation, sql.Identifier("staged")), first, first),
+        values,
+    )
+
+
 def remove_others(cursor: Cursor[Any], replacement: Replacement) -> None:
     """Delete the rows held of a partition that are not, or not so, among those copied aside."""
     where, values = within(replacement)
     statement = sql.SQL(
-        "DELETE FROM {} AS held WHERE {} AND NOT EXISTS ("
-        "SELECT FROM {} AS staged WHERE {} AND staged.* OPERATOR(pg_catalog.*=) held.*)"
-    ).format(replacement.relation.name, where, STAGED, same_key(replacement.relation))
+        "DELETE FROM {} AS held USING {} AS changes WHERE {} AND changes.new_row IS NULL AND {}"
+    ).format(replacement.relation.name, CHANGES, where, same_key(replacement.relation, sql.Identifier("changes")))
     cursor.execute(statement, values)
 
 
 def insert_missing(cursor: Cursor[Any], replacement: Replacement) -> None:
     """Insert the rows copied aside that are not held."""
     relation = replacement.relation
-    where, values = within(replacement)
     statement = sql.SQL(
-        "INSERT INTO {} ({}) SELECT {} FROM {} AS staged WHERE NOT EXISTS (SELECT FROM {} AS held WHERE {} AND {})"
-    ).format(relation.name, relation.columns, relation.columns, STAGED, relation.name, where, same_key(relation))
-    cursor.execute(statement, values)
+        "INSERT INTO {} ({}) SELECT {} FROM {} AS staged WHERE staged.ctid IN (SELECT new_row FROM {})"
+    ).format(relation.name, relation.columns, relation.columns, STAGED, CHANGES)
+    cursor.execute(statement)
 
 
 def remove(cursor: Cursor[Any], replacement: Replacement) -> int:
@@ -236,6 +254,8 @@ def midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
-def same_key(relation: Relation) -> sql.Composed:
-    """Return the condition that two rows have the same key."""
-    return sql.SQL(" AND ").join(sql.SQL("staged.{0} = held.{0}").format(sql.Identifier(name)) for name in relation.key)
+def same_key(relation: Relation, other: sql.Identifier) -> sql.Composed:
+    """Return the condition that a row held has the key of another one."""
+    return sql.SQL(" AND ").join(
+        sql.SQL("{0}.{1} = held.{1}").format(other, sql.Identifier(name)) for name in relation.key
+    )
