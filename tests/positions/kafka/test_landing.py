@@ -30,9 +30,9 @@ class Query:
         """Land messages, by partition and offset, as two tasks that end in any order."""
         runs = []
         for task in (1, 0):
-            reader = MessageReader(self.landing.aside)
+            reader = MessageReader(self.landing.aside, TOPIC)
             rows = [
-                {"value": value, "file_name": f"{TOPIC}/{partition}", "offset": offset}
+                {"value": value, "file_name": str(partition), "offset": offset}
                 for (partition, offset), value in messages.items()
                 if partition % 2 == task
             ]

@@ -33,9 +33,13 @@ class Run:
 
 
 class MessageReader:
-    """Reads the rows of one task; messages are written aside in `folder`, all others are pieces of segments."""
+    """Reads the rows of one task; messages are written aside in `folder`, all others are pieces of segments.
 
-    def __init__(self, folder: Path) -> None:
+    The file_name of a message is the number of its partition.
+    """
+
+    def __init__(self, folder: Path, topic: str) -> None:
+        self.topic = topic
         self.file = folder / uuid.uuid4().hex
         self.runs: list[Run] = []
 
@@ -52,17 +56,16 @@ class MessageReader:
                 for content, place in zip(contents, places, strict=True):
                     yield lines_in(content, place), name
             else:
-                self.land(name, places, contents)
-                yield lines_of(contents, places), name
+                self.land(int(name), places, contents)
+                yield lines_of(contents, places), f"{self.topic}/{name}"
 
-    def land(self, name: str, offsets: list[int], values: list[bytes | None]) -> None:
+    def land(self, partition: int, offsets: list[int], values: list[bytes | None]) -> None:
         """Write the messages of a partition aside."""
         content = b"\n".join([value.rstrip(b"\n") for value in values if value] + [b""])
         self.file.parent.mkdir(parents=True, exist_ok=True)
         with self.file.open("ab") as sink:
             begin = sink.tell()
             sink.write(content)
-        partition = int(name.rpartition("/")[2])
         self.runs.append(Run(self.file.name, partition, offsets[0], offsets[-1], begin, begin + len(content)))
 
     def told(self) -> list[dict[str, Any]]:

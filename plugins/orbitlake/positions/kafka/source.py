@@ -18,6 +18,7 @@ from orbitlake.positions.raw.sealing import last_committed, query_of
 from orbitlake.settings import Settings
 
 BYTES_A_RECORD: Final = 250
+ROWS_AT_ONCE: Final = 50_000
 EARLIEST: Final = -2
 """Spark's word for the oldest record of a partition."""
 
@@ -31,7 +32,7 @@ class KafkaTransport:
         self.landing = Landing(lake, spark, settings.kafka_topic)
 
     def messages(self, session: SparkSession, max_bytes: int) -> DataFrame:
-        """Stream the topic: value (bytes of one record), file_name (topic/partition) and Kafka's offset.
+        """Stream the topic: value (bytes of one record), file_name (the partition's number) and Kafka's offset.
 
         A new query begins where the raw records end. Raises KafkaError where the topic cannot be read, LostRecordsError
         where it no longer holds what comes next.
@@ -60,7 +61,10 @@ class KafkaTransport:
             if "Failed to find data source" not in str(error):
                 raise
             raise without_source(self.settings) from None
-        return rows.select("value", F.concat("topic", F.lit("/"), "partition").alias("file_name"), "offset")
+        # A batch of Arrow's is what is judged at once, and what a block of fixes is made of.
+        session.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", ROWS_AT_ONCE)
+        # The partition alone: a text that is put together costs each row as much as its way to Python.
+        return rows.select("value", F.col("partition").cast("string").alias("file_name"), "offset")
 
     def next_offsets(self) -> dict[int, int]:
         """Return what the query is to read next: from its last batch on, or, of a new one, where raw records end."""

@@ -95,7 +95,7 @@ class PositionStream:
             return PieceReader
         from orbitlake.positions.kafka.messages import MessageReader
 
-        return partial(MessageReader, self.landing.aside)
+        return partial(MessageReader, self.landing.aside, self.landing.topic)
 
     def publish(self, progress: Progress, done: pa.Table) -> Progress:
         """Give the finished files of a batch their names, and put its bad lines into quarantine."""
