@@ -35,6 +35,9 @@ def test_by_kafka_the_tables_are_those_by_files_to_the_byte(streamed_line):
     landed = whole_lines(streamed_line.lake.raw_open_notify)
     assert sorted(landed) == sorted(line.encode() for record in records if record for line in record.split("\n"))
     assert len(quarantined(streamed_line.lake)) == len(reasons(streamed_line.lake)) > 0
+    (about,) = streamed_line.lake.quarantine.glob("*.reason.json")
+    places = {each["file_name"].rpartition("/")[0] for each in json.loads(about.read_text())["first_lines"]}
+    assert places == {streamed_line.settings.kafka_topic}
     # From the raw records alone: the broker is not asked.
     shutil.rmtree(streamed_line.lake.root / "live")
     shutil.rmtree(streamed_line.lake.root / "checkpoints")
