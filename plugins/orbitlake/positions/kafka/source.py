@@ -54,6 +54,8 @@ class KafkaTransport:
             "maxOffsetsPerTrigger": str(max(1, max_bytes // BYTES_A_RECORD)),
             "minPartitions": str(session.sparkContext.defaultParallelism),
             "kafka.max.poll.records": "5000",
+            # A task's share of a batch in a few answers of the broker, each of which is waited for.
+            "kafka.max.partition.fetch.bytes": str(8 * 2**20),
         }
         try:
             rows = session.readStream.format("kafka").options(**options).load()
