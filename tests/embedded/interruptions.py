@@ -16,6 +16,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 from tests.embedded.strangers import command, plain_environment, ports
 
 from orbitlake.embedded.__main__ import demo_run
@@ -61,10 +62,14 @@ class Interruptions:
             preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
         )
 
+    def processes(self) -> list[psutil.Process]:
+        """What runs of either topology."""
+        return [process for run in (self.run, demo_run(self.run)) for process in marked(run)]
+
     def left(self) -> int:
         """How many processes there are; what is ending by itself is waited for."""
         deadline = time.monotonic() + 2
-        processes = [process for run in (self.run, demo_run(self.run)) for process in marked(run)]
+        processes = self.processes()
         while any(is_alive(process) for process in processes) and time.monotonic() < deadline:
             time.sleep(0.1)
         return sum(is_alive(process) for process in processes)

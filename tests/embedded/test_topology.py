@@ -290,7 +290,8 @@ def test_signal_during_the_start_ends_in_one_line_and_an_orderly_stop(tmp_path: 
     one = Interruptions(tmp_path, random.Random(1))
     process = one.start(name, tmp_path / "data")
     assert any("waiting for" in line for line in process.stdout)
-    await_that(lambda: one.left() > len(("supervisor", "database")))
+    # At once: on a busy machine the start may be over while what ends by itself is waited for.
+    await_that(lambda: len(one.processes()) > len(("supervisor", "database")))
 
     os.killpg(process.pid, number)
     output, _ = process.communicate(timeout=ENDS_WITHIN_S)
