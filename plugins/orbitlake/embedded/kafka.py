@@ -67,9 +67,10 @@ def fetch(what: str, say: Callable[[str], None] = lambda _: None) -> Path:
                 command, stdin=subprocess.DEVNULL, capture_output=True, timeout=FETCHED_WITHIN_S, check=False
             )
             said = ended.stdout.decode(errors="replace").strip().splitlines()
+            is_done = ended.returncode == 0
         except subprocess.TimeoutExpired:
-            said = [f"not done within {FETCHED_WITHIN_S} s"]
-        if not jars.is_dir() or not any(jars.iterdir()):
+            said, is_done = [f"not done within {FETCHED_WITHIN_S} s"], False
+        if not is_done or not jars.is_dir() or not any(jars.iterdir()):
             raise TopologyError(f"Maven could not fetch Kafka's jars ({'; '.join(said[:1])}): {remedy}")
         # Whole or not at all; another may have been faster.
         if not folder.exists():
@@ -175,7 +176,8 @@ def with_kafka(topology: "Topology", say: Callable[[str], None]) -> "Topology":
 
     Raises TopologyError that says what to do where the jars for it cannot be had.
     """
-    fetch(SPARK, say)
+    if not any(topology.settings.kafka_jars.glob("*.jar")):
+        fetch(SPARK, say)
     if topology.settings.kafka:
         return topology
     broker = Broker(topology.run / "kafka", topology.ports[KAFKA_PORT], free_port(), fetch(BROKER, say))

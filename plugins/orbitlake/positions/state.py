@@ -69,8 +69,9 @@ class Checkpoint:
     def held(self) -> "Iterator[Checkpoint]":
         """Hold the checkpoint, swept of what a killed driver left. Raises CheckpointError where that cannot be."""
         with self.locked():
-            for other in self.root.glob(f"{self.prefix}*"):
-                if other != self.folder:
+            # The live files, which the version speaks for too, are those of both transports.
+            for other in (*self.root.glob("v*"), *self.root.glob("kafka-v*")):
+                if other.name not in (f"v{STREAM_VERSION}", f"kafka-v{STREAM_VERSION}"):
                     raise VersionError(
                         f"{other} is of another version of the stream than v{STREAM_VERSION}: run "
                         f"`{REBUILD_LIVE}` to start anew from the raw records, or run the code that wrote it"

@@ -8,6 +8,8 @@ import pyarrow as pa
 import pytest
 
 from orbitlake.lake import Lake
+from orbitlake.lake.files import write_file
+from orbitlake.positions.kafka import landing
 from orbitlake.positions.kafka.landing import Landing
 from orbitlake.positions.kafka.messages import MessageReader
 from orbitlake.positions.raw.sealing import seal_closed_days
@@ -66,7 +68,7 @@ def test_batches_lie_one_after_the_other_by_partition_and_offset(lake, query):
     query.land(2, SECOND)
 
     assert landed(lake) == [b"a\nc\nb\nd\ne\nf\n"]
-    assert query.landing.next_offsets() == {0: 3, 1: 2, 3: 8}
+    assert query.landing.note.after == {0: 3, 1: 2, 3: 8}
     assert not any(query.landing.aside.iterdir())
 
 
@@ -77,7 +79,7 @@ def test_a_batch_done_again_writes_the_same_bytes_at_the_same_place(lake, query)
     query.land(1, SECOND)
 
     assert landed(lake) == [b"a\nc\nb\nd\ne\nf\n"]
-    assert query.landing.next_offsets() == {0: 3, 1: 2, 3: 8}
+    assert query.landing.note.after == {0: 3, 1: 2, 3: 8}
 
 
 def test_what_a_restored_checkpoint_does_not_know_comes_again_in_its_place(lake, query):
@@ -122,3 +124,42 @@ def test_another_topic_is_read_from_its_begin_on(lake, query):
     query.land(0, FIRST)
 
     assert Landing(lake, query.spark, "other").next_offsets() == {}
+
+
+def test_a_batch_that_was_noted_and_never_landed_comes_again(lake, query, monkeypatch):
+    query.land(0, FIRST)
+    query.commit(0)
+    lost = Query(lake, "new-00000")
+    with monkeypatch.context() as patched:
+        patched.setattr(landing, "write_file", lambda *it: killed(write_file(*it)))
+        with pytest.raises(KilledError):
+            lost.land(0, SECOND)
+
+    assert Query(lake, "newer-000").landing.next_offsets() == {0: 2, 1: 1}
+
+
+def test_a_first_batch_that_is_done_again_begins_where_it_began(lake, query):
+    query.land(0, FIRST)
+
+    assert query.landing.next_offsets() == {}
+
+
+def test_a_topic_of_the_same_name_is_read_from_its_begin(lake, query):
+    query.landing.identity = "one"
+    query.land(0, FIRST)
+    query.commit(0)
+    other = Query(lake, "new-00000")
+    other.landing.identity = "another"
+
+    assert other.landing.next_offsets() == {}
+    assert not other.landing.began_anew()
+    query.landing.identity = "another"
+    assert query.landing.began_anew()
+
+
+class KilledError(Exception):
+    pass
+
+
+def killed(*_: object) -> None:
+    raise KilledError

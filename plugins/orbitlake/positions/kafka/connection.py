@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from confluent_kafka import KafkaException, TopicPartition, admin
+from confluent_kafka import KafkaException, TopicCollection, TopicPartition, admin
 
 from orbitlake.positions.kafka.errors import KafkaError
 from orbitlake.settings import SettingError, Settings
@@ -110,6 +110,14 @@ class Topic:
         except KafkaException as error:
             if error.args[0].name() != "TOPIC_ALREADY_EXISTS":
                 raise KafkaError(f"topic {self.name} is not there and cannot be made: {reason_of(error)}") from None
+
+    def identity(self) -> str:
+        """Return the cluster's own id of the topic, which has to be there. Raises KafkaError."""
+        try:
+            asked = self.admin.describe_topics(TopicCollection([self.name]), request_timeout=ANSWER_WITHIN_S)
+            return str(asked[self.name].result(ANSWER_WITHIN_S).topic_id)
+        except KafkaException as error:
+            raise KafkaError(f"topic {self.name} cannot be described: {reason_of(error)}") from None
 
     def held(self) -> dict[int, Held]:
         """Return what the topic holds, by partition; nothing where it is not there. Raises KafkaError."""

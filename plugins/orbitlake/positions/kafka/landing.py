@@ -18,7 +18,7 @@ from orbitlake.lake import Lake
 from orbitlake.lake.files import sync_folder, write_file
 from orbitlake.lake.paths import day_folder
 from orbitlake.positions.kafka.messages import Run
-from orbitlake.positions.raw.sealing import Committed, query_of
+from orbitlake.positions.raw.sealing import Committed, last_batch, query_of
 from orbitlake.positions.raw.segments import SEGMENT
 
 MOST_BYTES: Final = 2**30
@@ -37,6 +37,8 @@ class Note(msgspec.Struct, frozen=True):
     topic: str
     before: dict[int, int]
     after: dict[int, int]
+    identity: str = ""
+    """The cluster's own id of the topic: one of the same name that was made anew has another."""
 
 
 class Landing:
@@ -46,6 +48,7 @@ class Landing:
         self.lake, self.spark, self.topic = lake, spark, topic
         self.aside = lake.stream_staging / "landing"
         self.file = lake.stream_progress.with_name("landed.json")
+        self.identity = ""
 
     @property
     def note(self) -> Note | None:
@@ -58,13 +61,26 @@ class Landing:
     def next_offsets(self) -> dict[int, int]:
         """Return where raw records end, by partition, for a query that is new; half of a batch is taken back first."""
         note = self.note
-        if note is None or note.topic != self.topic:
+        if note is None or not self.is_of_topic(note):
             return {}
+        if note.query == query_of(self.spark) and last_batch(self.spark) is None:
+            # Its first batch has landed, and is done again.
+            return note.before
         segment = self.path(note)
         if segment.exists() and segment.stat().st_size < note.end:
             resize(segment, note.begin)
             return note.before
         return note.after
+
+    def is_of_topic(self, note: Note) -> bool:
+        """Whether a note is of this very topic, and not of one of the same name elsewhere or before it."""
+        is_other = note.identity and self.identity and note.identity != self.identity
+        return note.topic == self.topic and not is_other
+
+    def began_anew(self) -> bool:
+        """Whether the topic is another one than that whose messages this query has landed."""
+        note = self.note
+        return note is not None and note.query == query_of(self.spark) and not self.is_of_topic(note)
 
     def unfinished(self) -> set[str]:
         """Return the segment of a batch that the query's next run does again, if there is one."""
@@ -79,10 +95,14 @@ class Landing:
             return
         place = self.place_of(batch)
         end = place.begin + sum(run.end - run.begin for run in ordered)
-        note = replace(place, end=end, after=place.before | {run.partition: run.last + 1 for run in ordered})
-        write_file(self.file, msgspec.json.encode(note), self.lake.staging)
+        after = place.before | {run.partition: run.last + 1 for run in ordered}
+        note = replace(place, end=end, after=after, identity=self.identity)
         segment = self.path(note)
         segment.parent.mkdir(parents=True, exist_ok=True)
+        # There before the note is: a segment that is noted and not there has been sealed.
+        segment.touch()
+        sync_folder(segment.parent)
+        write_file(self.file, msgspec.json.encode(note), self.lake.staging)
         with os.fdopen(os.open(segment, os.O_WRONLY | os.O_CREAT, 0o666), "wb") as sink:
             sink.truncate(note.begin)
             sink.seek(note.begin)
@@ -102,7 +122,7 @@ class Landing:
         """Return where a batch is to lie, as if it were empty: one that was noted already where it was to lie then."""
         last, query, now = self.note, query_of(self.spark) or "", datetime.now(UTC)
         name = f"{now:%Y%m%dT%H%M%S.%fZ}-kafka-{query}{SEGMENT}"
-        if last is None or last.topic != self.topic:
+        if last is None or not self.is_of_topic(last):
             return Note(query, batch, now.date(), name, 0, 0, self.topic, {}, {})
         if last.query == query and self.path(last).exists():
             if last.batch == batch:

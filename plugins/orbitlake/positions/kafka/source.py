@@ -14,7 +14,7 @@ from orbitlake.lake import Lake
 from orbitlake.positions.kafka.connection import Topic, gone, spark_options
 from orbitlake.positions.kafka.errors import KafkaError, LostRecordsError
 from orbitlake.positions.kafka.landing import Landing
-from orbitlake.positions.raw.sealing import last_committed, query_of
+from orbitlake.positions.raw.sealing import last_batch, last_committed, query_of
 from orbitlake.settings import Settings
 
 BYTES_A_RECORD: Final = 250
@@ -38,9 +38,18 @@ class KafkaTransport:
         where it no longer holds what comes next.
         """
         self.topic.make()
+        self.landing.identity = self.topic.identity()
         wanted = self.next_offsets()
         held = self.topic.held()
         lost = gone(held, wanted)
+        is_shorter = any(offset > held[number].next for number, offset in wanted.items() if number in held)
+        if query_of(self.spark) is not None and (is_shorter or self.landing.began_anew()):
+            # Spark would go on at the offsets of before, past records that were never read.
+            raise LostRecordsError(
+                f"topic {self.topic.name} is another one than the stream has read so far: it began anew. What is "
+                "published stays. To read it from its oldest record on, run "
+                "`python jobs/stream_positions.py --rebuild --skip-lost` once"
+            )
         if lost and not self.skip_lost:
             raise LostRecordsError(self.told(lost))
         for number, offsets in lost.items():
@@ -70,7 +79,7 @@ class KafkaTransport:
 
     def next_offsets(self) -> dict[int, int]:
         """Return what the query is to read next: from its last batch on, or, of a new one, where raw records end."""
-        if query_of(self.spark) is None:
+        if last_batch(self.spark) is None:
             return self.landing.next_offsets()
         offsets = json.loads(last_committed(self.spark, 1) or "{}").get(self.topic.name, {})
         return {int(number): offset for number, offset in offsets.items()}
