@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+import yaml
 
 from orbitlake.embedded.airflow_api import Airflow
 from orbitlake.settings import CHECKOUT
@@ -89,7 +90,7 @@ class Cluster:
     def unhealthy(self) -> list[str]:
         """The services that are not (yet) what they should be: initialise done, every other one healthy."""
         wanting = []
-        for service in self.compose("config", "--services").split():
+        for service in self.services():
             states = [self.inspect(each)["State"] for each in self.containers_of_any_state(service)]
             if service == "initialise":
                 fine = [state["Status"] == "exited" and state["ExitCode"] == 0 for state in states]
@@ -98,6 +99,12 @@ class Cluster:
             if not fine or not all(fine):
                 wanting.append(service)
         return wanting
+
+    def services(self) -> list[str]:
+        """The services that run: those of a profile only where it is asked for, which not every compose can say."""
+        described = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())["services"]
+        asked = set(self.profiles)
+        return [name for name, each in described.items() if "profiles" not in each or asked & set(each["profiles"])]
 
     def containers_of_any_state(self, service: str) -> list[str]:
         labels = (f"label=com.docker.compose.project={self.project}", f"label=com.docker.compose.service={service}")
