@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import time
+from collections.abc import Callable
 
 import pytest
 from tests.positions.samples import lines, orbit
@@ -17,6 +19,14 @@ pytestmark = [pytest.mark.spark, pytest.mark.timeout(300)]
 def tables(lake: Lake) -> dict[str, bytes]:
     """Every published file, by its place."""
     return {str(file.relative_to(lake.root)): file.read_bytes() for file in sorted(lake.root.glob("live/**/*.parquet"))}
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    """Wait for what the cluster does by itself."""
+    latest = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < latest
+        time.sleep(0.2)
 
 
 def fixes(number: int) -> list[str]:
@@ -115,6 +125,25 @@ def test_what_retention_removed_is_named_and_passed_over_only_when_asked_to(stre
     assert streamed_line.stream(skip_lost=True)["rows"] == 5
     streamed_line.publish(records[30:31], partition=0)
     assert streamed_line.stream()["rows"] == 1
+
+
+def test_a_topic_that_was_made_anew_is_named_and_read_from_its_begin_after_a_rebuild(streamed_line):
+    records = fixes(20)
+    streamed_line.publish(records[:5], partition=0)
+    streamed_line.stream()
+    topic = Topic(streamed_line.settings)
+    topic.admin.delete_topics([topic.name])[topic.name].result(60)
+    eventually(lambda: topic.held() == {})
+    topic.make()
+    eventually(lambda: topic.held() != {})
+    # More than the offset that the stream would go on from.
+    streamed_line.publish(records[5:15], partition=0)
+
+    refused = streamed_line.driver.run(streamed_line.environment, skip_lost=True)
+    assert refused["kind"] == "LostRecordsError"
+    assert f"topic {topic.name} is another one" in refused["error"]
+    Checkpoint(streamed_line.lake).rebuild()
+    assert streamed_line.stream(skip_lost=True)["rows"] == 15
 
 
 def test_partitions_that_are_added_are_read_from_their_begin_on(streamed_line):
