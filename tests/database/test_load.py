@@ -400,3 +400,17 @@ def test_the_ledger_says_what_was_loaded_and_when(lake, connection):
     times = sorted(rows.column("event_time").to_pylist())
     assert found[:5] == ("positions", f"date={DAY}", 4, times[0], times[-1])
     assert found[5] >= before
+
+
+def test_objects_that_share_an_id_and_a_creation_date_are_loaded_side_by_side(lake, connection):
+    tables = [TABLES[name] for name in ("state_vectors", "oem_issues", "thrust_episodes")]
+    names = ("ONE", "TWO")
+    for table in tables:
+        for name in names:
+            issue = f"20261119T120000Z-{name}"
+            put(lake, table, of_partition(table, 1, object_id="UNKNOWN"), object_id="UNKNOWN", issue=issue)
+
+    done = load(connection, lake, tables, SCHEMA)
+
+    assert counts(done) == [(2, 0, 0, [])] * len(tables)
+    assert list(differences(connection, lake, tables, SCHEMA)) == []

@@ -94,9 +94,13 @@ class Relation:
 
     @cached_property
     def key(self) -> tuple[str, ...]:
-        """The key of the table, and its time where a partition needs that in it."""
-        more = () if self.day_column is None or self.day_column in self.table.key else (self.day_column,)
-        return self.table.key + more
+        """The key of the table, the issue where folders alone have it, and its time where a partition needs that in it.
+
+        Objects that share an OBJECT_ID, such as UNKNOWN, and a creation date lie apart by the folder of the issue only.
+        """
+        issue = ("issue",) if "issue" in self.folder_keys else ()
+        time = () if self.day_column is None or self.day_column in self.table.key else (self.day_column,)
+        return self.table.key + issue + time
 
     @cached_property
     def primary_key(self) -> sql.Composed:
