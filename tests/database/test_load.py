@@ -228,6 +228,34 @@ def test_a_partition_that_cannot_be_loaded_keeps_its_old_rows_and_no_other_from_
     assert connection.execute("SELECT count(*) FROM orbitlake.passes").fetchone() == (4,)
 
 
+def test_a_damaged_page_and_a_file_that_cannot_be_read_keep_no_other_partition_from_being_loaded(
+    lake, connection, monkeypatch
+):
+    days = [DAY + timedelta(days=number) for number in range(3)]
+    for day in days:
+        put(lake, POSITIONS, of_partition(POSITIONS, 400, date=day), date=day)
+    damaged = lake.day(POSITIONS, days[0])
+    content = bytearray(damaged.read_bytes())
+    content[4:1000] = bytes(byte ^ 0xFF for byte in content[4:1000])
+    damaged.write_bytes(content)
+    sign = Partition.sign
+
+    def refused(partition: Partition):
+        if partition.name == f"date={days[1]}":
+            raise PermissionError("not to be read")
+        return sign(partition)
+
+    monkeypatch.setattr(Partition, "sign", refused)
+
+    (done,) = load(connection, lake, [POSITIONS], SCHEMA)
+
+    assert (done.loaded, len(done.failures)) == (1, 2)
+    assert done.failures[0].startswith(f"positions/date={days[0]}: ")
+    assert done.failures[1] == f"positions/date={days[1]}: not to be read"
+    lines = list(differences(connection, lake, [POSITIONS], SCHEMA))
+    assert [line.partition(": ")[0] for line in lines] == [f"positions/date={day}" for day in days[:2]]
+
+
 def test_a_partition_replaced_while_it_is_read_is_read_again(lake, connection, monkeypatch):
     put(lake, POSITIONS, of_partition(POSITIONS, 4))
     original, replaced = Partition.csv, []

@@ -37,6 +37,9 @@ def differences(connection: Connection, lake: Lake, tables: Iterable[Table], sch
             except LakeError as error:
                 yield str(error)
                 continue
+            except (OSError, pa.ArrowException) as error:
+                yield f"{table.name}/{name}: {error}"
+                continue
             if row_hash(ours, table) != row_hash(theirs, table):
                 yield f"{table.name}/{name}: {ours.num_rows} rows in the lake, {theirs.num_rows} others in the database"
 

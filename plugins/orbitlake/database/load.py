@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import psycopg
+import pyarrow as pa
 from psycopg import Cursor, sql
 
 from orbitlake.database.connecting import Connection
@@ -169,13 +170,16 @@ class Load:
         # What is gone goes first: its rows may have moved to another partition.
         for partition in (*gone, *found.values()):
             known = held.get(partition.name)
-            if known is not None and not everything and known.sign == partition.sign():
-                outcome.unchanged += 1
-                continue
             try:
+                if known is not None and not everything and known.sign == partition.sign():
+                    outcome.unchanged += 1
+                    continue
                 step.run(partition, everything=everything)
             except LakeError as error:
                 outcome.failures.append(str(error))
+            except (OSError, pa.ArrowException) as error:
+                # A page, not the footer, is damaged, or a folder or file cannot be read.
+                outcome.failures.append(f"{relation.table.name}/{partition.name}: {error}")
             except (psycopg.DataError, psycopg.IntegrityError) as error:
                 outcome.failures.append(f"{relation.table.name}/{partition.name}: {words_of(error)}")
         return outcome

@@ -11,6 +11,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
+import pyarrow as pa
+
 from orbitlake.lake import Lake
 from orbitlake.lake.errors import LakeError
 from orbitlake.lake.files import write_file
@@ -138,7 +140,7 @@ class Publication:
                     path = waiting[done]
                     try:
                         entry, was_sent = done.result()
-                    except (StoreError, LakeError, OSError) as error:
+                    except (StoreError, LakeError, OSError, pa.ArrowException) as error:
                         failed[path] = error
                         continue
                     entries[path] = entry
