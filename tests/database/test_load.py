@@ -1,6 +1,8 @@
 """Partitions of a lake -> tables of a PostgreSQL: equal to the bit, once, replaced whole."""
 
+import importlib
 import os
+import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from threading import Thread
@@ -12,7 +14,7 @@ from psycopg import errors
 from tests.database.random_rows import DAY, of_partition, put, rows_of, take
 from tests.published import publish
 
-from orbitlake.database import RefusedError, connect, differences, load, tables_named
+from orbitlake.database import DatabaseError, RefusedError, connect, differences, load, tables_named
 from orbitlake.database.lake_files import Partition
 from orbitlake.database.relations import DAY_COLUMNS
 from orbitlake.lake import Lake
@@ -442,3 +444,42 @@ def test_objects_that_share_an_id_and_a_creation_date_are_loaded_side_by_side(la
 
     assert counts(done) == [(2, 0, 0, [])] * len(tables)
     assert list(differences(connection, lake, tables, SCHEMA)) == []
+
+
+def test_a_lock_that_is_not_let_go_ends_the_load(lake, connection, url, monkeypatch):
+    put(lake, POSITIONS, of_partition(POSITIONS, 4))
+    load(connection, lake, [POSITIONS], SCHEMA)
+    put(lake, POSITIONS, of_partition(POSITIONS, 5))
+    module = importlib.import_module("orbitlake.database.load")
+    monkeypatch.setattr(module, "SESSION", tuple(each.replace("5min", "100ms") for each in module.SESSION))
+
+    with connect(url) as other, other.transaction():
+        other.execute("LOCK TABLE orbitlake.positions IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(DatabaseError, match="lock timeout"):
+            load(connection, lake, [POSITIONS], SCHEMA)
+
+    assert counts(load(connection, lake, [POSITIONS], SCHEMA)) == [(1, 0, 0, [])]
+
+
+def test_a_table_whose_folder_is_not_there_keeps_its_rows(lake, connection):
+    put(lake, POSITIONS, of_partition(POSITIONS, 4))
+    put(lake, PASSES, of_partition(PASSES, 2))
+    load(connection, lake, [POSITIONS, PASSES], SCHEMA)
+    shutil.rmtree(lake.closed(PASSES))
+
+    done = load(connection, lake, [POSITIONS, PASSES], SCHEMA)
+
+    assert counts(done) == [
+        (0, 1, 0, []),
+        (0, 0, 0, [f"{lake.closed(PASSES)} is not there: all that was loaded of it stays"]),
+    ]
+    lake.closed(PASSES).mkdir()
+    assert counts(load(connection, lake, [POSITIONS, PASSES], SCHEMA)) == [(0, 1, 0, []), (0, 0, 1, [])]
+
+
+def test_a_data_root_whose_mark_cannot_be_read_is_refused(lake, connection):
+    put(lake, POSITIONS, of_partition(POSITIONS, 4))
+    (lake.root / "upstream.json").write_bytes(b"{")
+
+    with pytest.raises(RefusedError, match=r"upstream\.json cannot be read"):
+        load(connection, lake, [POSITIONS], SCHEMA)

@@ -13,6 +13,13 @@ from orbitlake.database.errors import DatabaseError
 Connection = psycopg.Connection[Any]
 APPLICATION: Final = "orbitlake load_database"
 CONNECT_WITHIN_S: Final = 20
+ALIVE: Final = {
+    "keepalives_idle": 60,
+    "keepalives_interval": 10,
+    "keepalives_count": 6,
+    "tcp_user_timeout": 120_000,
+}
+"""When a server that does not answer any more counts as gone: seconds, and milliseconds for what was sent to it."""
 
 
 def connect(url: str) -> Connection:
@@ -25,7 +32,8 @@ def connect(url: str) -> Connection:
     except psycopg.ProgrammingError:
         # Its text quotes what it stumbled on, which may be the password.
         raise DatabaseError("the database's URL cannot be read: expected postgresql://user@host:5432/name") from None
-    return connect_by(partial(psycopg.connect, url, connect_timeout=CONNECT_WITHIN_S, application_name=APPLICATION))
+    options: dict[str, Any] = {"connect_timeout": CONNECT_WITHIN_S, "application_name": APPLICATION, **ALIVE}
+    return connect_by(partial(psycopg.connect, url, **options))
 
 
 def connect_by(opening: Callable[[], Any]) -> Connection:

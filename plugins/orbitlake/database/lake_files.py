@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -119,6 +120,14 @@ def partitions_of(lake: Lake, table: Table) -> dict[str, Partition]:
         folders = {folder for folder in folders if day_of_folder(folder.name) is not None}
     names = sorted(folder.relative_to(top).as_posix() for folder in folders)
     return {name: Partition(table, top, name) for name in names}
+
+
+def is_there(folder: Path) -> bool:
+    """Say whether a folder is there and can be reached: a disk that is not mounted has lost nothing."""
+    with suppress(OSError):
+        folder.stat()
+        return True
+    return False
 
 
 def csv_of(rows: pa.Table) -> pa.Buffer:

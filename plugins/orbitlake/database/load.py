@@ -16,18 +16,24 @@ from psycopg import Cursor, sql
 
 from orbitlake.database.connecting import Connection
 from orbitlake.database.errors import DatabaseError, RefusedError, words_of
-from orbitlake.database.lake_files import Days, Partition, partitions_of
+from orbitlake.database.lake_files import Days, Partition, is_there, partitions_of
 from orbitlake.database.ledger import Entry, Ledger, Made
 from orbitlake.database.partitioning import Partitioning, Replacement, partitioning_of, remove
 from orbitlake.database.readers import make_reader, may_read
 from orbitlake.database.relations import Relation
 from orbitlake.lake import Lake, LakeError
-from orbitlake.settings import LIVE
+from orbitlake.settings import LIVE, SettingError
 from orbitlake.tables import TABLES, Table
 from orbitlake.upstream import held_by
 
 LOG: Final = logging.getLogger(__name__)
-SESSION: Final = ("SET timezone = 'UTC'", "SET datestyle = 'ISO'", "SET client_encoding = 'UTF8'")
+SESSION: Final = (
+    "SET timezone = 'UTC'",
+    "SET datestyle = 'ISO'",
+    "SET client_encoding = 'UTF8'",
+    # A lock that somebody forgot to let go ends the load with an error: the next one tries again.
+    "SET lock_timeout = '5min'",
+)
 LOCK: Final = "hashtextextended('orbitlake ' || %s, 0)"
 PLAIN: Final = "plain"
 ROUNDS: Final = 3
@@ -83,7 +89,10 @@ class Load:
         self.connection, self.lake, self.schema = connection, lake, schema
         self.relations = [Relation(table, schema) for table in tables]
         self.ledger = Ledger(schema)
-        self.upstream = held_by(lake.root) or LIVE
+        try:
+            self.upstream = held_by(lake.root) or LIVE
+        except SettingError as error:
+            raise RefusedError(str(error)) from error
         self.has_waited = False
 
     def run(self, *, everything: bool) -> list[Loaded]:
@@ -167,6 +176,9 @@ class Load:
         step = PartitionLoad(self, cursor, partitioning, relation, outcome)
         top = self.lake.closed(relation.table)
         gone = [Partition(relation.table, top, name) for name in sorted(set(held) - set(found))]
+        if gone and not found and not is_there(top):
+            outcome.failures.append(f"{top} is not there: all that was loaded of it stays")
+            return outcome
         # What is gone goes first: its rows may have moved to another partition.
         for partition in (*gone, *found.values()):
             known = held.get(partition.name)
