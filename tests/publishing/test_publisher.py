@@ -1,13 +1,16 @@
 """What is published: fixed names, verified, only what changed, the manifest last, and gone what is gone in the lake."""
 
 import json
-from datetime import timedelta
+import shutil
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.database.random_rows import of_partition
+from tests.published import publish as publish_table
 from tests.publishing.days import FIRST, LATER, close, day_after, rows_of
 
 from orbitlake.lake import Lake
@@ -15,7 +18,7 @@ from orbitlake.publishing import Published, PublishError, Store, publish
 from orbitlake.publishing.publisher import Publication
 from orbitlake.publishing.views import PublishedViews
 from orbitlake.query import Connection
-from orbitlake.tables import POSITIONS, WINDOW_STATS
+from orbitlake.tables import PASSES, POSITIONS, WINDOW_STATS
 
 TABLES = [WINDOW_STATS]
 
@@ -136,6 +139,48 @@ def close_and_lose(lake: Lake, store: Store) -> None:
     publish_now(lake, store)
     file.unlink()
     publish_now(lake, store)
+
+
+def test_a_clock_that_was_set_back_takes_nothing_away(lake, store):
+    for number in range(2):
+        close(lake, day_after(number), 1)
+    publish_now(lake, store)
+
+    published = publish(lake, store, TABLES, "live", now=datetime(2026, 3, 2, 12, tzinfo=UTC))
+
+    assert (published.unchanged, published.removed) == (1, 0)
+    assert list(manifest_at(store)["objects"]) == list(store.sizes("lake")) == [name_of(0), name_of(1)]
+
+
+def test_what_cannot_be_looked_at_or_lost_its_tables_folder_stays_and_is_told(lake, store, monkeypatch):
+    close(lake, FIRST, 1)
+    issue = lake.closed(PASSES) / "object_id=ONE" / "site=Paris" / "part-0.parquet"
+    publish_table(of_partition(PASSES, 2), PASSES, issue, lake.staging)
+    both = [WINDOW_STATS, PASSES]
+    publish(lake, store, both, "live", now=LATER)
+    objects = manifest_at(store)["objects"]
+    stat = Path.stat
+
+    def refused(path: Path, **how: bool):
+        if path == issue:
+            raise PermissionError("not to be looked at")
+        return stat(path, **how)
+
+    with monkeypatch.context() as locked:
+        # Path.glob passes over folders that cannot be read.
+        locked.setattr(Path, "glob", lambda *_: iter(()))
+        locked.setattr(Path, "stat", refused)
+        with pytest.raises(PublishError, match="1 not published: not to be looked at"):
+            publish(lake, store, both, "live", now=LATER)
+    assert (manifest_at(store)["objects"], len(store.sizes("lake"))) == (objects, 2)
+
+    shutil.rmtree(lake.closed(PASSES))
+    with pytest.raises(PublishError, match=r"1 not published: .*passes"):
+        publish(lake, store, both, "live", now=LATER)
+    assert (manifest_at(store)["objects"], len(store.sizes("lake"))) == (objects, 2)
+
+    lake.closed(PASSES).mkdir()
+    assert publish(lake, store, both, "live", now=LATER).removed == 1
 
 
 def test_numbers_of_another_upstream_are_refused(lake, store):

@@ -98,7 +98,8 @@ class Publication:
         published, entries, failed = self.send_all(stale)
         published.unchanged = len(partitions) - len(stale)
         selected = tuple(f"lake/{table.name}/" for table in tables)
-        gone = [path for path in self.before.objects if path.startswith(selected) and path not in partitions]
+        unlisted = [path for path in self.before.objects if path.startswith(selected) and path not in partitions]
+        gone = self.gone_of(unlisted, failed)
         objects = {path: entry for path, entry in {**self.before.objects, **entries}.items() if path not in gone}
         left = [path for path in self.before.removing if path in self.sizes and path not in objects]
         published.generation = self.write_manifest(objects, sorted({*gone, *left}))
@@ -112,6 +113,27 @@ class Publication:
         if failed:
             raise PublishError(f"{self.store.url}: {len(failed)} not published: {next(iter(failed.values()))}")
         return published
+
+    def gone_of(self, paths: Iterable[str], failed: dict[str, Exception]) -> list[str]:
+        """Return those of some objects whose partitions are proven to be gone from the lake.
+
+        A partition that is there all the same is of a day that is not over, by a clock that was set back. What cannot
+        be told is noted in `failed`: a folder that cannot be read, a table's own that is not there.
+        """
+        gone = []
+        for path in paths:
+            try:
+                (self.lake.root / "lake" / path.split("/")[1]).stat()
+            except OSError as error:
+                failed[path] = error
+                continue
+            try:
+                (self.lake.root / path).stat()
+            except FileNotFoundError:
+                gone.append(path)
+            except OSError as error:
+                failed[path] = error
+        return gone
 
     def is_published(self, partition: Partition, sign: Any, *, verify: bool) -> bool:
         """Say whether the object of a partition is there and holds its rows."""
