@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import uuid
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -313,11 +314,27 @@ def test_runs_cut_before_their_manifest_leave_what_the_last_one_names(lake, s3_s
 def test_what_cut_runs_left_aside_is_swept(lake, tmp_path):
     store = Store.open(f"file://{tmp_path}/published")
     close(lake, FIRST, 1)
-    left = tmp_path / "published" / "_staging" / "half"
+    left = tmp_path / "published" / "_staging" / uuid.uuid4().hex
+    theirs = left.with_name("theirs")
     left.parent.mkdir(parents=True)
-    left.write_bytes(b"PAR1")
+    for file in (left, theirs):
+        file.write_bytes(b"PAR1")
 
     publish_now(lake, store)
 
-    assert not left.exists()
+    assert (left.exists(), theirs.exists()) == (False, True)
     assert list(store.sizes("lake")) == [name_of(0)]
+
+
+@pytest.mark.parametrize("scheme", ["file", "local"])
+@pytest.mark.parametrize("place", ["data", "data/there", "data/lake/there", ".", "link"])
+def test_the_data_root_is_never_published_onto_itself(lake, tmp_path, scheme: str, place: str):
+    file = close(lake, FIRST, 1)
+    (tmp_path / "link").symlink_to(lake.root)
+    before = file.read_bytes()
+
+    with pytest.raises(PublishError, match="holds the data root"):
+        publish_now(lake, Store.open(f"{scheme}://{tmp_path / place}"))
+
+    assert file.read_bytes() == before
+    assert not (lake.root / "manifest.json").exists()

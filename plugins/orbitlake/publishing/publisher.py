@@ -59,6 +59,7 @@ def publish(
 
     One process at a time does this from a data root; others wait. Raises PublishError; what could be sent has been.
     """
+    refuse_own_folder(lake, store)
     folder = lake.checkpoints / "publish_lake"
     with lock_file(folder / "lock"):
         note = folder / f"{sha256(store.url.encode()).hexdigest()[:16]}.json"
@@ -66,6 +67,16 @@ def publish(
             return Publication(lake, store, note, upstream, now or datetime.now(UTC)).run(tuple(tables), verify=verify)
         except (StoreError, ManifestError) as error:
             raise PublishError(f"{store.url}: {error}" if isinstance(error, ManifestError) else str(error)) from error
+
+
+def refuse_own_folder(lake: Lake, store: Store) -> None:
+    """Refuse a store that is a folder around, of or within the data root: the lake itself would be written over."""
+    if store.folder is None:
+        return
+    place = store.folder.resolve()
+    for own in (lake.root.resolve(), (lake.root / "lake").resolve()):
+        if place.is_relative_to(own) or own.is_relative_to(place):
+            raise PublishError(f"{store.url} holds the data root {lake.root} or lies in it: publish to another folder")
 
 
 class Publication:

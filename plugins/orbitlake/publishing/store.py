@@ -1,6 +1,7 @@
 """Where the lake is published: one class over Arrow's file systems and those of fsspec, objects by their names."""
 
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,10 @@ import pyarrow.fs as pafs
 
 ASIDE: Final = "_staging"
 """Where a file system without whole objects takes files before they are renamed; readers pass over names with `_`."""
+ASIDE_NAME: Final = re.compile(rf"{ASIDE}/[0-9a-f]{{32}}")
 CHUNK_BYTES: Final = 2**20
+LOCAL: Final = ("local", "py::fsspec+('file', 'local')")
+"""Arrow's name of this machine's own files, and fsspec's."""
 ARROW_SCHEMES: Final = ("file", "hdfs", "viewfs", "gs", "gcs", "abfs", "abfss")
 S3_REGION: Final = "us-east-1"
 """What stores that have no regions take."""
@@ -43,6 +47,9 @@ class Store:
         self.url, self.filesystem, self.root = url, filesystem, root.rstrip("/")
         self.holds_objects = filesystem.type_name in ("s3", "gcs", "abfs")
         """Whether a file appears whole when it is closed, and not before."""
+        is_local = filesystem.type_name in LOCAL
+        self.folder = Path(self.root or "/") if is_local else None
+        """Where it lies on this machine, None for a store elsewhere."""
 
     @classmethod
     def open(cls, url: str, access: Access | None = None) -> Self:
@@ -121,7 +128,8 @@ class Store:
         """Remove what cut uploads left aside; of an object store its own rule for unfinished uploads does that."""
         if not self.holds_objects:
             for name in self.sizes(ASIDE):
-                self.remove(name)
+                if ASIDE_NAME.fullmatch(name):
+                    self.remove(name)
 
     def version(self, name: str) -> str | None:
         """Return what changes when a small object is replaced, without reading it; None where there is none."""
