@@ -34,8 +34,8 @@ def main(settings: Settings, *, verify: bool) -> int:
         return REFUSED
     sweep_staging(lake)
     try:
-        place = Store.open(settings.publish_url, Access(settings.publish_endpoint, settings.publish_region))
-        published = publish(lake, place, tables, upstream, verify=verify)
+        there = Store.open(settings.publish_url, Access(settings.publish_endpoint, settings.publish_region))
+        published = publish(lake, there, tables, upstream, verify=verify)
     except (PublishError, StoreError) as error:
         print(f"publish_lake: {error}", file=sys.stderr)
         return 1
@@ -43,11 +43,19 @@ def main(settings: Settings, *, verify: bool) -> int:
     return 0
 
 
+def place(raw: str) -> str:
+    """Take a store's URL from the command line; what is refused is not quoted, as argparse would do by itself."""
+    try:
+        return store(raw)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", help="the data root (default: ORBITLAKE_DATA, else data/ in the checkout)")
-    parser.add_argument("--to", type=store, metavar="URL", help="the store (default: ORBITLAKE_PUBLISH_URL)")
+    parser.add_argument("--to", type=place, metavar="URL", help="the store (default: ORBITLAKE_PUBLISH_URL)")
     parser.add_argument("--verify", action="store_true", help="read back every object there, and mend what differs")
     return parser.parse_args()
 

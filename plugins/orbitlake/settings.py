@@ -176,9 +176,11 @@ def names_or_all(raw: str) -> tuple[str, ...]:
 
 
 def store(raw: str) -> str:
-    """Take the URL of a store, without user and password in it, or nothing."""
+    """Take the URL of a store, without user, password, query or fragment in it, or nothing; logs tell it."""
     if not raw:
         return raw
+    if "?" in raw or "#" in raw:
+        raise ValueError("has a query or fragment, which may hold a secret, and logs tell this URL: leave that out")
     parts = urlsplit(raw)
     is_place = bool(parts.path.strip("/") if parts.scheme == "file" else parts.netloc or parts.path.strip("/"))
     if not STORE_SCHEME.fullmatch(parts.scheme) or "://" not in raw or "@" in parts.netloc or not is_place:

@@ -114,6 +114,18 @@ def test_a_url_that_names_no_place_or_holds_a_secret_is_refused(url: str):
     assert "secret" not in str(refused.value)
 
 
+@pytest.mark.parametrize("url", ["s3://bucket/a?secret_key=hush", "gs://bucket/a#hush"])
+def test_a_url_with_a_query_or_fragment_is_refused_with_the_reason_and_not_told(url: str, monkeypatch):
+    with pytest.raises(SettingError, match="ORBITLAKE_PUBLISH_URL has a query or fragment") as refused:
+        from_environment({"ORBITLAKE_PUBLISH_URL": url})
+
+    assert "hush" not in str(refused.value)
+    monkeypatch.setenv("PYTHONPATH", str(CHECKOUT / "plugins"))
+    said = run_job("--to", url).stderr
+    assert "has a query or fragment" in said
+    assert "hush" not in said
+
+
 @pytest.mark.parametrize(
     "endpoint", ["127.0.0.1:8333", "http://key:secret@127.0.0.1", "http://host/path", "ftp://host"]
 )
