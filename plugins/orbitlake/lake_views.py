@@ -105,13 +105,12 @@ def view_sql(
     """The SELECT behind a table's view, its columns in the order of `tables.py`; `live` names its live rows."""
     columns = ", ".join(table.column_names)
     if table not in POSITION_TABLES:
-        keys = [key for key in table.partition_by if key not in table.column_names]
         pattern = partition_pattern(table, issue)
         if not any(lake.closed(table).glob(pattern)):
-            return empty(table, keys)
-        files = reading([f"{glob.escape(str(lake.closed(table)))}/{pattern}"], by_date="date" in keys)
-        beyond = f" WHERE date >= DATE {quoted(since.isoformat())}" if since and "date" in keys else ""
-        return f"SELECT {', '.join([*keys, columns])} FROM {files}{beyond}"  # noqa: S608
+            return empty(table, table.folder_keys)
+        files = reading([f"{glob.escape(str(lake.closed(table)))}/{pattern}"], by_date="date" in table.folder_keys)
+        beyond = f" WHERE date >= DATE {quoted(since.isoformat())}" if since and "date" in table.folder_keys else ""
+        return f"SELECT {', '.join([*table.folder_keys, columns])} FROM {files}{beyond}"  # noqa: S608
     closed, open_days = standing_days(lake, table, since)
     selected = f"SELECT date, {columns} FROM"
     parts = []

@@ -124,6 +124,11 @@ class Table:
     def column_names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
 
+    @property
+    def folder_keys(self) -> tuple[str, ...]:
+        """The keys of its folders that its files do not hold as columns."""
+        return tuple(key for key in self.partition_by if key not in self.column_names)
+
 
 OBJECT_ID: Final = Column("object_id", TEXT, "international designator, such as 1998-067A", required=True)
 ISSUE_OBJECT_ID: Final = Column(

@@ -81,7 +81,7 @@ class Relation:
     @cached_property
     def folder_keys(self) -> tuple[str, ...]:
         """The columns that come from folders, which stand first, as in the views of DuckDB."""
-        return tuple(key for key in self.table.partition_by if key not in self.table.column_names)
+        return self.table.folder_keys
 
     @cached_property
     def column_names(self) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ class PublishedViews:
         for table in self._tables:
             objects = objects_of(manifest, table, self._since, self._issue)
             database.register(f"published_{table.name}", dataset_of(self._store, table, objects))
-            columns = ", ".join([*keys_of(table), *table.column_names])
+            columns = ", ".join([*table.folder_keys, *table.column_names])
             sql = f"CREATE OR REPLACE VIEW {table.name} AS SELECT {columns} FROM published_{table.name}"  # noqa: S608
             database.execute(sql)
         self._seen = seen
@@ -68,7 +68,7 @@ def dataset_of(store: Store, table: Table, objects: dict[str, Entry]) -> ds.Data
 
     Arrow takes that length of objects; of a file it asks for the present one, and finds the newest rows of each.
     """
-    keys = keys_of(table)
+    keys = table.folder_keys
     kinds: dict[str, pa.DataType] = {"date": pa.date32()}
     schema = pa.schema([pa.field(key, kinds.get(key, pa.string())) for key in keys] + list(table.schema))
     if not objects:
@@ -81,11 +81,6 @@ def dataset_of(store: Store, table: Table, objects: dict[str, Entry]) -> ds.Data
         for path, entry in sorted(objects.items())
     ]
     return ds.FileSystemDataset(fragments, schema, form, store.filesystem)
-
-
-def keys_of(table: Table) -> list[str]:
-    """Return the keys of a table's folders that its files do not hold as columns."""
-    return [key for key in table.partition_by if key not in table.column_names]
 
 
 def expression_of(path: str, keys: Iterable[str]) -> pc.Expression | None:
