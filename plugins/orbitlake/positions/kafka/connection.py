@@ -1,9 +1,10 @@
 """How Kafka is reached, in the words of each of its clients, and what its topic holds."""
 
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from confluent_kafka import KafkaException, TopicCollection, TopicPartition, admin
 
@@ -12,6 +13,9 @@ from orbitlake.settings import SettingError, Settings
 
 LOG: Final = logging.getLogger(__name__)
 ANSWER_WITHIN_S: Final = 20.0
+MOVING: Final = {"NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE", "UNKNOWN_TOPIC_OR_PART"}
+"""What a cluster answers of a partition that is being made, or goes from one broker to another."""
+AnswerT = TypeVar("AnswerT")
 JAVA_LOGIN: Final = {
     "PLAIN": "org.apache.kafka.common.security.plain.PlainLoginModule",
     "SCRAM-SHA-256": "org.apache.kafka.common.security.scram.ScramLoginModule",
@@ -113,21 +117,29 @@ class Topic:
 
     def identity(self) -> str:
         """Return the cluster's own id of the topic, which has to be there. Raises KafkaError."""
+
+        def asked() -> str:
+            described = self.admin.describe_topics(TopicCollection([self.name]), request_timeout=ANSWER_WITHIN_S)
+            return str(described[self.name].result(ANSWER_WITHIN_S).topic_id)
+
         try:
-            asked = self.admin.describe_topics(TopicCollection([self.name]), request_timeout=ANSWER_WITHIN_S)
-            return str(asked[self.name].result(ANSWER_WITHIN_S).topic_id)
+            return settled(asked)
         except KafkaException as error:
             raise KafkaError(f"topic {self.name} cannot be described: {reason_of(error)}") from None
 
     def held(self) -> dict[int, Held]:
         """Return what the topic holds, by partition; nothing where it is not there. Raises KafkaError."""
-        try:
+
+        def asked() -> dict[int, Held]:
             found = self.admin.list_topics(timeout=ANSWER_WITHIN_S).topics.get(self.name)
             partitions = [TopicPartition(self.name, number) for number in found.partitions] if found else []
             oldest, upto = (self.offsets(partitions, which) for which in ("earliest", "latest"))
+            return {number: Held(oldest[number], upto[number]) for number in oldest}
+
+        try:
+            return settled(asked)
         except KafkaException as error:
-            raise KafkaError(f"no broker answers at {self.servers}: {reason_of(error)}") from None
-        return {number: Held(oldest[number], upto[number]) for number in oldest}
+            raise KafkaError(f"no broker of {self.servers} tells what {self.name} holds: {reason_of(error)}") from None
 
     def offsets(self, partitions: list[TopicPartition], which: str) -> dict[int, int]:
         """Ask for one offset of each partition, `earliest` or `latest`."""
@@ -136,6 +148,18 @@ class Topic:
         spec = getattr(admin.OffsetSpec, which)()
         asked = self.admin.list_offsets(dict.fromkeys(partitions, spec), request_timeout=ANSWER_WITHIN_S)
         return {each.partition: answer.result(ANSWER_WITHIN_S).offset for each, answer in asked.items()}
+
+
+def settled(asked: Callable[[], AnswerT]) -> AnswerT:
+    """Return what a cluster answers, asked again for a while where it says that a partition moves."""
+    latest = time.monotonic() + ANSWER_WITHIN_S
+    while True:
+        try:
+            return asked()
+        except KafkaException as error:
+            if error.args[0].name() not in MOVING or time.monotonic() > latest:
+                raise
+        time.sleep(0.2)
 
 
 def gone(held: Mapping[int, Held], wanted: Mapping[int, int]) -> dict[int, str]:
