@@ -42,7 +42,7 @@ MAY_IMPORT = {
     "audit": {"physics", "columns", "digits", "tables", "settings", "lake", "positions", "trajectory", "alerts"},
     "passes": {"physics", "digits", "tables", "settings", "lake", "trajectory"},
     "exports": {"physics", "tables", "settings", "lake", "oem", "trajectory"},
-    "database": {"lake", "settings", "tables", "upstream"},
+    "database": {"lake", "positions", "settings", "tables", "upstream"},
     "simulator": {"physics", "tables", "settings", "oem"},
     "alerts": {"lake"},
     "mqtt": {"alerts", "settings"},

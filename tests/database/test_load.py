@@ -18,6 +18,7 @@ from orbitlake.database import DatabaseError, RefusedError, connect, differences
 from orbitlake.database.lake_files import Partition
 from orbitlake.database.relations import DAY_COLUMNS
 from orbitlake.lake import Lake
+from orbitlake.positions.store.day_files import compaction_lock
 from orbitlake.tables import COVERAGE, OEM_ISSUES, PASSES, POSITIONS, TABLES, THRUST_EPISODES, TRAJECTORY, WINDOW_STATS
 
 SCHEMA = "orbitlake"
@@ -182,6 +183,34 @@ def test_a_large_day_in_parts_is_one_partition(lake, connection):
 
     assert counts(load(connection, lake, [POSITIONS], SCHEMA)) == [(1, 0, 0, [])]
     assert connection.execute("SELECT count(*) FROM orbitlake.positions").fetchone() == (20,)
+
+
+def test_a_day_in_parts_is_not_read_while_its_parts_are_replaced(lake, url, connection):
+    old, new = of_partition(POSITIONS, 20), of_partition(POSITIONS, 30, 1)
+    target = lake.day(POSITIONS, DAY)
+
+    def put_part(rows: pa.Table, number: int) -> None:
+        publish(rows, POSITIONS, target.with_name(f"part-{number}.parquet"), lake.staging)
+
+    put_part(old.slice(0, 10), 0)
+    put_part(old.slice(10), 1)
+    done: list = []
+
+    def work() -> None:
+        with connect(url) as own:
+            done.extend(load(own, lake, [POSITIONS], SCHEMA))
+
+    with compaction_lock(lake):
+        put_part(new.slice(0, 15), 0)
+        thread = Thread(target=work)
+        thread.start()
+        thread.join(2)
+        assert thread.is_alive()
+        put_part(new.slice(15), 1)
+    thread.join()
+
+    assert counts(done) == [(1, 0, 0, [])]
+    assert connection.execute("SELECT count(*) FROM orbitlake.positions").fetchone() == (30,)
 
 
 def test_objects_share_a_day_and_each_replaces_its_own_rows(lake, connection):

@@ -6,6 +6,7 @@ one goes on from there. Loads at the same time take turns, partition by partitio
 
 import logging
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -22,6 +23,7 @@ from orbitlake.database.partitioning import Partitioning, Replacement, partition
 from orbitlake.database.readers import make_reader, may_read
 from orbitlake.database.relations import Relation
 from orbitlake.lake import Lake, LakeError
+from orbitlake.positions.store.day_files import compaction_lock
 from orbitlake.settings import LIVE, SettingError
 from orbitlake.tables import TABLES, Table
 from orbitlake.upstream import held_by
@@ -221,7 +223,9 @@ class PartitionLoad:
         """Bring one partition up to date, in one transaction with the ledger. Raises LakeError."""
         for _ in range(ROUNDS):
             try:
-                with self.load.connection.transaction():
+                # The parts of a day are replaced one by one, by who holds this lock.
+                whole = compaction_lock(self.load.lake) if len(partition.parts()) > 1 else nullcontext()
+                with whole, self.load.connection.transaction():
                     self.load.take_turn(self.cursor)
                     self.replace(partition, everything)
             except (ReplacedError, FileNotFoundError):
