@@ -252,6 +252,19 @@ def test_a_table_that_is_not_asked_for_stays_as_it_is(lake, store):
     assert list(store.sizes("lake")) == [name_of(0)]
 
 
+def test_a_folder_that_cannot_be_listed_ends_it_by_name_and_removes_nothing(lake, store):
+    close(lake, FIRST, 1)
+    publish_now(lake, store)
+    before = store.sizes("lake")
+    folder = lake.closed(WINDOW_STATS)
+    folder.rename(lake.root / "elsewhere")
+    folder.write_bytes(b"")
+
+    with pytest.raises(PublishError, match=r"Not a directory: .*window_stats"):
+        publish_now(lake, store)
+    assert store.sizes("lake") == before
+
+
 def test_one_partition_that_cannot_be_read_keeps_no_other_back(lake, store):
     for number in range(3):
         close(lake, day_after(number), 1)

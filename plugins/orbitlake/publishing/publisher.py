@@ -65,8 +65,8 @@ def publish(
         note = folder / f"{sha256(store.url.encode()).hexdigest()[:16]}.json"
         try:
             return Publication(lake, store, note, upstream, now or datetime.now(UTC)).run(tuple(tables), verify=verify)
-        except (StoreError, ManifestError) as error:
-            raise PublishError(f"{store.url}: {error}" if isinstance(error, ManifestError) else str(error)) from error
+        except (StoreError, ManifestError, OSError) as error:
+            raise PublishError(str(error) if isinstance(error, StoreError) else f"{store.url}: {error}") from error
 
 
 def refuse_own_folder(lake: Lake, store: Store) -> None:
