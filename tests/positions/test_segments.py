@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.conftest import CHECKOUT
 
-from orbitlake.positions.raw.segments import SegmentWriter, is_held, raw_files
+from orbitlake.positions.raw.segments import SegmentWriter, is_held, move_segments, raw_files
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -145,3 +145,19 @@ def test_kill_9_of_a_collector_keeps_every_line_that_it_reported(lake):
 
     assert all(numbers == list(range(len(numbers))) for numbers in kept.values())
     assert all(len(kept[life]) > number for life, number in reported.items())
+
+
+def test_segments_that_kafka_never_took_become_raw_records_but_not_one_that_is_written(lake):
+    left = SegmentWriter(lake, lake.spool_open_notify)
+    for day in range(2):
+        left.append(b"a\n", NOON + timedelta(days=day))
+    left.close()
+    with SegmentWriter(lake, lake.spool_open_notify) as writer:
+        writer.append(b"b\n", NOON)
+
+        assert move_segments(lake, lake.spool_open_notify) == 2
+        assert [name.partition("/")[0] for name in segments(lake)] == ["date=2026-11-20", "date=2026-11-21"]
+        assert writer.path.exists()
+    assert move_segments(lake, lake.spool_open_notify) == 1
+    assert move_segments(lake, lake.spool_open_notify) == 0
+    assert sorted((lake.raw_open_notify / name).read_bytes() for name in segments(lake)) == [b"a\n", b"a\n", b"b\n"]

@@ -84,9 +84,9 @@ def test_a_batch_done_again_writes_the_same_bytes_at_the_same_place(lake, query)
 
 def test_what_a_restored_checkpoint_does_not_know_comes_again_in_its_place(lake, query):
     query.land(0, FIRST)
-    backup = query.landing.file.read_bytes()
+    backup = query.landing.note
     query.land(1, SECOND)
-    query.landing.file.write_bytes(backup)
+    landing.write_note(lake, backup)
 
     query.land(1, SECOND | {(0, 3): b"g"})
 
@@ -106,6 +106,26 @@ def test_half_a_batch_is_taken_back_where_a_new_query_begins(lake, query):
     assert landed(lake) == [b"a\nc\nb\n"]
     new.land(0, SECOND)
     assert landed(lake) == [b"a\nc\nb\n", b"d\ne\nf\n"]
+
+
+def test_half_a_batch_is_taken_back_before_a_query_of_files_reads_and_seals_it(lake, query):
+    query.land(0, FIRST)
+    query.commit(0)
+    query.land(1, SECOND)
+    (segment,) = lake.raw_open_notify.glob("*/*")
+    with segment.open("r+b") as file:
+        file.truncate(segment.stat().st_size - 3)
+
+    landing.take_back_half(lake, landing.note_of(lake))
+    assert landed(lake) == [b"a\nc\nb\n"]
+    segment.unlink()  # sealed, by that query
+
+    # By this query, and by one that is new.
+    new = Query(lake, "fedcba98-7654")
+    assert new.landing.next_offsets() == {0: 2, 1: 1}
+    query.land(1, SECOND)
+    assert landed(lake) == [b"d\ne\nf\n"]
+    assert query.landing.note.after == {0: 3, 1: 2, 3: 8}
 
 
 def test_a_day_is_not_sealed_before_the_batch_that_landed_in_it_is_committed(lake, query):

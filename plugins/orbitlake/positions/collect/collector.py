@@ -1,19 +1,22 @@
 """Public position feeds -> raw records: polled at absolute ticks, every outcome kept, failures too."""
 
+import logging
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Event
-from typing import Protocol
+from typing import Final, Protocol
 
 from orbitlake.endings import asked_by_signals
 from orbitlake.lake import Lake
 from orbitlake.positions.collect.poller import Clock, Poller
-from orbitlake.positions.raw.segments import SegmentWriter
+from orbitlake.positions.raw.segments import SegmentWriter, move_segments
 from orbitlake.positions.record import OPEN_NOTIFY, RawRecord
 from orbitlake.settings import LIVE_INTERVAL_S, OFF, Settings, from_environment
+
+LOG: Final = logging.getLogger(__name__)
 
 
 class RecordWriter(Protocol):
@@ -160,6 +163,8 @@ def run(
 def writer_of(lake: Lake, settings: Settings) -> "RecordWriter":
     """Return what takes the records: Kafka where it is set, else a segment."""
     if not settings.kafka:
+        if moved := move_segments(lake, lake.spool_open_notify):
+            LOG.warning("%d segments that Kafka never took are raw records now", moved)
         return SegmentWriter(lake)
     from orbitlake.positions.kafka.publisher import Publisher
     from orbitlake.positions.kafka.spool import KafkaWriter

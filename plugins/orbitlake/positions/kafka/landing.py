@@ -47,16 +47,12 @@ class Landing:
     def __init__(self, lake: Lake, spark: Path, topic: str) -> None:
         self.lake, self.spark, self.topic = lake, spark, topic
         self.aside = lake.stream_staging / "landing"
-        self.file = lake.stream_progress.with_name("landed.json")
         self.identity = ""
 
     @property
     def note(self) -> Note | None:
         """The note of the batch that landed last, of whatever query."""
-        try:
-            return msgspec.json.decode(self.file.read_bytes(), type=Note)
-        except FileNotFoundError:
-            return None
+        return note_of(self.lake)
 
     def next_offsets(self) -> dict[int, int]:
         """Return where raw records end, by partition, for a query that is new; half of a batch is taken back first."""
@@ -66,11 +62,7 @@ class Landing:
         if note.query == query_of(self.spark) and last_batch(self.spark) is None:
             # Its first batch has landed, and is done again.
             return note.before
-        segment = self.path(note)
-        if segment.exists() and segment.stat().st_size < note.end:
-            resize(segment, note.begin)
-            return note.before
-        return note.after
+        return take_back_half(self.lake, note).after
 
     def is_of_topic(self, note: Note) -> bool:
         """Whether a note is of this very topic, and not of one of the same name elsewhere or before it."""
@@ -97,12 +89,12 @@ class Landing:
         end = place.begin + sum(run.end - run.begin for run in ordered)
         after = place.before | {run.partition: run.last + 1 for run in ordered}
         note = replace(place, end=end, after=after, identity=self.identity)
-        segment = self.path(note)
+        segment = path_of(self.lake, note)
         segment.parent.mkdir(parents=True, exist_ok=True)
         # There before the note is: a segment that is noted and not there has been sealed.
         segment.touch()
         sync_folder(segment.parent)
-        write_file(self.file, msgspec.json.encode(note), self.lake.staging)
+        write_note(self.lake, note)
         with os.fdopen(os.open(segment, os.O_WRONLY | os.O_CREAT, 0o666), "wb") as sink:
             sink.truncate(note.begin)
             sink.seek(note.begin)
@@ -124,7 +116,7 @@ class Landing:
         name = f"{now:%Y%m%dT%H%M%S.%fZ}-kafka-{query}{SEGMENT}"
         if last is None or not self.is_of_topic(last):
             return Note(query, batch, now.date(), name, 0, 0, self.topic, {}, {})
-        if last.query == query and self.path(last).exists():
+        if last.query == query and path_of(self.lake, last).exists():
             if last.batch == batch:
                 return replace(last, end=last.begin, after=last.before)
             if last.day == now.date() and last.end < MOST_BYTES:
@@ -134,9 +126,38 @@ class Landing:
         before = last.before if is_again else last.after
         return Note(query, batch, now.date(), name, 0, 0, self.topic, before, before)
 
-    def path(self, note: Note) -> Path:
-        """The segment of a note."""
-        return self.lake.raw_open_notify / day_folder(note.day) / note.segment
+
+def note_of(lake: Lake) -> Note | None:
+    """Return the note of the batch that landed last, None where none did."""
+    try:
+        return msgspec.json.decode(file_of(lake).read_bytes(), type=Note)
+    except FileNotFoundError:
+        return None
+
+
+def write_note(lake: Lake, note: Note) -> None:
+    """Put a note on disk."""
+    write_file(file_of(lake), msgspec.json.encode(note), lake.staging)
+
+
+def file_of(lake: Lake) -> Path:
+    """The place of the note."""
+    return lake.stream_progress.with_name("landed.json")
+
+
+def path_of(lake: Lake, note: Note) -> Path:
+    """The segment of a note."""
+    return lake.raw_open_notify / day_folder(note.day) / note.segment
+
+
+def take_back_half(lake: Lake, note: Note) -> Note:
+    """Cut off what a killed driver landed of a batch, so that raw files hold whole ones; return what to go on from."""
+    segment = path_of(lake, note)
+    if segment.exists() and segment.stat().st_size < note.end:
+        resize(segment, note.begin)
+        note = replace(note, end=note.begin, after=note.before)
+        write_note(lake, note)
+    return note
 
 
 def resize(segment: Path, size: int) -> None:

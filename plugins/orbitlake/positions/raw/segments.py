@@ -19,8 +19,9 @@ from typing import Final
 
 from orbitlake.lake import Lake
 from orbitlake.lake.errors import printable
-from orbitlake.lake.files import publish_file
+from orbitlake.lake.files import place_file, publish_file
 from orbitlake.lake.lines import end_of_lines
+from orbitlake.lake.listing import days_in
 from orbitlake.lake.paths import day_folder
 from orbitlake.positions.record import MAX_LINE_BYTES
 
@@ -103,6 +104,19 @@ def is_held(path: Path) -> bool:
         except BlockingIOError:
             return True
     return False
+
+
+def move_segments(lake: Lake, source: Path) -> int:
+    """Move the segments below a folder of days that no collector writes to the raw records; return how many."""
+    moved = 0
+    for day, folder in days_in(source).items():
+        for segment in sorted(folder.glob(f"*{SEGMENT}")):
+            # Another may have moved it.
+            with suppress(FileNotFoundError):
+                if not is_held(segment):
+                    place_file(segment, lake.raw_open_notify / day_folder(day) / segment.name)
+                    moved += 1
+    return moved
 
 
 def end_last_line(segment: Path) -> None:

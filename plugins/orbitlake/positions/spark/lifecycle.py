@@ -13,6 +13,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from orbitlake.lake import Lake
 from orbitlake.lake.errors import errors_in_utf8
+from orbitlake.positions.kafka.landing import note_of, take_back_half
 from orbitlake.positions.raw.sealing import seal_closed_days
 from orbitlake.positions.raw.source import BYTES_A_BATCH, raw_records
 from orbitlake.positions.spark.stream import PositionStream
@@ -54,6 +55,9 @@ def run(
     """
     with Checkpoint(lake, bool(kafka)).held() as checkpoint, on_record(lake) as had_batch:
         transport = opened(kafka, lake, checkpoint, skip_lost=skip_lost) if kafka else None
+        if not kafka and (landed := note_of(lake)):
+            # This query reads what was landed, and may seal it: of half a batch nothing would tell the other half.
+            take_back_half(lake, landed)
         stream = PositionStream(lake, object_id, buckets, transport.landing if transport else None)
         totals = dict.fromkeys(("batches", *COUNTED), 0)
 
