@@ -134,7 +134,8 @@ class Broker:
             return
         identity = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         users = [word for user in self.users for word in ("--add-scram", user)]
-        words = ("format", "--ignore-formatted", "-t", identity, "-c", str(properties), *users)
+        # In one word: it may begin with a hyphen.
+        words = ("format", "--ignore-formatted", f"--cluster-id={identity}", "-c", str(properties), *users)
         made = subprocess.run(
             (*self.java(), "kafka.tools.StorageTool", *words), env=dict(environment), capture_output=True, check=False
         )

@@ -7,10 +7,12 @@ import sys
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pytest
 from tests.servers.kafka import TestBroker
 
+from orbitlake.embedded import kafka
 from orbitlake.lake import Lake
 from orbitlake.positions.kafka.publisher import Publisher
 from orbitlake.settings import CHECKOUT, Settings, from_environment
@@ -21,7 +23,10 @@ PATIENCE_S = 90
 
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory) -> Iterator[TestBroker]:
-    made = TestBroker.made(tmp_path_factory.mktemp("kafka"))
+    with pytest.MonkeyPatch.context() as patch:
+        # One id in 64 begins like an option.
+        patch.setattr(kafka, "uuid", SimpleNamespace(uuid4=lambda: uuid.UUID(bytes=b"\xf8" + bytes(15))))
+        made = TestBroker.made(tmp_path_factory.mktemp("kafka"))
     made.start()
     yield made
     made.kill()
