@@ -27,7 +27,8 @@ SHARED = {
 """What the files of one worker share: all real issues read, a session of Spark."""
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
 FIRST = (
-    *("e2e", "embedded/test_setup.py", "embedded/test_topology.py", "embedded/test_strangers.py", "kills"),
+    *("e2e", "kills/test_kafka_kills.py", "embedded/test_strangers.py", "embedded/test_setup.py", "kills"),
+    "embedded/test_topology.py",
     *("oem/ingest", "jobs", "page/test_use.py", "positions", "oem/reader", "test_examples.py", "test_readme.py"),
 )
 """What takes minutes, the longest first: begun last, it would keep one worker busy while the other is done.

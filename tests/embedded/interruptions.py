@@ -30,6 +30,12 @@ LONGEST_S = {"demo": 90.0, "up": 60.0, "down": 5.0}
 ENDS_WITHIN_S = 180
 
 
+def heed_signals() -> None:
+    """Let a command heed what asks it to end: of whoever starts the tests in the background these are ignored."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @dataclass
 class Interruptions:
     """A run folder, the data roots of its commands, and one that belongs to nobody."""
@@ -58,8 +64,7 @@ class Interruptions:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
-            # Whoever started the tests with nohup has this signal ignored, and so would the command.
-            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+            preexec_fn=heed_signals,
         )
 
     def processes(self) -> list[psutil.Process]:
