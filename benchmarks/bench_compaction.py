@@ -44,7 +44,7 @@ from orbitlake.tables import POSITION_TABLES, POSITIONS, WINDOW_STATS
 DAY = date(2026, 3, 1)
 SHARES = (0.05, 0.25, 1.0)
 """Sizes of the day, as shares of the objects."""
-ROUNDS = 2
+ROUNDS = scaled(2, 1)
 CORES = os.cpu_count() or 1
 LEAST_RATIO = 0.5
 MOST_GIB = 4.0

@@ -132,14 +132,14 @@ def physical_burns(issue: Issue) -> list[tuple[float, float, float]]:
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("offset_s", [0.0, 80.0])
-def test_on_a_plain_grid_of_240_s_every_burn_of_every_issue_is_found_and_none_invented(real_data: Path, offset_s):
+def test_on_a_plain_grid_of_240_s_every_burn_of_every_issue_is_found_and_none_invented(real_data: Path):
     field = fields_about("EARTH", "EME2000", tai_us(0.0).item())[0]
     coast, finer = Coast(field, LEAST_THRUST_KM_S2), finer_field(field, "EME2000")
     judged = 0
-    for file in sorted((real_data / "oem" / "iss").iterdir()):
+    for number, file in enumerate(sorted((real_data / "oem" / "iss").iterdir())):
         issue = read_once(file)
-        jumps, least_km_s = find_jumps(resampled(issue, offset_s), coast, finer, [])
+        # Most burns are in several issues, and so on grids that begin at several times.
+        jumps, least_km_s = find_jumps(resampled(issue, 80.0 * (number % 3)), coast, finer, [])
         found = [
             (jump.ignition_tai_us / 1e6, jump.cutoff_tai_us / 1e6, 1000 * np.linalg.norm(jump.gained_km_s))
             for jump in jumps
