@@ -32,6 +32,8 @@ LEAST_RATIO = 0.8
 MOST_WORK = 1.25
 ANSWERS_WITHIN_S = 60
 LOCAL = "local[2]"
+JAVA = "-XX:+UseSerialGC -XX:TieredStopAtLevel=4"
+"""As the scheduled jobs of a deployment have it; `make` starts Java with its first compiler alone, for short runs."""
 
 
 def publish(lake: Lake, address: str, topic: str) -> float:
@@ -101,6 +103,8 @@ def main() -> int:
     if not all((JARS / kind).is_dir() for kind in (SPARK, BROKER)):
         print(f"skipped: no jars of Kafka in {JARS}; `make kafka` fetches them")
         return 0
+    if not SMALL:
+        os.environ["JDK_JAVA_OPTIONS"] = f"{os.environ.get('JDK_JAVA_OPTIONS', '')} {JAVA}"
     print_machine()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

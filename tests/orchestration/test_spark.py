@@ -61,6 +61,17 @@ def test_the_job_waits_in_the_pool_of_the_settings(monkeypatch: pytest.MonkeyPat
     assert (by_default, job().pool) == ("default_pool", "spark")
 
 
+def test_a_job_that_reads_kafka_has_both_of_javas_compilers_where_kafka_is_set(monkeypatch: pytest.MonkeyPatch):
+    def java_options(job: SparkJob) -> set[str]:
+        return {job.conf[f"spark.{where}.extraJavaOptions"] for where in ("driver", "executor")}
+
+    by_files = java_options(job(reads_kafka=True))
+    monkeypatch.setenv("ORBITLAKE_KAFKA", "127.0.0.1:9092")
+
+    assert by_files == java_options(job()) == {"-XX:+UseSerialGC"}
+    assert java_options(job(reads_kafka=True)) == {"-XX:+UseSerialGC -XX:TieredStopAtLevel=4"}
+
+
 def test_the_last_line_of_json_is_the_result(submitted):
     lines = [
         NOISE,

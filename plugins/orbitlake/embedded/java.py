@@ -203,10 +203,11 @@ def apt_package() -> str:
 def quick_start() -> list[str]:
     """Options by which a short session of Spark takes a quarter of the processor time; what is heavy is not Java's.
 
-    Java's first compiler alone, and the archive of classes where set-up made one; without a word where it does not fit.
+    Java's first compiler alone, a garbage collector without threads of its own, and the archive of classes where set-up
+    made one; without a word where it does not fit.
     """
     archive = [f"-XX:SharedArchiveFile={ARCHIVE}", "-Xlog:cds=off", "-Xlog:cds+dynamic=off"]
-    return ["-XX:TieredStopAtLevel=1", *(archive if ARCHIVE.is_file() else [])]
+    return ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", *(archive if ARCHIVE.is_file() else [])]
 
 
 def java_options(*options: str) -> str:

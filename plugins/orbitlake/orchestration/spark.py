@@ -33,6 +33,10 @@ SPARKS_CHATTER: Final = re.compile(
     r"|.*WARN ProcessingTimeExecutor: Current batch is falling behind"
 )
 """Lines that a Spark driver prints however well it goes."""
+JAVA_OPTIONS: Final = "-XX:+UseSerialGC"
+"""A heap of a gigabyte and a core have no use for a garbage collector with threads of its own."""
+BOTH_COMPILERS: Final = "-XX:TieredStopAtLevel=4"
+"""For Java, which `make up` starts with its first alone: each message of Kafka is a row, which is work for the JVM."""
 SAY_EVERY_S: Final = 60.0
 FIRST_RESULT_WITHIN_S: Final = 300.0
 """How long a job that gives way has for its first result, the start of Java and Spark on a busy machine included."""
@@ -171,10 +175,12 @@ def spark_job(
     One core an executor lets the master spread a job over its workers, and the cap leaves room for the other jobs:
     without it the first application of a standalone cluster takes every core and the next one waits for ever. The
     pool holds back a backfill that asks for many days at once: each would bring a driver of its own. One that
-    `reads_kafka` gets Spark's jars for it where Kafka is set.
+    `reads_kafka` gets Spark's jars for it where Kafka is set, and both of Java's compilers.
     """
     settings = from_environment()
+    java_options = JAVA_OPTIONS
     if reads_kafka and settings.kafka:
+        java_options = f"{JAVA_OPTIONS} {BOTH_COMPILERS}"
         operator["jars"] = ",".join(map(str, sorted(settings.kafka_jars.glob("*.jar"))))
     return SparkJob(
         task_id=task_id,
@@ -192,6 +198,8 @@ def spark_job(
             "spark.executorEnv.PYTHONPATH": PLUGINS,
             "spark.pyspark.python": sys.executable,
             "spark.ui.enabled": "false",
+            "spark.driver.extraJavaOptions": java_options,
+            "spark.executor.extraJavaOptions": java_options,
             "spark.sql.session.timeZone": "UTC",
         },
         execution_timeout=timeout,
