@@ -34,7 +34,7 @@ class Query:
         for task in (1, 0):
             reader = MessageReader(self.landing.aside, TOPIC)
             rows = [
-                {"value": value, "file_name": str(partition), "offset": offset}
+                {"value": value, "offset": offset, "partition": partition}
                 for (partition, offset), value in messages.items()
                 if partition % 2 == task
             ]
@@ -48,7 +48,9 @@ class Query:
         (self.spark / "commits" / str(batch)).write_text("v1")
 
 
-SCHEMA = pa.schema([("value", pa.binary()), ("file_name", pa.string()), ("offset", pa.int64())])
+SCHEMA = pa.schema(
+    [("value", pa.binary()), ("file_name", pa.string()), ("offset", pa.int64()), ("partition", pa.int32())]
+)
 FIRST = {(0, 0): b"a", (1, 0): b"b", (0, 1): b"c\n"}
 SECOND = {(0, 2): b"d", (3, 7): b"e\nf", (1, 1): None}
 
@@ -183,3 +185,21 @@ class KilledError(Exception):
 
 def killed(*_: object) -> None:
     raise KilledError
+
+
+@pytest.mark.parametrize(
+    ("values", "lines"),
+    [
+        ([b"a", b"b\n", b"c"], [(5, b"a"), (6, b"b"), (7, b"c")]),
+        ([b"a", b"b\nc", b"d"], [(5, b"a"), (6, b"b"), (6, b"c"), (7, b"d")]),
+        ([b"a", None, b"d"], [(5, b"a"), (7, b"d")]),
+        ([b"a", b" ", b"d"], [(5, b"a"), (7, b"d")]),
+        ([b"a", b"\n", b"d"], [(5, b"a"), (7, b"d")]),
+        ([b"a\n\nb", None, b""], [(5, b"a"), (5, b"b")]),
+    ],
+)
+def test_lines_of_messages_bear_the_offset_of_their_message(tmp_path, values, lines):
+    rows = [{"value": value, "offset": 5 + number, "partition": 2} for number, value in enumerate(values)]
+    ((found, name),) = MessageReader(tmp_path, TOPIC).pieces(pa.RecordBatch.from_pylist(rows, schema=SCHEMA))
+
+    assert (list(found), name) == (lines, f"{TOPIC}/2")

@@ -8,16 +8,15 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from orbitlake.lake.paths import DAY_PREFIX
 from orbitlake.positions.raw.segments import lines_in
 
 Lines = Iterator[tuple[int, bytes]]
+NO_PARTITION: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ class Run:
 class MessageReader:
     """Reads the rows of one task; messages are written aside in `folder`, all others are pieces of segments.
 
-    The file_name of a message is the number of its partition.
+    A message has no file_name but a partition, which a piece has not.
     """
 
     def __init__(self, folder: Path, topic: str) -> None:
@@ -47,26 +46,30 @@ class MessageReader:
         """Yield the lines of each piece, each line with its place, and where the piece comes from."""
         if not batch.num_rows:
             return
-        values, names, offsets = batch.columns
-        starts = np.flatnonzero(pc.not_equal(names[1:], names[:-1]).to_numpy(zero_copy_only=False)) + 1
+        values, names, offsets, partitions = batch.columns
+        numbers = partitions.fill_null(NO_PARTITION).to_numpy()
+        starts = np.flatnonzero(np.diff(numbers)) + 1
         for start, end in pairwise((0, *starts, batch.num_rows)):
-            name = names[start].as_py()
             contents, places = (column[start:end].to_pylist() for column in (values, offsets))
-            if name.startswith(DAY_PREFIX):
-                for content, place in zip(contents, places, strict=True):
+            if numbers[start] == NO_PARTITION:
+                for content, name, place in zip(contents, names[start:end].to_pylist(), places, strict=True):
                     yield lines_in(content, place), name
             else:
-                self.land(int(name), places, contents)
-                yield lines_of(contents, places), f"{self.topic}/{name}"
+                texts = [content.rstrip(b"\n") for content in contents if content]
+                landed = self.land(int(numbers[start]), places, texts)
+                is_line_each = landed.count(b"\n") == len(texts) == len(places) and not any(map(is_blank, texts))
+                lines = zip(places, texts, strict=True) if is_line_each else lines_of(contents, places)
+                yield lines, f"{self.topic}/{numbers[start]}"
 
-    def land(self, partition: int, offsets: list[int], values: list[bytes | None]) -> None:
-        """Write the messages of a partition aside."""
-        content = b"\n".join([value.rstrip(b"\n") for value in values if value] + [b""])
+    def land(self, partition: int, offsets: list[int], texts: list[bytes]) -> bytes:
+        """Write the messages of a partition aside, each with a newline; return what was written."""
+        content = b"\n".join([*texts, b""])
         self.file.parent.mkdir(parents=True, exist_ok=True)
         with self.file.open("ab") as sink:
             begin = sink.tell()
             sink.write(content)
         self.runs.append(Run(self.file.name, partition, offsets[0], offsets[-1], begin, begin + len(content)))
+        return content
 
     def told(self) -> list[dict[str, Any]]:
         """Return the runs that were written aside, for the driver."""
@@ -76,8 +79,10 @@ class MessageReader:
 def lines_of(values: list[bytes | None], offsets: list[int]) -> Lines:
     """Yield the lines of messages, each with the offset of its message; one without a value has none."""
     for value, offset in zip(values, offsets, strict=True):
-        if value and b"\n" not in value and not value.isspace():
-            yield offset, value
-        elif value:
-            for _, line in lines_in(value):
-                yield offset, line
+        for _, line in lines_in(value or b""):
+            yield offset, line
+
+
+def is_blank(text: bytes) -> bool:
+    """Whether a line is none."""
+    return not text or text.isspace()

@@ -32,7 +32,7 @@ class KafkaTransport:
         self.landing = Landing(lake, spark, settings.kafka_topic)
 
     def messages(self, session: SparkSession, max_bytes: int) -> DataFrame:
-        """Stream the topic: value (bytes of one record), file_name (the partition's number) and Kafka's offset.
+        """Stream the topic: value (bytes of one record), file_name (none), Kafka's offset, and the partition's number.
 
         A new query begins where the raw records end. Raises KafkaError where the topic cannot be read, LostRecordsError
         where it no longer holds what comes next.
@@ -74,8 +74,8 @@ class KafkaTransport:
             raise without_source(self.settings) from None
         # A batch of Arrow's is what is judged at once, and what a block of fixes is made of.
         session.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", ROWS_AT_ONCE)
-        # The partition alone: a text that is put together costs each row as much as its way to Python.
-        return rows.select("value", F.col("partition").cast("string").alias("file_name"), "offset")
+        # No text is put together: it would cost each row as much as its way to Python.
+        return rows.select("value", F.lit(None).cast("string").alias("file_name"), "offset", "partition")
 
     def next_offsets(self) -> dict[int, int]:
         """Return what the query is to read next: from its last batch on, or, of a new one, where raw records end."""
