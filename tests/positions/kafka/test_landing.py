@@ -11,7 +11,7 @@ from orbitlake.lake import Lake
 from orbitlake.lake.files import write_file
 from orbitlake.positions.kafka import landing
 from orbitlake.positions.kafka.landing import Landing
-from orbitlake.positions.kafka.messages import MessageReader
+from orbitlake.positions.kafka.messages import OFFSET_BITS, MessageReader
 from orbitlake.positions.raw.sealing import seal_closed_days
 
 TOPIC = "positions"
@@ -34,7 +34,7 @@ class Query:
         for task in (1, 0):
             reader = MessageReader(self.landing.aside, TOPIC)
             rows = [
-                {"value": value, "offset": offset, "partition": partition}
+                {"value": value, "offset": partition << OFFSET_BITS | offset}
                 for (partition, offset), value in messages.items()
                 if partition % 2 == task
             ]
@@ -48,9 +48,7 @@ class Query:
         (self.spark / "commits" / str(batch)).write_text("v1")
 
 
-SCHEMA = pa.schema(
-    [("value", pa.binary()), ("file_name", pa.string()), ("offset", pa.int64()), ("partition", pa.int32())]
-)
+SCHEMA = pa.schema([("value", pa.binary()), ("file_name", pa.string()), ("offset", pa.int64())])
 FIRST = {(0, 0): b"a", (1, 0): b"b", (0, 1): b"c\n"}
 SECOND = {(0, 2): b"d", (3, 7): b"e\nf", (1, 1): None}
 
@@ -199,7 +197,7 @@ def killed(*_: object) -> None:
     ],
 )
 def test_lines_of_messages_bear_the_offset_of_their_message(tmp_path, values, lines):
-    rows = [{"value": value, "offset": 5 + number, "partition": 2} for number, value in enumerate(values)]
+    rows = [{"value": value, "offset": (2 << OFFSET_BITS) + 5 + number} for number, value in enumerate(values)]
     ((found, name),) = MessageReader(tmp_path, TOPIC).pieces(pa.RecordBatch.from_pylist(rows, schema=SCHEMA))
 
     assert (list(found), name) == (lines, f"{TOPIC}/2")

@@ -17,6 +17,9 @@ from orbitlake.positions.raw.segments import lines_in
 
 Lines = Iterator[tuple[int, bytes]]
 NO_PARTITION: Final = -1
+OFFSET_BITS: Final = 48
+LARGEST_OFFSET: Final = 2**OFFSET_BITS - 1
+"""A place is the partition above these bits and the offset in them: each column costs a row its share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Run:
 class MessageReader:
     """Reads the rows of one task; messages are written aside in `folder`, all others are pieces of segments.
 
-    A message has no file_name but a partition, which a piece has not.
+    A message has no file_name, and a place in its offset.
     """
 
     def __init__(self, folder: Path, topic: str) -> None:
@@ -46,20 +49,24 @@ class MessageReader:
         """Yield the lines of each piece, each line with its place, and where the piece comes from."""
         if not batch.num_rows:
             return
-        values, names, offsets, partitions = batch.columns
-        numbers = partitions.fill_null(NO_PARTITION).to_numpy()
-        starts = np.flatnonzero(np.diff(numbers)) + 1
+        values, names, places = batch.columns
+        numbers = places.to_numpy()
+        partitions = np.where(names.is_null(), numbers >> OFFSET_BITS, NO_PARTITION)
+        starts = np.flatnonzero(np.diff(partitions)) + 1
         for start, end in pairwise((0, *starts, batch.num_rows)):
-            contents, places = (column[start:end].to_pylist() for column in (values, offsets))
-            if numbers[start] == NO_PARTITION:
-                for content, name, place in zip(contents, names[start:end].to_pylist(), places, strict=True):
-                    yield lines_in(content, place), name
+            partition, contents = partitions[start], values[start:end].to_pylist()
+            if partition == NO_PARTITION:
+                for content, name, place in zip(
+                    contents, names[start:end].to_pylist(), numbers[start:end], strict=True
+                ):
+                    yield lines_in(content, int(place)), name
             else:
+                offsets = (numbers[start:end] & LARGEST_OFFSET).tolist()
                 texts = [content.rstrip(b"\n") for content in contents if content]
-                landed = self.land(int(numbers[start]), places, texts)
-                is_line_each = landed.count(b"\n") == len(texts) == len(places) and not any(map(is_blank, texts))
-                lines = zip(places, texts, strict=True) if is_line_each else lines_of(contents, places)
-                yield lines, f"{self.topic}/{numbers[start]}"
+                landed = self.land(int(partition), offsets, texts)
+                is_line_each = landed.count(b"\n") == len(texts) == len(offsets) and not any(map(is_blank, texts))
+                lines = zip(offsets, texts, strict=True) if is_line_each else lines_of(contents, offsets)
+                yield lines, f"{self.topic}/{partition}"
 
     def land(self, partition: int, offsets: list[int], texts: list[bytes]) -> bytes:
         """Write the messages of a partition aside, each with a newline; return what was written."""

@@ -14,11 +14,12 @@ from orbitlake.lake import Lake
 from orbitlake.positions.kafka.connection import Topic, gone, spark_options
 from orbitlake.positions.kafka.errors import KafkaError, LostRecordsError
 from orbitlake.positions.kafka.landing import Landing
+from orbitlake.positions.kafka.messages import OFFSET_BITS
 from orbitlake.positions.raw.sealing import last_batch, last_committed, query_of
 from orbitlake.settings import Settings
 
 BYTES_A_RECORD: Final = 250
-ROWS_AT_ONCE: Final = 50_000
+ROWS_AT_ONCE: Final = 8_000
 EARLIEST: Final = -2
 """Spark's word for the oldest record of a partition."""
 
@@ -32,7 +33,7 @@ class KafkaTransport:
         self.landing = Landing(lake, spark, settings.kafka_topic)
 
     def messages(self, session: SparkSession, max_bytes: int) -> DataFrame:
-        """Stream the topic: value (bytes of one record), file_name (none), Kafka's offset, and the partition's number.
+        """Stream the topic: value (bytes of one record), file_name (none), and offset, a place (see messages).
 
         A new query begins where the raw records end. Raises KafkaError where the topic cannot be read, LostRecordsError
         where it no longer holds what comes next.
@@ -74,8 +75,8 @@ class KafkaTransport:
             raise without_source(self.settings) from None
         # A batch of Arrow's is what is judged at once, and what a block of fixes is made of.
         session.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", ROWS_AT_ONCE)
-        # No text is put together: it would cost each row as much as its way to Python.
-        return rows.select("value", F.lit(None).cast("string").alias("file_name"), "offset", "partition")
+        place = F.shiftleft(F.col("partition").cast("long"), OFFSET_BITS) + F.col("offset")
+        return rows.select("value", F.lit(None).cast("string").alias("file_name"), place.alias("offset"))
 
     def next_offsets(self) -> dict[int, int]:
         """Return what the query is to read next: from its last batch on, or, of a new one, where raw records end."""

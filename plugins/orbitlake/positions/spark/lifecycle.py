@@ -73,7 +73,7 @@ def run(
         # Files first, in every plan: the checkpoint knows its sources by their order.
         rows = raw_records(spark, lake, checkpoint.spark, max_bytes)
         if transport:
-            rows = rows.unionByName(transport.messages(spark, max_bytes), allowMissingColumns=True)
+            rows = rows.unionByName(transport.messages(spark, max_bytes))
         writer = (
             rows.writeStream.queryName("stream_positions")
             .foreachBatch(batch)
