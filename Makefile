@@ -34,7 +34,7 @@ servers: setup    ## fetch what tests start servers of; what cannot be had is na
 down: setup    ## stop what `up` or `demo` left running
 	@$(BIN)/python -m orbitlake.embedded down
 
-test: setup    ## the tests, the end-to-end one too, in about ten minutes
+test: setup    ## the tests, the end-to-end one too, in about a quarter of an hour
 	@$(PYTEST) -m "not long"
 
 # The files that hold one alone: to import all the others takes each of three workers ten seconds and more.
