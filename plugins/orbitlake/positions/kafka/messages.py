@@ -64,7 +64,11 @@ class MessageReader:
                 offsets = (numbers[start:end] & LARGEST_OFFSET).tolist()
                 texts = [content.rstrip(b"\n") for content in contents if content]
                 landed = self.land(int(partition), offsets, texts)
-                is_line_each = landed.count(b"\n") == len(texts) == len(offsets) and not any(map(is_blank, texts))
+                is_line_each = (
+                    landed.count(b"\n") == len(texts) == len(offsets)
+                    and all(texts)
+                    and not any(map(bytes.isspace, texts))
+                )
                 lines = zip(offsets, texts, strict=True) if is_line_each else lines_of(contents, offsets)
                 yield lines, f"{self.topic}/{partition}"
 
@@ -88,8 +92,3 @@ def lines_of(values: list[bytes | None], offsets: list[int]) -> Lines:
     for value, offset in zip(values, offsets, strict=True):
         for _, line in lines_in(value or b""):
             yield offset, line
-
-
-def is_blank(text: bytes) -> bool:
-    """Whether a line is none."""
-    return not text or text.isspace()

@@ -18,7 +18,7 @@ from typing import Final
 from orbitlake.lake import Lake
 from orbitlake.lake.listing import days_in
 from orbitlake.positions.kafka.publisher import Delivery, Publisher
-from orbitlake.positions.raw.segments import SEGMENT, SegmentWriter
+from orbitlake.positions.raw.segments import SEGMENT, SegmentWriter, is_held
 
 LOG: Final = logging.getLogger(__name__)
 LINES_A_SEGMENT: Final = 1_000
@@ -116,9 +116,10 @@ class KafkaWriter:
         for folder in days_in(self.lake.spool_open_notify).values():
             for segment in sorted(folder.glob(f"*{SEGMENT}")):
                 is_ours = self.spooled is not None and segment == self.spooled.path
-                # Another may be sending it: it lies before us all the same.
-                if is_ours or not is_appended_to(segment):
-                    found.append(segment)
+                # Another may have sent it.
+                with suppress(FileNotFoundError):
+                    if is_ours or not is_held(segment):
+                        found.append(segment)
         return found
 
     def end_segment(self) -> None:
@@ -150,14 +151,3 @@ class KafkaWriter:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def is_appended_to(segment: Path) -> bool:
-    """Whether a collector is alive that appends to this segment, or sends it."""
-    with suppress(FileNotFoundError), segment.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        return False
-    return True

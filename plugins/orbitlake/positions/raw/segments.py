@@ -19,7 +19,7 @@ from typing import Final
 
 from orbitlake.lake import Lake
 from orbitlake.lake.errors import printable
-from orbitlake.lake.files import place_file, publish_file
+from orbitlake.lake.files import publish_file
 from orbitlake.lake.lines import end_of_lines
 from orbitlake.lake.listing import days_in
 from orbitlake.lake.paths import day_folder
@@ -114,7 +114,7 @@ def move_segments(lake: Lake, source: Path) -> int:
             # Another may have moved it.
             with suppress(FileNotFoundError):
                 if not is_held(segment):
-                    place_file(segment, lake.raw_open_notify / day_folder(day) / segment.name)
+                    publish_file(segment, lake.raw_open_notify / day_folder(day) / segment.name)
                     moved += 1
     return moved
 
