@@ -9,6 +9,8 @@ export PYTHONPATH := plugins
 export PYTHONNOUSERSITE := 1
 # Meant for other programs; PYTHON, TO, FROM and REPLAY reach the recipes through the environment, whatever signs they hold.
 unexport PYTHONHOME PYTHONSTARTUP PYTHONINSPECT PYTHONUSERBASE PYTHONPLATLIBDIR
+# Set in many containers: each of some hundred processes would compile anew what it imports.
+unexport PYTHONDONTWRITEBYTECODE
 export PYTHON TO FROM REPLAY
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-long lint bench pictures prediction inspect up down kafka servers lock audit env backup restore test-compose
