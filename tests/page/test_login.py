@@ -2,6 +2,7 @@
 
 import os
 import threading
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,7 @@ def token_of(manager, role: str | None) -> str:
     return manager.generate_jwt(SimpleAuthManagerUser(username="someone", role=role))
 
 
+@cache
 def every_path() -> list[str]:
     from orbitlake.page.app import create_app
 
