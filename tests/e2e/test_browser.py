@@ -6,26 +6,26 @@ import shutil
 import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from urllib.parse import unquote
 
 import pyarrow.parquet as pq
 import pytest
 import requests
 from icalendar import Calendar
 from playwright.sync_api import Locator, Page, expect
-from tests.e2e.conftest import WITHIN_S, await_owed_run
+from tests.e2e.conftest import POLL_S, WITHIN_S, await_owed_run
 from tests.page.browser import CHROMIUM, NO_CHROMIUM, launched, log_in
 from tests.page.conftest import FIX, rows_of
 from tests.published import publish
 
 from orbitlake import query
-from orbitlake.embedded.airflow_api import Airflow
+from orbitlake.embedded.airflow_api import FINAL, Airflow
 from orbitlake.embedded.topology import Topology
 from orbitlake.lake import Lake
 from orbitlake.oem.ingest.settle import settle
 from orbitlake.tables import POSITION_TABLES, POSITIONS, TRAJECTORY
 
 ANSWER_MS = 60_000
-RUN_MS = 300_000
 NOW = datetime.now(UTC)
 DAYS = [NOW.date() - timedelta(days=back) for back in (41, 40)]
 """Long enough ago for no other test, and no panel of the page, to look at them."""
@@ -35,6 +35,8 @@ STILL = """document.addEventListener('DOMContentLoaded', () => {
   document.head.append(style)
 })"""
 """Without a GPU the web UI's spinners take a fifth of a processor as long as a run is watched."""
+NOWHERE = "about:blank"
+RUN_PAGE = re.compile(r"/dags/(\w+)/runs/([^/?]+)")
 SITE = "Cap d'Agde"
 DAMAGED = DAYS[-1]
 """The last: a day is derived with the last minutes of the day before, so that the next one would fail as well."""
@@ -47,7 +49,7 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def page(topology: Topology) -> Iterator[Page]:
+def window(topology: Topology) -> Iterator[Page]:
     """One browser window that has logged in through the form."""
     with launched() as browser:
         page = browser.new_context(viewport={"width": 1440, "height": 1000}).new_page()
@@ -56,6 +58,14 @@ def page(topology: Topology) -> Iterator[Page]:
         expect.set_options(timeout=ANSWER_MS)
         log_in(page, topology.airflow_url, topology.password)
         yield page
+
+
+@pytest.fixture
+def page(window: Page, topology: Topology) -> Iterator[Page]:
+    """The window at the web UI, which it leaves after each test: shown, a page asks Airflow anew all the time."""
+    window.goto(topology.airflow_url)
+    yield window
+    window.goto(NOWHERE)
 
 
 @pytest.fixture
@@ -96,6 +106,16 @@ def state_of_run(page: Page) -> Locator:
     return page.get_by_test_id("state-badge").first
 
 
+def await_success(page: Page, airflow: Airflow) -> None:
+    """Wait until the run that is shown has succeeded, elsewhere meanwhile, and look at it again."""
+    shown = page.url
+    dag_id, run_id = RUN_PAGE.search(shown).groups()
+    page.goto(NOWHERE)
+    airflow.wait(dag_id, unquote(run_id), WITHIN_S)
+    page.goto(shown)
+    expect(state_of_run(page)).to_have_text("Success")
+
+
 def fill_moment(page: Page, dialog: Locator, which: int, day: date) -> None:
     """Choose midnight of a day in one of the two fields of the backfill's range."""
     field = dialog.get_by_test_id("datetime-input").nth(which)
@@ -110,7 +130,7 @@ def fill_moment(page: Page, dialog: Locator, which: int, day: date) -> None:
     expect(field).to_contain_text(f"{day:%d}")
 
 
-def test_issue_ingested_through_the_form_shows_its_burn_on_the_page(page: Page, topology: Topology):
+def test_issue_ingested_through_the_form_shows_its_burn_on_the_page(page: Page, topology: Topology, airflow: Airflow):
     open_dag(page, "Ingest OEM")
     page.get_by_role("button", name="Trigger Dag").click()
     form = page.get_by_role("dialog")
@@ -121,7 +141,7 @@ def test_issue_ingested_through_the_form_shows_its_burn_on_the_page(page: Page, 
     form.locator("[name='element_source']").fill("")
     form.get_by_role("button", name="Trigger", exact=True).click()
     page.wait_for_url(re.compile("/dags/ingest_oem/runs/manual__"))
-    expect(state_of_run(page)).to_have_text("Success", timeout=RUN_MS)
+    await_success(page, airflow)
 
     page.get_by_role("link", name="Position").click()
     position = page.frame_locator("iframe")
@@ -140,7 +160,7 @@ def test_issue_ingested_through_the_form_shows_its_burn_on_the_page(page: Page, 
 
 
 def test_site_added_by_the_form_has_its_passes_on_the_page_and_a_calendar_to_subscribe_to(
-    page: Page, topology: Topology
+    page: Page, topology: Topology, airflow: Airflow
 ):
     """After the test that ingests an issue."""
     open_dag(page, "Predict passes")
@@ -151,7 +171,7 @@ def test_site_added_by_the_form_has_its_passes_on_the_page_and_a_calendar_to_sub
     form.locator("[name='element_time_zone']").fill("Europe/Paris")
     form.get_by_role("button", name="Trigger", exact=True).click()
     page.wait_for_url(re.compile("/dags/predict_passes/runs/manual__"))
-    expect(state_of_run(page)).to_have_text("Success", timeout=RUN_MS)
+    await_success(page, airflow)
 
     page.get_by_role("link", name="Position").click()
     position = page.frame_locator("iframe")
@@ -228,7 +248,7 @@ def note_of(airflow: Airflow, dag_id: str, run_id: str) -> str:
     return airflow.call("GET", f"dags/{dag_id}/dagRuns/{run_id}")["note"]
 
 
-def ingest_through_form(page: Page, source: str) -> None:
+def ingest_through_form(page: Page, airflow: Airflow, source: str) -> None:
     """Trigger the ingestion of a source by the form, and wait until the run has succeeded."""
     open_dag(page, "Ingest OEM")
     page.get_by_role("button", name="Trigger Dag").click()
@@ -237,7 +257,7 @@ def ingest_through_form(page: Page, source: str) -> None:
     form.locator("[name='element_source']").fill(source)
     form.get_by_role("button", name="Trigger", exact=True).click()
     page.wait_for_url(re.compile("/dags/ingest_oem/runs/manual__"))
-    expect(state_of_run(page)).to_have_text("Success", timeout=RUN_MS)
+    await_success(page, airflow)
 
 
 def test_a_person_says_in_the_web_ui_which_of_two_conflicting_files_holds(
@@ -246,7 +266,7 @@ def test_a_person_says_in_the_web_ui_which_of_two_conflicting_files_holds(
     lake, name, x_km = contradicting
     held_km = settled_x_km(lake, "state_vectors")
     content = (lake.inbox_oem / name).read_bytes()
-    ingest_through_form(page, name)
+    ingest_through_form(page, airflow, name)
     first = page.url.rsplit("/", 1)[1]
     (lake.inbox_oem / name).write_bytes(content)
     again = airflow.trigger("ingest_oem", {"source": name})
@@ -270,12 +290,13 @@ def test_a_person_says_in_the_web_ui_which_of_two_conflicting_files_holds(
     page.get_by_role("button", name="Take the new one").click()
     expect(page.get_by_text("Response received at")).to_be_visible()
     page.get_by_role("link", name=question["dag_run_id"]).first.click()
-    expect(state_of_run(page)).to_have_text("Success", timeout=RUN_MS)
+    await_success(page, airflow)
     assert "the new file holds: admin decided at" in note_of(airflow, "settle_conflict", question["dag_run_id"])
     assert settled_x_km(lake, "state_vectors") == x_km
     page.get_by_role("link", name="Position").click()
     expect(page.frame_locator("iframe").locator("#facts [data-column=mass_kg]")).to_have_text(re.compile("473,999"))
-    deadline = time.monotonic() + RUN_MS / 1000
+    page.goto(NOWHERE)
+    deadline = time.monotonic() + WITHIN_S
     while not (lake.closed(TRAJECTORY).exists() and settled_x_km(lake, "trajectory") == x_km):
         assert time.monotonic() < deadline, airflow.tasks("audit_positions")
         time.sleep(1)
@@ -300,7 +321,18 @@ def test_page_leads_who_is_not_logged_in_to_the_login_and_back_and_says_when_the
     stranger.context.close()
 
 
-def test_failed_day_of_a_backfill_is_found_and_run_again(page: Page, live_days: Lake):
+def await_backfill(airflow: Airflow, dag_id: str, count: int) -> None:
+    """Wait until so many runs of backfills have ended."""
+    deadline = time.monotonic() + WITHIN_S
+    while True:
+        runs = airflow.call("GET", f"dags/{dag_id}/dagRuns", params={"run_type": "backfill"})["dag_runs"]
+        if sum(run["state"] in FINAL for run in runs) == count:
+            return
+        assert time.monotonic() < deadline, runs
+        time.sleep(POLL_S)
+
+
+def test_failed_day_of_a_backfill_is_found_and_run_again(page: Page, live_days: Lake, airflow: Airflow):
     open_dag(page, "Compact positions")
     page.get_by_role("button", name="Trigger Dag").click()
     form = page.get_by_role("dialog")
@@ -311,10 +343,14 @@ def test_failed_day_of_a_backfill_is_found_and_run_again(page: Page, live_days: 
     form.get_by_role("button", name="Run Backfill").click()
     expect(form).to_be_hidden()
 
+    shown = page.url
+    page.goto(NOWHERE)
+    await_backfill(airflow, "compact_positions", len(DAYS))
+    page.goto(shown)
     page.get_by_role("link", name="Runs", exact=True).click()
     rows = {day: page.get_by_role("row").filter(has_text=f"backfill__{day}__") for day in DAYS}
     for day in DAYS:
-        expect(rows[day]).to_contain_text("Failed" if day == DAMAGED else "Success", timeout=RUN_MS)
+        expect(rows[day]).to_contain_text("Failed" if day == DAMAGED else "Success")
 
     publish(fixes_of(DAMAGED), POSITIONS, live_file(live_days, DAMAGED), live_days.staging)
     rows[DAMAGED].get_by_role("link").first.click()
@@ -322,7 +358,7 @@ def test_failed_day_of_a_backfill_is_found_and_run_again(page: Page, live_days: 
     page.get_by_role("button", name="Press shift+c to clear").click()
     page.get_by_role("dialog").get_by_role("button", name="Confirm").click()
     expect(state_of_run(page)).not_to_have_text("Failed")
-    expect(state_of_run(page)).to_have_text("Success", timeout=RUN_MS)
+    await_success(page, airflow)
 
     for day in DAYS:
         closed = pq.ParquetFile(live_days.day(POSITIONS, day)).read(columns=["event_time", "latitude_deg"])
