@@ -7,9 +7,11 @@ from functools import cache
 from typing import Any, Final
 
 import numpy as np
+from skyfield import timelib
 from skyfield.api import Loader, wgs84
 from skyfield.constants import AU_KM, DAY_S
 from skyfield.framelib import ICRS_to_J2000
+from skyfield.nutationlib import iau2000b_radians
 from skyfield.searchlib import find_discrete, find_maxima
 from skyfield.vectorlib import VectorFunction
 from skyfield_data import get_skyfield_data_path
@@ -26,6 +28,8 @@ DARK_DEG: Final = -6.0
 @cache
 def loader() -> tuple[Any, Any]:
     """Return Skyfield's time scale and de421, from the bundled files."""
+    # The 77 greatest terms of the nutation in place of 687: a milliarcsecond is nothing here, and they take most of it.
+    timelib.iau2000a_radians = iau2000b_radians
     with warnings.catch_warnings():
         # It warns of the age of a file that is not read here: UT1 comes with Skyfield.
         warnings.simplefilter("ignore", RuntimeWarning)
